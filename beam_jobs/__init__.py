@@ -1,0 +1,11 @@
+"""Jobs carry records from stage to stage and decide nothing. Beam is imported here and nowhere else."""
+
+import logging
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return "apitools not found" not in record.getMessage()
+
+
+# While it is imported, Beam warns of the Google client that nobody asked for, in every worker process.
+logging.getLogger().addFilter(_is_news)

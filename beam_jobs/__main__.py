@@ -1,0 +1,115 @@
+"""The `wit` command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from beam_jobs import build, engine, inspect, progress, recipe
+from beam_jobs.stages import STAGES, between
+from wit_pipeline.errors import UserError, WitError
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands of `wit`."""
+    top = Parser(prog="wit", description="From a Wikipedia dump and the open web to an audited CLIP dataset.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
+    whole = commands.add_parser("build", help="all stages in order, doing only what is missing")
+    whole.add_argument("--from", dest="first", choices=STAGES, default=next(iter(STAGES)), metavar="STAGE")
+    whole.add_argument("--to", dest="last", choices=STAGES, default=list(STAGES)[-1], metavar="STAGE")
+    _add_run_options(whole, run_build)
+    for stage in STAGES.values():
+        command = commands.add_parser(stage.name, help=stage.about, description=stage.about)
+        command.set_defaults(first=stage.name, last=stage.name)
+        _add_run_options(command, run_build)
+    for name, run, about in (
+        ("report", inspect.run_report, "write ROOT/report/index.html: the funnel and what lies where"),
+        ("verify", inspect.run_verify, "check every signed file against its manifest"),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("--root", type=Path, required=True, metavar="DIR")
+        command.set_defaults(run=run)
+    why = commands.add_parser("why", help="the life of one pair, from its source to a shard or to a rule")
+    why.add_argument("--root", type=Path, required=True, metavar="DIR")
+    why.add_argument("what", metavar="KEY|URL")
+    why.set_defaults(run=inspect.run_why)
+    plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
+    plan.add_argument("--recipe", type=Path, required=True, metavar="R.toml")
+    plan.set_defaults(run=inspect.run_plan)
+    return top
+
+
+def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
+    command.add_argument("--recipe", type=Path, required=True, metavar="R.toml", help="what the dataset is")
+    command.add_argument("--root", type=Path, required=True, metavar="DIR", help="where it is built")
+    command.add_argument(
+        "--workers", type=_count, default=os.cpu_count() or 1, metavar="N", help="local processes (all cores)"
+    )
+    command.add_argument("--json", action="store_true", help="progress as one JSON object a line, on stdout")
+    command.epilog = "Flags after -- go to Beam, unread."
+    command.set_defaults(run=run)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"wants a whole number of at least 1, found {text!r}")
+    return int(text)
+
+
+def run_build(arguments: argparse.Namespace) -> None:
+    """Run stages, with progress on the terminal or as JSON lines."""
+    if list(STAGES).index(arguments.first) > list(STAGES).index(arguments.last):
+        raise UserError(f"--from {arguments.first} comes after --to {arguments.last}")
+    loaded = recipe.load(arguments.recipe)
+    engine.options(arguments.beam)  # wrong flags are told before any work
+    display = progress.Display()
+    progress.send_to(progress.json_lines if arguments.json else display)
+    workers = engine.Workers(arguments.workers, arguments.beam)
+    running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
+    try:
+        build.run_stages(between(arguments.first, arguments.last), loaded, arguments.root, running)
+    finally:
+        workers.close()
+        display.close()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns its exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    own, _, beam = _split(given)
+    arguments = parser().parse_args(own)
+    arguments.beam = beam
+    try:
+        arguments.run(arguments)
+    except WitError as error:
+        return _fail(str(error), error.exit_code)
+    except OSError as error:
+        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _fail("stopped; run again to go on", 130)
+    return 0
+
+
+def _split(arguments: list[str]) -> tuple[list[str], str, list[str]]:
+    if "--" not in arguments:
+        return arguments, "", []
+    where = arguments.index("--")
+    return arguments[:where], "--", arguments[where + 1 :]
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"wit: {' '.join(message.split())}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""A stage from unsigned to signed, and the stages in order: resumable at every unit."""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+from beam_jobs import lock, progress
+from beam_jobs.engine import Engine
+from beam_jobs.recipe import Recipe
+from beam_jobs.stage import Folders, Shuffle, Stage, Task, Unit, Work, upstream
+from wit_pipeline import manifest
+from wit_pipeline.chance import digest
+from wit_pipeline.errors import RunError
+from wit_pipeline.manifest import Counts, File, Manifest, Receipt
+
+FORMAT = 1  # raised when the same recipe and input come to mean other bytes: folders are then built anew
+
+
+def run_stages(stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine) -> list[Manifest]:
+    """Sign every stage in order, doing only what is missing."""
+    with lock.building(root):
+        return [run_stage(stage, recipe, root, engine) for stage in stages]
+
+
+def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manifest:
+    """The stage's manifest, made now unless it stands there for this recipe and input."""
+    before = upstream(stage, root)
+    inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
+    table = recipe.table(stage.name, *stage.also)
+    plan = digest([FORMAT, stage.name, table, inputs])
+    folders = stage.folders(root)
+    signed = manifest.load(folders.home)
+    if signed is not None and signed.plan == plan:
+        progress.tell("skip", stage=stage.name, digest=signed.digest)
+        return signed
+    began, started = time.monotonic(), datetime.now(UTC)
+    task = Task(folders=folders, recipe=recipe, plan=plan)
+    _prepare(task, signed)
+    receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
+    made = Manifest(
+        stage=stage.name,
+        plan=plan,
+        inputs=inputs,
+        recipe=table,
+        counts=reduce(add, (receipt.counts for receipt in receipts), Counts()),
+        files=_signed_files(receipts, stage.finish(task), folders.out),
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    _check_funnel(made, before.get(stage.accounts))
+    _check_not_empty(made, folders)
+    _publish(stage, task, made)
+    progress.tell(
+        "stage",
+        stage=stage.name,
+        read=made.counts.read,
+        kept=made.counts.kept,
+        rejected=dict(made.counts.rejected),
+        digest=made.digest,
+        seconds=round(time.monotonic() - began, 3),
+    )
+    return made
+
+
+def _prepare(task: Task, signed: Manifest | None) -> None:
+    """Go on from what a killed run of the same plan left; drop what belongs to another plan."""
+    folders, note = task.folders, task.folders.work / "plan.json"
+    left = manifest.read_json(note)["plan"] if note.exists() else None
+    if left != task.plan:
+        shutil.rmtree(folders.work, ignore_errors=True)
+    if folders.in_place and (signed is not None or left != task.plan):
+        shutil.rmtree(folders.home, ignore_errors=True)
+    folders.out.mkdir(parents=True, exist_ok=True)
+    folders.scratch.mkdir(parents=True, exist_ok=True)
+    manifest.write_json(note, {"plan": task.plan})
+
+
+def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> list[Receipt]:
+    if isinstance(step, Shuffle):
+        _shuffle(step, stage, task, engine)
+        return []
+    units = list(step.units(task))
+    missing = [unit for unit in units if _receipt(step, task, unit) is None]
+    progress.tell("step", stage=stage.name, step=step.name, units=len(units), done=len(units) - len(missing))
+    if missing:
+        engine.work(step, task, missing)
+    receipts = [_receipt(step, task, unit) for unit in units]
+    absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
+    if absent:
+        raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
+    return [receipt for receipt in receipts if receipt is not None]
+
+
+def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
+    return manifest.read_receipt(step.receipt(task.folders, unit), task.plan)
+
+
+def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
+    done = task.folders.work / f"{step.name}.done"
+    if not done.exists():
+        progress.tell("step", stage=stage.name, step=step.name, units=0, done=0)
+        engine.shuffle(step, task)
+        manifest.write_json(done, {})
+
+
+def _signed_files(receipts: Sequence[Receipt], more: Sequence[File], out: Path) -> tuple[File, ...]:
+    """The files that the manifest lists: those of the units and of `finish`, but not the scratch tables."""
+    files = [file for receipt in receipts for file in receipt.files if (out / file.name).exists()]
+    return tuple(sorted([*files, *more], key=lambda file: file.name))
+
+
+def _check_funnel(made: Manifest, before: Manifest | None) -> None:
+    if before is not None and made.counts.read != before.counts.kept:
+        raise RunError(
+            f"{made.stage}: read {made.counts.read} records where {before.stage} kept {before.counts.kept}: "
+            "records were lost between them, nothing was signed"
+        )
+
+    parts = made.named("part-")
+    if parts and sum(file.rows for file in parts) != made.counts.kept:
+        raise RunError(f"{made.stage}: kept {made.counts.kept} records, but its parts hold another number")
+
+
+def _check_not_empty(made: Manifest, folders: Folders) -> None:
+    """Nothing can be built on nothing: say why it came to that, and leave no receipt that would repeat it."""
+    if made.counts.kept == 0 and (made.counts.read or not any(file.rows for file in made.files)):
+        folders.clear()
+        rejected = sorted(made.counts.rejected.items(), key=lambda item: -item[1])
+        reasons = ", ".join(f"{count} {reason}" for reason, count in rejected) or "it read none"
+        raise RunError(f"{made.stage}: kept none of {made.counts.read} records: {reasons}")
+
+
+def _publish(stage: Stage, task: Task, made: Manifest) -> None:
+    folders = task.folders
+    if not stage.in_place:
+        for receipt in folders.out.glob("*.receipt.json"):
+            receipt.unlink()
+    manifest.sign(folders.out, made)
+    if not stage.in_place:
+        old = folders.root / ".work" / f"{stage.name}.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if folders.home.exists():
+            folders.home.rename(old)
+        folders.out.rename(folders.home)
+        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(folders.work, ignore_errors=True)
+
+
+def funnel(manifests: Sequence[Manifest]) -> list[Mapping[str, object]]:
+    """The counts of signed stages, in order."""
+    return [
+        {
+            "stage": item.stage,
+            "read": item.counts.read,
+            "kept": item.counts.kept,
+            "rejected": dict(item.counts.rejected),
+        }
+        for item in manifests
+    ]

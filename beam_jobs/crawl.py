@@ -1,0 +1,44 @@
+"""crawl: a unit of URLs to a tar of stored images and a table of what happened."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from beam_jobs import progress
+from beam_jobs.stage import Done, Stage, Task, Unit, Work
+from wit_pipeline import rows
+from wit_pipeline.crawl import crawl
+from wit_pipeline.fetch.client import Client
+from wit_pipeline.records import Candidate
+
+
+def units(task: Task) -> Sequence[Unit]:
+    """The units that frontier signed."""
+    return [
+        Unit(name=path.stem.replace("part-", "unit-"), covers=str(path))
+        for path in task.folders.files("frontier", "part-")
+    ]
+
+
+def do(task: Task, unit: Unit) -> Done:
+    """Crawl one unit."""
+    config = task.recipe.crawl
+    with Client(config) as client:
+        return crawl(
+            list(rows.read(Path(unit.covers), Candidate)),
+            client,
+            config,
+            folder=task.folders.out,
+            unit=int(unit.name.removeprefix("unit-")),
+            seed=task.recipe.seed,
+            tick=lambda count: progress.tell("records", count=count),
+        )
+
+
+STAGE = Stage(
+    name="crawl",
+    about="fetch politely, decode once, store the bytes where ranged reads find them",
+    reads=("frontier",),
+    accounts="frontier",
+    steps=(Work(name="Fetch", units=units, do=do),),
+    in_place=True,
+)

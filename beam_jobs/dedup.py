@@ -1,0 +1,192 @@
+"""dedup: one pair per picture, and the copies of evaluation images flagged or dropped."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs.recipe import Recipe
+from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
+from beam_jobs.tables import ReadParts, WriteTable, write_sorted
+from wit_pipeline import evaluation, neardup, rows
+from wit_pipeline.dedup import (
+    NEAR8,
+    Code,
+    DedupConfig,
+    Verdict,
+    code_of,
+    equal_bytes,
+    equal_codes,
+    judge,
+    near_duplicates,
+    settle,
+)
+from wit_pipeline.evaluation import Evaluation, EvaluationImage
+from wit_pipeline.manifest import Counts, describe
+from wit_pipeline.records import Pair
+from wit_pipeline.sift import write_sifted
+
+SET_IMAGES = 2000  # evaluation images of one unit of work
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VerdictRow:
+    """A Verdict, as the table between the two steps holds it."""
+
+    key: str
+    reason: str
+    kept: str
+    distance: int
+
+
+def set_inputs(recipe: Recipe) -> dict[str, str]:
+    """The evaluation sets' files, each with what tells one version of it from another."""
+    found = {}
+    for name, folder in recipe.audit.named_sets().items():
+        for path in evaluation.images(name, folder):
+            stat = path.stat()
+            found[f"{name} {path}"] = f"{stat.st_size} bytes, modified {stat.st_mtime:.3f}"
+    return found
+
+
+def set_units(task: Task) -> Sequence[Unit]:
+    """The evaluation sets, some thousand images at a time."""
+    chunks = []
+    for name, folder in task.recipe.audit.named_sets().items():
+        paths = evaluation.images(name, folder)
+        chunks += [(name, folder, paths[i : i + SET_IMAGES]) for i in range(0, len(paths), SET_IMAGES)]
+    return [Unit(name=f"evaluation-{number:05d}", covers=chunk) for number, chunk in enumerate(chunks)]
+
+
+def encode_set(task: Task, unit: Unit) -> Done:
+    """Write the codes of some images of a set."""
+    name, folder, paths = unit.covers
+    path = task.folders.out / f"{unit.name}.parquet"
+    known = evaluation.read(name, folder, paths, task.recipe.crawl)
+    return Counts(), (describe(path, write_sorted(path, EvaluationImage, known)),)
+
+
+def parts(task: Task) -> list[Path]:
+    """The pairs that filter signed."""
+    return task.folders.files("filter", "part-")
+
+
+def codes(path: Path) -> Iterator[Code]:
+    """The thin records of a part."""
+    return map(code_of, rows.read(path, Pair))
+
+
+def split(grouped: tuple[Code, list[Verdict]]) -> Iterator[Any]:
+    """The copy that stays goes on; the verdicts on the others are an output of their own."""
+    first, verdicts = grouped
+    yield first
+    for verdict in verdicts:
+        yield beam.pvalue.TaggedOutput("verdicts", verdict)
+
+
+def by_band(code: Code) -> Iterator[tuple[tuple[int, int], Code]]:
+    """((band, value), code) for each band of a code."""
+    for band, value in enumerate(neardup.bands(neardup.phash_word(code.phash))):
+        yield (band, value), code
+
+
+def pairs_of_band(
+    keyed: tuple[tuple[int, int], Iterable[Code]], config: DedupConfig
+) -> Iterator[tuple[Code, Code]]:
+    """The near pairs of one band, each in the first band alone that its two codes share."""
+    (band, _), group = keyed
+    members = sorted(group)
+    phashes = [neardup.phash_word(code.phash) for code in members]
+    longs = [code.phash16 for code in members]
+    for i, j in neardup.close_pairs(phashes, longs, distance8=NEAR8, distance=config.near_distance):
+        if neardup.first_shared_band(phashes[i], phashes[j]) == band:
+            yield members[i], members[j]
+
+
+def compare(pipeline: beam.Pipeline, task: Task) -> None:
+    """Verdicts on every copy, from thin codes: equal bytes, equal codes, near codes."""
+    config = task.recipe.dedup
+    same = (
+        pipeline
+        | "Read" >> ReadParts(parts(task), codes)
+        | "BySha256" >> beam.GroupBy(lambda code: code.sha256)
+        | "EqualBytes"
+        >> beam.FlatMap(lambda keyed: split(equal_bytes(keyed[1]))).with_outputs("verdicts", main="kept")
+    )
+    alike = (
+        same.kept
+        | "Coded" >> beam.Filter(lambda code: config.near and code.weak <= config.max_weak)
+        | "ByCode" >> beam.GroupBy(lambda code: code.phash + code.phash16)
+        | "EqualCodes"
+        >> beam.FlatMap(lambda keyed: split(equal_codes(keyed[1]))).with_outputs("verdicts", main="kept")
+    )
+    near = (
+        alike.kept
+        | "ByBand" >> beam.FlatMap(by_band)
+        | "Bands" >> beam.GroupByKey()
+        | "Near" >> beam.FlatMap(partial(pairs_of_band, config=config))
+    )
+    verdicts = (
+        pipeline
+        | "Once" >> beam.Create([None])
+        | "Settle"
+        >> beam.FlatMap(
+            lambda _, one, other, edges: settle([*one, *other, *near_duplicates(sorted(edges), config)]),
+            beam.pvalue.AsList(same.verdicts),
+            beam.pvalue.AsList(alike.verdicts),
+            beam.pvalue.AsList(near),
+        )
+    )
+    verdicts | "Write" >> WriteTable(
+        task.folders.scratch / "verdicts.parquet", VerdictRow, lambda verdict: VerdictRow(**verdict._asdict())
+    )
+
+
+def part_units(task: Task) -> Sequence[Unit]:
+    """One unit of work for each part of filter."""
+    return [Unit(name=path.stem.removeprefix("part-"), covers=str(path)) for path in parts(task)]
+
+
+@cache  # once a process
+def verdicts_of(scratch: Path, plan: str) -> dict[str, Verdict]:
+    """The verdicts by key."""
+    found = rows.read(scratch / "verdicts.parquet", VerdictRow)
+    return {row.key: Verdict(row.key, row.reason, row.kept, row.distance) for row in found}
+
+
+_known: dict[str, Evaluation] = {}  # by plan: one index a process
+
+
+def known_sets(task: Task) -> Evaluation:
+    """The evaluation sets' index, from the codes that this stage itself wrote."""
+    if task.plan not in _known:
+        paths = [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)]
+        known = [item for path in paths for item in rows.read(path, EvaluationImage)]
+        evaluation.check_readable(known, task.recipe.audit.named_sets())
+        _known[task.plan] = Evaluation(known, task.recipe.audit)
+    return _known[task.plan]
+
+
+def do(task: Task, unit: Unit) -> Done:
+    """Apply the verdicts to one part."""
+    verdicts = verdicts_of(task.folders.scratch, task.plan)
+    judged = judge(rows.read(Path(unit.covers), Pair), verdicts, known_sets(task), task.recipe.dedup)
+    return write_sifted(task.folders.out, unit.name, Pair, judged)
+
+
+STAGE = Stage(
+    name="dedup",
+    about="one pair per picture; copies of evaluation images flagged or dropped",
+    reads=("filter",),
+    accounts="filter",
+    also=("audit", "crawl"),
+    inputs=set_inputs,
+    steps=(
+        Work(name="EncodeSets", units=set_units, do=encode_set),
+        Shuffle(name="Compare", build=compare),
+        Work(name="Apply", units=part_units, do=do),
+    ),
+)

@@ -1,0 +1,193 @@
+"""Beam, run in the one local way that loses nothing, and N processes of it for N workers.
+
+Measured on 2.77: DirectRunner first tries to download Prism; FnApiRunner's multi-threading and
+multi-processing modes lose elements without an error; DaskRunner and the Ray and PySpark runners of the
+package index return wrong results. So a local run is FnApiRunner in_memory, and more processes are more
+pipelines, each over its own units.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+
+from beam_jobs import lock, progress
+from beam_jobs.stage import Shuffle, Task, Unit, Work
+from wit_pipeline import manifest
+from wit_pipeline.errors import RunError, UserError, WitError
+from wit_pipeline.manifest import Receipt
+
+LOCAL = "FnApiRunner"
+CHUNKS = 4  # pipelines a worker gets through a step: few enough to start, enough to even out
+WRONG = {
+    "DaskRunner": "it drops branches and writes empty files without an error",
+    "RayRunner": "it does not run on this Beam",
+    "PySparkRunner": "it mixes tagged outputs without an error",
+}
+
+
+def options(flags: Sequence[str]) -> PipelineOptions:
+    """Beam's own flags, unread but for what is known to lose records: that is a `UserError`."""
+    given = PipelineOptions(list(flags), pipeline_type_check=True)
+    unknown = given.get_all_options(drop_default=True, retain_unknown_options=False)
+    runner = str(given.view_as(StandardOptions).runner or LOCAL).rsplit(".", 1)[-1]
+    mode = given.view_as(DirectOptions).direct_running_mode
+    if runner in WRONG:
+        raise UserError(f"--runner={runner} cannot be trusted with a dataset: {WRONG[runner]}")
+    if runner == "DataflowRunner":
+        raise UserError("--runner=DataflowRunner needs a root on gs://, which cannot be written yet")
+    if mode in ("multi_threading", "multi_processing"):
+        raise UserError(
+            f"--direct_running_mode={mode} loses records without an error on Beam 2.77; use wit --workers N"
+        )
+    if "runner" not in unknown or runner == "DirectRunner":
+        given.view_as(StandardOptions).runner = LOCAL
+    return given
+
+
+def run_shuffle(step: Shuffle, task: Task, flags: Sequence[str]) -> None:
+    """Run a step's graph as one pipeline."""
+    _run(lambda pipeline: step.build(pipeline, task), flags)
+
+
+class Workers:
+    """N local processes, each running pipelines of its own; they end with this one."""
+
+    def __init__(self, count: int, flags: Sequence[str]) -> None:
+        self.count = count
+        self.flags = tuple(flags)
+        self._pool: ProcessPoolExecutor | None = None
+        self._events: Any = None
+
+    def map(self, step: Work, task: Task, units: Sequence[Unit]) -> None:
+        """Do the units, whoever does which; a receipt for each lies on disk afterwards."""
+        if self.count == 1 or len(units) < 2:
+            return run_units(step, task, tuple(units), self.flags)
+        chunks = min(len(units), self.count * CHUNKS)
+        with self._listening():
+            futures = [
+                self._processes().submit(_run_units, step, task, tuple(units[i::chunks]), self.flags)
+                for i in range(chunks)
+            ]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BrokenProcessPool:
+                raise RunError(f"{step.name}: a worker process was killed; run again to go on") from None
+            finally:
+                for future in futures:
+                    future.cancel()
+        return None
+
+    def _processes(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            context = get_context("spawn")  # a fork would copy threads' locks and open pipes
+            self._events = context.SimpleQueue()
+            self._pool = ProcessPoolExecutor(
+                self.count, mp_context=context, initializer=_start, initargs=(self._events, os.getpid())
+            )
+        return self._pool
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Pass the workers' events on to this process's display."""
+        self._processes()
+        thread = threading.Thread(target=self._pass_on, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._events.put(None)
+            thread.join()
+
+    def _pass_on(self) -> None:
+        while (event := self._events.get()) is not None:
+            progress.tell(**event)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+def _start(events: Any, parent: int) -> None:
+    """A worker's first act: events go to the parent, and the worker ends when the parent does."""
+    progress.send_to(events.put)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)  # units are whole or absent, so nothing is owed to the one under way
+
+
+def _run_units(step: Work, task: Task, units: tuple[Unit, ...], flags: tuple[str, ...]) -> None:
+    lock.working(task.folders.root)
+    run_units(step, task, units, flags)
+
+
+def run_units(step: Work, task: Task, units: tuple[Unit, ...], flags: Sequence[str]) -> None:
+    """One pipeline over some units; each writes its files, then its receipt."""
+
+    def build(pipeline: beam.Pipeline) -> None:
+        pipeline | "UnitsOfWork" >> beam.Create(units) | step.name >> beam.Map(partial(_do, step, task))
+
+    _run(build, flags)
+
+
+def _do(step: Work, task: Task, unit: Unit) -> str:
+    with _remembered():
+        counts, files = step.do(task, unit)
+    receipt = Receipt(unit=unit.name, plan=task.plan, counts=counts, files=files)
+    manifest.write_receipt(step.receipt(task.folders, unit), receipt)
+    progress.tell("unit", unit=unit.name)
+    return unit.name
+
+
+_failure: list[WitError] = []
+
+
+@contextmanager
+def _remembered() -> Iterator[None]:
+    """Keep a one-line failure as it is: Beam turns every exception into a RuntimeError's traceback."""
+    try:
+        yield
+    except WitError as error:
+        _failure.append(error)
+        raise
+
+
+def _run(build: Callable[[beam.Pipeline], None], flags: Sequence[str]) -> None:
+    _failure.clear()
+    pipeline = beam.Pipeline(options=options(flags))
+    build(pipeline)
+    try:
+        pipeline.run().wait_until_finish()
+    except RuntimeError:
+        if _failure:
+            raise _failure[0] from None
+        raise
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """Where a build runs: its processes and Beam's flags."""
+
+    workers: Workers
+    flags: tuple[str, ...] = ()
+
+    def shuffle(self, step: Shuffle, task: Task) -> None:
+        run_shuffle(step, task, self.flags)
+
+    def work(self, step: Work, task: Task, units: Sequence[Unit]) -> None:
+        self.workers.map(step, task, units)

@@ -1,0 +1,38 @@
+"""Outside files through Beam's file systems: local, gs:// with the gcp extra, s3:// with aws."""
+
+from collections.abc import Iterable, Mapping
+from typing import BinaryIO, cast
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from wit_pipeline.errors import UserError
+
+
+def match(patterns: Iterable[str], where: str) -> dict[str, str]:
+    """The files that globs match, each with what tells one version of it from another, sorted by path.
+
+    A `UserError` says which pattern of the recipe's `where` matches nothing.
+    """
+    found: dict[str, str] = {}
+    for pattern in patterns:
+        try:
+            matched = FileSystems.match([pattern])[0].metadata_list
+        except (BeamIOError, ValueError) as error:
+            raise UserError(f"{where}: {pattern}: {_reason(error)}") from None
+        files = [item for item in matched if not item.path.endswith("/")]
+        if not files:
+            raise UserError(f"{where}: no file matches {pattern!r}")
+        for item in files:
+            found[item.path] = f"{item.size_in_bytes} bytes, modified {item.last_updated_in_seconds:.3f}"
+    return dict(sorted(found.items()))
+
+
+def _reason(error: Exception) -> str:
+    causes = getattr(error, "exception_details", None) or {}
+    return "; ".join(str(cause) for cause in cast(Mapping[str, object], causes).values()) or str(error)
+
+
+def open_input(path: str) -> BinaryIO:
+    """A file's bytes as they are, seekable; the reader finds out about compression itself."""
+    return FileSystems.open(path, "application/octet-stream", CompressionTypes.UNCOMPRESSED)

@@ -1,0 +1,139 @@
+"""Commands that read a root and change nothing in it: why, report, verify, plan."""
+
+import argparse
+import hashlib
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.dataset as ds
+from rich.console import Console
+
+from beam_jobs import recipe
+from beam_jobs.stages import STAGES
+from queries import store
+from wit_pipeline import manifest, rows
+from wit_pipeline.balance import QueryCount
+from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.manifest import Manifest
+from wit_pipeline.report.build_report import build_page
+
+KEY_DIGITS = 32
+
+
+def signed(root: Path) -> list[Manifest]:
+    """The manifests of a root, in the order of the stages; a `UserError` where there is none."""
+    found = [manifest.load(root / name) for name in STAGES]
+    present = [item for item in found if item is not None]
+    if not present:
+        raise UserError(f"--root {root}: holds no signed stage; run `wit build` first")
+    return present
+
+
+def say(line: str) -> None:
+    """A line of result on stdout."""
+    sys.stdout.write(line + "\n")
+
+
+def write_report(root: Path) -> Path:
+    """Write ROOT/report/index.html."""
+    found = {item.stage: item for item in signed(root)}
+    kinds: Counter[str] = Counter()
+    counts: list[QueryCount] = []
+    if "queries" in found:
+        kinds.update(query.kind for query in store.read(root / "queries" / "queries.parquet"))
+    if "balance" in found:
+        counts = list(rows.read(root / "balance" / "counts.parquet", QueryCount))
+    audit = manifest.read_json(root / "audit" / "results.json") if "audit" in found else None
+    path = root / "report" / "index.html"
+    page = build_page(list(found.values()), kinds, counts, audit)
+    with manifest.aside(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def run_report(arguments: argparse.Namespace) -> None:
+    """wit report."""
+    say(str(write_report(arguments.root)))
+
+
+def run_verify(arguments: argparse.Namespace) -> None:
+    """wit verify: every signed file's size and sum, and the funnel; exit 1 at the first that is off."""
+    for item in signed(arguments.root):
+        folder = arguments.root / item.stage
+        for file in item.files:
+            _verify_file(folder / file.name, file)
+        if not item.counts.adds_up():
+            raise RunError(f"{folder / manifest.MANIFEST}: the counts do not add up")
+        say(f"{item.stage:>8}  {len(item.files):,} files as signed, digest {item.digest}")
+
+
+def _verify_file(path: Path, file: manifest.File) -> None:
+    if not path.exists():
+        raise RunError(f"{path}: is missing")
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    if sha256 != file.sha256:
+        raise RunError(f"{path}: is not what was signed (sha256 {sha256[:12]}…, not {file.sha256[:12]}…)")
+
+
+def run_plan(arguments: argparse.Namespace) -> None:
+    """wit plan: the recipe checked, and the outside files that each stage would read."""
+    loaded = recipe.load(arguments.recipe)
+    for stage in STAGES.values():
+        reads = [*stage.reads, *(f"{path} ({version})" for path, version in stage.inputs(loaded).items())]
+        shown = reads[:5] + ([f"and {len(reads) - 5:,} more"] if len(reads) > 5 else [])
+        say(f"{stage.name:>8}  reads {'; '.join(shown) or 'nothing'}")
+
+
+def run_why(arguments: argparse.Namespace) -> None:
+    """wit why: each stage's word on a pair, by its key or its URL."""
+    what, console = arguments.what, Console(highlight=False, soft_wrap=True)
+    lines = list(life(arguments.root, what))
+    if not lines:
+        raise UserError(
+            f"{what}: no stage in {arguments.root} knows it; give a pair's 32-digit key, or its URL"
+        )
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def life(root: Path, what: str) -> Iterator[str]:
+    """A line for each stage that met a pair or a URL, in order."""
+    by_key = len(what) == KEY_DIGITS and all(character in "0123456789abcdef" for character in what)
+    column = "key" if by_key else "url"
+    urls = {what}
+    for item in signed(root):
+        folder = root / item.stage
+        if item.stage == "crawl":
+            tables, wanted = item.named("unit-", ".parquet"), ("url", urls)
+        elif item.stage == "shard":
+            tables = [file for file in item.named("", ".parquet") if file.name[0].isdigit()]
+            wanted = ("pair_key" if by_key else "url", {what})
+        else:
+            tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
+        for row in _find([folder / file.name for file in tables], *wanted):
+            urls.add(row["url"])
+            yield f"{item.stage:>8}  {_told(item.stage, row)}"
+
+
+def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        table = ds.dataset(path).to_table(filter=ds.field(column).isin(sorted(values)))
+        yield from table.to_pylist()
+
+
+def _told(stage: str, row: dict[str, Any]) -> str:
+    if "reason" in row:
+        detail = f": {row['detail']}" if row["detail"] else ""
+        return f"rejected {row['reason']}{detail}  {row['caption']!r} at {row['where']}"
+    if stage == "crawl":
+        answer = f"HTTP {row['http_status']} {row['error_message']}"
+        return f"{row['status']} after {row['attempts']} attempts, {answer}"
+    if stage == "shard":
+        return f"sample {row['key']} of {row['key'][:5]}.tar  {row['caption']!r}"
+    if stage == "extract":
+        return f"kept as {row['key']}  {row['caption']!r} from {row['where']}"
+    return f"kept {row['key']}"

@@ -1,0 +1,125 @@
+"""shard: pairs in the order of a hash, their bytes fetched by ranged reads, in WebDataset tars."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs import progress
+from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
+from beam_jobs.tables import ReadParts, write_sorted
+from wit_pipeline import rows
+from wit_pipeline.manifest import File, describe, load, write_json
+from wit_pipeline.records import Pair
+from wit_pipeline.report.card import croissant, dataset_card
+from wit_pipeline.shard import position, read_bytes, wids_index, write_shard
+
+Position = tuple[int, str]
+
+
+def parts(task: Task) -> list[Path]:
+    """The pairs that balance signed."""
+    return task.folders.files("balance", "part-")
+
+
+def positions(path: Path, seed: int) -> Iterator[Position]:
+    """Where each pair of a part stands in the order of the dataset."""
+    for row in rows.read_rows(path, ["key"]):
+        yield position(row["key"], seed)
+
+
+def starts(ordered: Iterable[Position], samples: int) -> list[Position]:
+    """The position of the first pair of every shard."""
+    return sorted(ordered)[::samples]
+
+
+def by_shard(path: Path, seed: int) -> Iterator[tuple[Position, dict[str, Any]]]:
+    """(position, row) of each pair of a part."""
+    for row in rows.read_rows(path):
+        yield position(row["key"], seed), row
+
+
+def to_shard(
+    keyed: tuple[Position, dict[str, Any]], firsts: list[list[Position]]
+) -> tuple[int, dict[str, Any]]:
+    """(shard, row) of a pair."""
+    where, row = keyed
+    return bisect_right(firsts[0], where) - 1, row
+
+
+def write_rows(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None:
+    """Write one shard's rows, by key."""
+    shard, group = keyed
+    ordered = sorted(group, key=lambda row: row["key"])
+    write_sorted(Path(folder) / f"shard-{shard:05d}.parquet", Pair, ordered)
+
+
+def assign(pipeline: beam.Pipeline, task: Task) -> None:
+    """The pairs of every shard: first where each shard begins, from keys alone, then rows to shards."""
+    seed, samples = task.recipe.seed, task.recipe.shard.samples
+    ordered = pipeline | "ReadKeys" >> ReadParts(parts(task), partial(positions, seed=seed))
+    firsts = (
+        pipeline
+        | "Once" >> beam.Create([None])
+        | "Starts" >> beam.Map(lambda _, found: starts(found, samples), beam.pvalue.AsList(ordered))
+    )
+    (
+        pipeline
+        | "ReadRows" >> ReadParts(parts(task), partial(by_shard, seed=seed))
+        | "ToShard" >> beam.Map(to_shard, beam.pvalue.AsList(firsts))
+        | "ByShard" >> beam.GroupByKey()
+        | "Write" >> beam.Map(write_rows, str(task.folders.scratch))
+    )
+
+
+def units(task: Task) -> Sequence[Unit]:
+    """The shards to write."""
+    signed = load(task.folders.reads("balance"))
+    assert signed is not None
+    shards = -(-signed.counts.kept // task.recipe.shard.samples)
+    return [Unit(name=f"{number:05d}", covers=number) for number in range(shards)]
+
+
+def do(task: Task, unit: Unit) -> Done:
+    """Write one shard."""
+    pairs = rows.read(task.folders.scratch / f"shard-{unit.name}.parquet", Pair)
+    return write_shard(
+        pairs,
+        partial(read_bytes, crawl=task.folders.reads("crawl")),
+        folder=task.folders.out,
+        shard=unit.covers,
+        seed=task.recipe.seed,
+        tick=lambda count: progress.tell("records", count=count),
+    )
+
+
+def finish(task: Task) -> tuple[File, ...]:
+    """The files that describe all shards: the wids index, Croissant metadata, the dataset card."""
+    out, root = task.folders.out, task.folders.root
+    shards = [describe(out / f"{unit.name}.tar", _samples(out, unit)) for unit in units(task)]
+    write_json(out / "shards.json", wids_index(out, shards))
+    write_json(out / "croissant.json", croissant(shards))
+    before = [
+        load(root / name)
+        for name in ("queries", "extract", "frontier", "crawl", "filter", "dedup", "balance")
+    ]
+    card = dataset_card([item for item in before if item is not None], shards)
+    (out / "README.md").write_text(card, encoding="utf-8")
+    return tuple(describe(out / name) for name in ("shards.json", "croissant.json", "README.md"))
+
+
+def _samples(out: Path, unit: Unit) -> int:
+    return sum(1 for _ in rows.read_rows(out / f"{unit.name}.parquet", ["key"]))
+
+
+STAGE = Stage(
+    name="shard",
+    about="WebDataset tars in img2dataset's layout, with tables, statistics and indexes",
+    reads=("balance", "crawl"),
+    accounts="balance",
+    steps=(Shuffle(name="Assign", build=assign), Work(name="Write", units=units, do=do)),
+    finish=finish,
+)

@@ -1,0 +1,1 @@
+"""The query list: what Wikipedia and WordNet say is worth finding. Rules only; nothing here knows Beam."""

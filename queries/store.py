@@ -1,0 +1,35 @@
+"""queries.parquet: the query list as other tools read it, one row a query, in the order of the ids."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wit_pipeline import rows
+from wit_pipeline.errors import RunError
+from wit_pipeline.records import Query
+
+
+def write(path: Path, queries: Sequence[Query]) -> None:
+    """Write the queries, whose ids must be their positions; the bytes depend on the queries alone."""
+    rows.write(path, Query, _checked(path, queries))
+
+
+def read(path: Path) -> list[Query]:
+    """The queries, by id. Raises `RunError` where the file is no query list or its ids are not 0 … n-1."""
+    try:
+        columns = pq.read_schema(path).names
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+    missing = [name for name in rows.schema_of(Query).names if name not in columns]
+    if missing:
+        raise RunError(f"{path}: is no query list: has no column {', '.join(missing)}")
+    return list(_checked(path, list(rows.read(path, Query))))
+
+
+def _checked(path: Path, queries: Sequence[Query]) -> Sequence[Query]:
+    for position, query in enumerate(queries):
+        if query.query_id != position:
+            raise RunError(f"{path}: query {query.query!r} has id {query.query_id} at position {position}")
+    return queries

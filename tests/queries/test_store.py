@@ -1,0 +1,51 @@
+"""queries.parquet keeps every column, and what is no query list is refused."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from queries import store
+from wit_pipeline.errors import RunError
+from wit_pipeline.records import Kind, Query
+
+QUERIES = [
+    Query(query_id=0, query="dog", kind=Kind.WORD, count=5, document_count=2),
+    Query(query_id=1, query="new york", kind=Kind.BIGRAM, count=3, document_count=1, npmi=0.5),
+    Query(query_id=2, query="犬", kind=Kind.SYNSET),
+]
+COLUMNS = ["query_id", "query", "kind", "count", "document_count", "npmi", "views", "rank"]
+
+
+@pytest.mark.parametrize("queries", [QUERIES, []])
+def test_what_is_written_is_read(tmp_path: Path, queries: list[Query]) -> None:
+    store.write(tmp_path / "queries.parquet", queries)
+    assert store.read(tmp_path / "queries.parquet") == queries
+    assert pq.read_schema(tmp_path / "queries.parquet").names == COLUMNS
+
+
+def test_the_bytes_depend_on_the_queries_alone(tmp_path: Path) -> None:
+    store.write(tmp_path / "a", QUERIES)
+    store.write(tmp_path / "b", QUERIES)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_ids_are_positions(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="'new york' has id 1 at position 0"):
+        store.write(tmp_path / "queries.parquet", QUERIES[1:])
+    assert not (tmp_path / "queries.parquet").exists()
+
+
+@pytest.mark.parametrize("data", [b"", b"query_id,query\n", None])
+def test_what_is_not_parquet_is_named(tmp_path: Path, data: bytes | None) -> None:
+    if data is not None:
+        (tmp_path / "queries.parquet").write_bytes(data)
+    with pytest.raises(RunError, match=r"queries\.parquet: cannot be read as Parquet"):
+        store.read(tmp_path / "queries.parquet")
+
+
+def test_another_table_is_named(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"query_id": [0], "query": ["dog"]}), tmp_path / "queries.parquet")
+    with pytest.raises(RunError, match="no column kind, count"):
+        store.read(tmp_path / "queries.parquet")

@@ -1,0 +1,61 @@
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.image import DEVIATION, MEAN, UNREADABLE, normalise, square
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    out = io.BytesIO()
+    image.save(out, kind)
+    return out.getvalue()
+
+
+def stripes(width: int, height: int) -> Image.Image:
+    """Red to the left, green in the middle, blue to the right, or from above."""
+    thirds = np.arange(max(width, height)) * 3 // max(width, height)
+    colours = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255)], dtype=np.uint8)[thirds]
+    pixels = np.broadcast_to(colours[None] if width >= height else colours[:, None], (height, width, 3))
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+@pytest.mark.parametrize("size", [(90, 30), (30, 90)])
+@pytest.mark.parametrize(("place", "colour"), [(0.0, 0), (0.5, 1), (1.0, 2)])
+def test_the_square_is_cut_at_its_place_along_the_longer_side(
+    size: tuple[int, int], place: float, colour: int
+) -> None:
+    pixels = square(encoded(stripes(*size)), 16, place)
+    assert pixels.shape == (16, 16, 3)
+    assert pixels.dtype == np.uint8
+    assert (pixels.argmax(axis=-1) == colour).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "CMYK", "1"])
+def test_any_mode_becomes_rgb(mode: str) -> None:
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    assert square(encoded(stripes(40, 20).convert(mode), kind), 8, 0.5).shape == (8, 8, 3)
+
+
+def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
+    large = Image.linear_gradient("L").convert("RGB").resize((1600, 1200), Image.Resampling.BICUBIC)
+    exact = np.asarray(large.crop((200, 0, 1400, 1200)).resize((64, 64), Image.Resampling.BICUBIC))
+    assert np.abs(square(encoded(large, "JPEG"), 64, 0.5).astype(int) - exact).mean() < 2
+
+
+def test_what_is_no_image_raises_what_is_named() -> None:
+    whole = encoded(stripes(90, 30), "JPEG")
+    for data in (b"", b"no image", whole[: len(whole) // 2], encoded(stripes(90, 30))[:60]):
+        with pytest.raises(UNREADABLE):
+            square(data, 16, 0.5)
+
+
+def test_normalised_pixels_have_mean_and_deviation_taken_out() -> None:
+    image_BHWC = torch.tensor([0, 255], dtype=torch.uint8).reshape(2, 1, 1, 1).expand(2, 4, 4, 3)
+    out_BCHW = normalise(image_BHWC)
+    assert out_BCHW.shape == (2, 3, 4, 4)
+    for channel, (mean, deviation) in enumerate(zip(MEAN, DEVIATION, strict=True)):
+        assert out_BCHW[0, channel].unique().item() == pytest.approx(-mean / deviation)
+        assert out_BCHW[1, channel].unique().item() == pytest.approx((1 - mean) / deviation)

@@ -1,0 +1,78 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.web import OPT_INS, OPT_OUTS
+from wit_pipeline.fetch.optout import header_opt_out, page_opt_out
+
+
+def as_headers(lines: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+
+
+@pytest.mark.parametrize("name", OPT_OUTS)
+def test_opted_out(name: str) -> None:
+    assert header_opt_out(as_headers(OPT_OUTS[name]), "wit")
+
+
+@pytest.mark.parametrize("name", OPT_INS)
+def test_not_opted_out(name: str) -> None:
+    assert header_opt_out(as_headers(OPT_INS[name]), "wit") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("WIT: noai", "X-Robots-Tag: noai"),
+        ("witness: noai", ""),
+        ("otherbot: noindex, noai", ""),  # what follows an agent is the agent's
+        ("otherbot: noindex, wit: none", "X-Robots-Tag: none"),
+        ("foo: 10, noai", "X-Robots-Tag: noai"),  # "foo" is no agent: 10 is no directive
+        (": noai", "X-Robots-Tag: noai"),
+        ("noaid, indexed", ""),
+        ("", ""),
+    ],
+)
+def test_agents(value: str, found: str) -> None:
+    assert header_opt_out([("X-Robots-Tag", value)], "wit") == found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("train-ai=n", True),
+        ("Train-AI = n;exp=1", True),
+        ("search=y,train-ai=n", True),
+        ("train-ai=y", False),
+        ("train-ai", False),
+        ("xtrain-ai=n", False),
+    ],
+)
+def test_content_usage(value: str, found: bool) -> None:
+    assert bool(header_opt_out([("content-usage", value)], "wit")) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (["noai, noimageai"], "meta robots: noai"),
+        (["index,follow", "NOIMAGEINDEX"], "meta robots: noimageindex"),
+        (["noindex nofollow"], "meta robots: noindex"),
+        (["none"], "meta robots: none"),
+        (["index, follow, max-image-preview:large"], ""),
+        ([""], ""),
+        ([], ""),
+    ],
+)
+def test_page(values: list[str], found: str) -> None:
+    assert page_opt_out(values) == found
+
+
+@given(st.lists(st.tuples(st.sampled_from(["x-robots-tag", "tdm-reservation", "content-usage"]), st.text())))
+def test_no_header_breaks_it(headers: list[tuple[str, str]]) -> None:
+    header_opt_out(headers, "wit")
+
+
+@given(st.lists(st.sampled_from(["nofollow", "all", "max-snippet:10", "noarchive"])))
+def test_an_opt_out_is_found_behind_anything(directives: list[str]) -> None:
+    assert header_opt_out([("X-Robots-Tag", ", ".join([*directives, "noai"]))], "wit")

@@ -1,0 +1,296 @@
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import imagehash
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageChops
+
+from tests.web import CLEAR, JPEG, NO_PICTURES, PICTURES, PNG, encoded, oriented, picture
+from wit_pipeline.codes import codes
+from wit_pipeline.fetch import jpeg
+from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.image import Decoded, ImageError, decode
+from wit_pipeline.records import Reason
+
+CONFIG = CrawlConfig()
+DATA = Path(__file__).parents[3] / "shared/data"
+
+damaged = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of damage that it can repair
+
+
+def stored(decoded: Decoded) -> Image.Image:
+    image = Image.open(io.BytesIO(decoded.jpeg))
+    image.load()
+    return image
+
+
+def difference(one: Image.Image, other: Image.Image) -> float:
+    """Mean difference of two pictures, in grey levels."""
+    return float(np.asarray(ImageChops.difference(one.convert("RGB"), other.convert("RGB"))).mean())
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_stored_as_a_plain_jpeg_with_the_codes_its_readers_see(name: str) -> None:
+    decoded = decode(PICTURES[name], CONFIG)
+    image = stored(decoded)
+    assert image.format == "JPEG"
+    assert image.size == (decoded.width, decoded.height)
+    assert decoded.phash == str(imagehash.phash(image, hash_size=8))
+    assert decoded.phash16 == str(imagehash.phash(image, hash_size=16))
+    assert image.info.keys() <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}  # no metadata
+    assert decode(PICTURES[name], CONFIG) == decoded
+
+
+@pytest.mark.parametrize("name", NO_PICTURES)
+def test_no_picture(name: str) -> None:
+    body, reason = NO_PICTURES[name]
+    with pytest.raises(ImageError) as caught:
+        decode(body, CONFIG)
+    assert caught.value.reason == reason
+    assert "\n" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("jpeg", "JPEG"), ("mpo", "JPEG"), ("png", "PNG"), ("gif_moving", "GIF"), ("webp_lossless", "WEBP")],
+)
+def test_format_as_sniffed(name: str, format: str) -> None:
+    assert decode(PICTURES[name], CONFIG).format == format
+
+
+# --- geometry -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((400, 300), (341, 256)),
+        ((300, 400), (256, 341)),
+        ((257, 257), (256, 256)),
+        ((256, 900), (256, 900)),  # nothing to shrink
+        ((100, 50), (100, 50)),  # nothing is enlarged
+        ((1, 1), (1, 1)),
+        ((1, 3000), (1, 3000)),
+        ((2048, 2048), (256, 256)),
+    ],
+)
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_shorter_side_is_256_at_most(size: tuple[int, int], expected: tuple[int, int], format: str) -> None:
+    decoded = decode(encoded(picture(*size), format), CONFIG)
+    assert (decoded.width, decoded.height) == expected
+    assert (decoded.original_width, decoded.original_height) == size
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied(orientation: int) -> None:
+    decoded = decode(oriented(orientation), CONFIG)
+    upright = {
+        1: [], 2: [Image.Transpose.FLIP_LEFT_RIGHT], 3: [Image.Transpose.ROTATE_180],
+        4: [Image.Transpose.FLIP_TOP_BOTTOM], 5: [Image.Transpose.TRANSPOSE], 6: [Image.Transpose.ROTATE_270],
+        7: [Image.Transpose.TRANSVERSE], 8: [Image.Transpose.ROTATE_90],
+    }[orientation]  # fmt: skip
+    expected = picture()
+    for turn in upright:
+        expected = expected.transpose(turn)
+    assert (decoded.original_width, decoded.original_height) == expected.size
+    assert difference(stored(decoded), expected.resize((decoded.width, decoded.height))) < 4
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> None:
+    assert decode(oriented(orientation), CONFIG).original_width == 400
+
+
+def test_a_side_that_jpeg_cannot_hold() -> None:
+    with pytest.raises(ImageError) as caught:
+        decode(encoded(Image.new("L", (1, 65_501)), "PNG"), CONFIG)
+    assert caught.value.reason == Reason.IMAGE_TOO_LONG
+
+
+def test_pixels_are_counted_before_they_are_unpacked() -> None:
+    at_limit = CrawlConfig(max_pixels=400 * 300)
+    assert decode(PNG, at_limit).original_width == 400
+    with pytest.raises(ImageError) as caught:
+        decode(encoded(picture(401, 300), "PNG"), at_limit)
+    assert caught.value.reason == Reason.TOO_MANY_PIXELS
+
+
+# --- colour ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["grey", "cmyk", "png", "png_16_bit", "png_palette", "gif", "webp", "progressive", "mpo", "gif_moving"],
+)
+def test_colours_survive(name: str) -> None:
+    expected = picture(mode="L") if name in ("grey", "png_16_bit") else picture()
+    assert difference(stored(decode(PICTURES[name], CONFIG)), expected.resize((341, 256))) < 16
+
+
+@pytest.mark.parametrize("name", ["png_alpha", "webp_lossless"])
+def test_what_is_transparent_is_white(name: str) -> None:
+    white = Image.new("RGBA", CLEAR.size, "white")
+    expected = Image.alpha_composite(white, CLEAR).resize((341, 256))
+    assert difference(stored(decode(PICTURES[name], CONFIG)), expected) < 4
+
+
+def test_a_transparent_palette_colour_is_white() -> None:
+    clear = Image.new("P", (300, 300), 0)
+    clear.putpalette([0, 0, 0])
+    decoded = decode(encoded(clear, "GIF", transparency=0), CONFIG)
+    assert stored(decoded).getpixel((9, 9)) == (255, 255, 255)
+
+
+# --- originals ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_small_original_is_kept_pixel_for_pixel(mode: str) -> None:
+    original = encoded(picture(200, 150, mode), "JPEG", quality=71, subsampling="4:4:4", comment=b"secret")
+    decoded = decode(original, CONFIG)
+    assert b"secret" not in decoded.jpeg
+    assert difference(stored(decoded), Image.open(io.BytesIO(original))) == 0
+    assert stored(decoded).mode == mode
+
+
+def test_every_original_jpeg_is_kept_where_originals_are_stored() -> None:
+    keeping = CrawlConfig(store="original")
+    decoded = decode(JPEG, keeping)
+    assert decoded.jpeg == JPEG
+    assert (decoded.width, decoded.height) == (400, 300)
+    assert decode(oriented(6), keeping).width == 300  # turned, so encoded anew
+    assert stored(decode(PNG, keeping)).size == (400, 300)
+
+
+def test_junk_behind_a_small_original_is_not_kept() -> None:
+    assert len(decode(encoded(picture(64, 64), "JPEG") + bytes(100_000), CONFIG).jpeg) < 10_000
+
+
+# --- EXIF -----------------------------------------------------------------------------------------
+
+
+def test_exif_says_whose_it_is_but_not_where_it_was() -> None:
+    facts = json.loads(decode(oriented(1), CONFIG).exif)
+    assert facts == {"Copyright": "© Ada", "Make": "Maker", "Orientation": "1"}
+
+
+def test_no_exif_is_an_empty_object() -> None:
+    assert decode(PNG, CONFIG).exif == "{}"
+
+
+@damaged
+@given(st.binary(max_size=300))
+def test_broken_exif_costs_nothing(block: bytes) -> None:
+    decoded = decode(encoded(picture(32, 24), "JPEG", exif=b"Exif\0\0" + block), CONFIG)
+    assert all(isinstance(value, str) and value for value in json.loads(decoded.exif).values())
+
+
+def test_exif_is_bounded() -> None:
+    exif = Image.Exif()
+    for tag in (0x010E, 0x0131, 0x013B, 0x8298, 0x9C9B, 0x010F, 0x0110):
+        exif[tag] = "x" * 9000
+    facts = decode(encoded(picture(), "JPEG", exif=exif), CONFIG).exif
+    assert len(facts) <= 4096
+    assert max(map(len, json.loads(facts).values())) == 256
+
+
+# --- hostile bytes --------------------------------------------------------------------------------
+
+
+@damaged
+@given(st.sampled_from(sorted(PICTURES)), st.integers(0, 3000), st.binary(max_size=8), st.integers(0, 9))
+def test_damage_is_an_image_error_or_a_picture(name: str, at: int, bytes_there: bytes, lost: int) -> None:
+    body = PICTURES[name]
+    broken = body[:at] + bytes_there + body[at + lost :]
+    try:
+        decode(broken, CONFIG)
+    except ImageError as error:
+        assert error.detail  # noqa: PT017  either way is right
+
+
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "gif"])
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9])
+def test_truncation_is_never_a_picture(name: str, part: float) -> None:
+    body = PICTURES[name]
+    with pytest.raises(ImageError):
+        decode(body[: int(len(body) * part)], CONFIG)
+
+
+# In a child with little memory and time, because a decoder that crashes takes its process along.
+CHILD = """
+import pathlib, resource, sys, warnings
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
+from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.image import ImageError, decode
+pictures = 0
+for line in sys.stdin:
+    try:
+        decode(pathlib.Path(line.rstrip("\\n")).read_bytes(), CrawlConfig())
+        pictures += 1
+    except ImageError:
+        pass
+print(pictures)
+"""
+
+
+def torture_files() -> Iterator[Path]:
+    return (path for path in sorted((DATA / "images_malformed").rglob("*")) if path.is_file())
+
+
+def survivors(paths: list[Path]) -> int:
+    """How many of the files are pictures, by a child that must not fail."""
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD],
+        input="\n".join(map(str, paths)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_torture_sets_of_image_libraries(step: int) -> None:
+    paths = list(islice(torture_files(), 0, None, step))
+    if not paths:
+        pytest.skip("no shared torture files beside the checkout")
+    assert 0.4 * len(paths) < survivors(paths) < 0.8 * len(paths)
+
+
+# --- JPEG segments --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "scans"), [("jpeg", 1), ("grey", 1), ("progressive", 10)])
+def test_scans(name: str, scans: int) -> None:
+    assert jpeg.scans(PICTURES[name]) == scans
+
+
+def test_a_thumbnail_in_the_metadata_is_no_scan() -> None:
+    assert jpeg.scans(encoded(picture(), "JPEG", comment=b"\xff\xda" * 500)) == 1
+
+
+def test_bare_photos_have_the_same_pixels_and_codes() -> None:
+    photos = sorted((DATA / "pairs_openstax_ccby/images").rglob("*.jpg"))[::50]
+    if not photos:
+        pytest.skip("no shared photos beside the checkout")
+    for path in photos:
+        body = path.read_bytes()
+        with Image.open(path) as before, Image.open(io.BytesIO(jpeg.bare(body))) as after:
+            assert before.tobytes() == after.tobytes()
+            assert codes(before) == codes(after)
+
+
+@given(st.binary())
+def test_no_bytes_break_the_walk(body: bytes) -> None:
+    jpeg.bare(body)
+    jpeg.bare(JPEG[:-2] + body + JPEG[-2:])

@@ -1,0 +1,1 @@
+"""Pre-train CLIP on the shards. Torch is imported here and nowhere else; Beam never."""

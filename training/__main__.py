@@ -1,0 +1,139 @@
+"""The `wit-clip` command: train a CLIP on shards, evaluate it, or make its tokenizer."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from training.config import read_recipe
+from wit_pipeline.errors import UserError, WitError
+
+INTERRUPTED = 130  # what a shell reports for Ctrl-C
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0 done, 1 the data or the machine failed, 2 the input is wrong."""
+    try:
+        options = parser().parse_args(arguments)
+        options.run(options)
+    except WitError as error:
+        sys.stderr.write(f"wit-clip: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("wit-clip: interrupted; the same command goes on from the last checkpoint\n")
+        return INTERRUPTED
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = Parser(prog="wit-clip", description=__doc__, allow_abbrev=False)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    shards_help = "tars: 'DIR/{00000..00003}.tar', 'DIR/*.tar', or a folder of them"
+
+    train = commands.add_parser("train", help="train on shards, resumable", allow_abbrev=False)
+    train.add_argument("--recipe", type=Path, required=True, help="a TOML file; its [train] table is read")
+    train.add_argument("--shards", nargs="+", required=True, metavar="PATTERN", help=shards_help)
+    train.add_argument("--out", type=Path, required=True, help="folder for metrics.jsonl and checkpoints/")
+    train.add_argument("--steps", type=positive, help="instead of the recipe's steps or epochs")
+    train.add_argument(
+        "--resume",
+        default="auto",
+        metavar="auto|PATH|never",
+        help="auto: from the newest checkpoint in --out (the default); never: anew; or a checkpoint",
+    )
+    train.set_defaults(run=run_train)
+
+    evaluate = commands.add_parser("eval", help="zero-shot classification, retrieval", allow_abbrev=False)
+    evaluate.add_argument("--checkpoint", type=Path, required=True, help="a step-NNNNNN.pt, or a run's --out")
+    evaluate.add_argument(
+        "--dataset",
+        type=named_path,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=PATH",
+        help="an image folder, PATH/<class name>/*.jpg",
+    )
+    evaluate.add_argument("--retrieval", nargs="+", default=[], metavar="PATTERN", help="held-out shards")
+    evaluate.add_argument("--templates", type=Path, help="a file with a prompt a line, {} for the class")
+    evaluate.add_argument("--out", type=Path, required=True, help="folder for results.json")
+    evaluate.set_defaults(run=run_eval)
+
+    tokenizer = commands.add_parser("tokenizer", help="train a tokenizer on captions", allow_abbrev=False)
+    tokenizer.add_argument("--shards", nargs="+", required=True, metavar="PATTERN", help=shards_help)
+    tokenizer.add_argument("--out", type=Path, required=True, help="the tokenizer.json to write")
+    tokenizer.add_argument("--vocab-size", type=positive, default=49_408, help="default 49408")
+    tokenizer.set_defaults(run=run_tokenizer)
+    return top
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def named_path(text: str) -> tuple[str, Path]:
+    """NAME=PATH as its two parts."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
+    return name, Path(path)
+
+
+# Torch takes seconds to import: --help and a wrong flag need not wait for it.
+
+
+def run_train(options: argparse.Namespace) -> None:
+    config = read_recipe(options.recipe)
+    if options.steps:
+        config = replace(config, steps=options.steps)
+    from training.train import train
+
+    train(config, options.shards, options.out, resume=options.resume, console=Console())
+
+
+def run_eval(options: argparse.Namespace) -> None:
+    if not options.dataset and not options.retrieval:
+        raise UserError("eval: nothing to evaluate on; give --dataset NAME=PATH or --retrieval PATTERN")
+    from training.evaluate.report import evaluate, tables
+
+    console = Console()
+    results = evaluate(
+        options.checkpoint,
+        datasets=dict(options.dataset),
+        held_out=options.retrieval,
+        templates=options.templates,
+        out=options.out,
+        warn=console.print,
+    )
+    for table in tables(results):
+        console.print(table)
+
+
+def run_tokenizer(options: argparse.Namespace) -> None:
+    if options.vocab_size < 514:
+        raise UserError(f"--vocab-size {options.vocab_size}: wants 514 or more, for the bytes alone")
+    from training.shards import find, index
+    from training.tokenizer import Tokenizer
+
+    trained = Tokenizer.train(index(find(options.shards)).captions(), options.vocab_size)
+    trained.save(options.out)
+    Console().print(f"{trained.vocab_size:,} tokens in {options.out}", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

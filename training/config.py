@@ -1,0 +1,144 @@
+"""The knobs of the trainer: the models by name, and the recipe's [train] table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from wit_pipeline.config import did_you_mean, how, read_toml, section
+from wit_pipeline.errors import UserError
+
+HEAD_WIDTH = 64  # of every attention head of every published CLIP
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VitConfig:
+    """A vision transformer's sizes."""
+
+    image_size: int  # pixels a side
+    patch_size: int  # pixels a side
+    layers: int
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.image_size % self.patch_size:
+            raise ValueError(f"image_size {self.image_size} is no multiple of patch_size {self.patch_size}")
+        if self.width % HEAD_WIDTH:
+            raise ValueError(f"width {self.width} is no multiple of {HEAD_WIDTH}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TextConfig:
+    """A text transformer's sizes."""
+
+    layers: int
+    width: int
+    context: int = 77  # tokens, start and end included
+    vocab_size: int = 49_408
+
+    def __post_init__(self) -> None:
+        if self.width % HEAD_WIDTH:
+            raise ValueError(f"width {self.width} is no multiple of {HEAD_WIDTH}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipConfig:
+    """Two towers and the width of the space they share."""
+
+    embed_dim: int
+    vision: VitConfig
+    text: TextConfig
+
+
+# arXiv 2103.00020, table 20; the last is ours, for a laptop's CPU.
+MODELS: Mapping[str, ClipConfig] = MappingProxyType(
+    {
+        "ViT-B/32": ClipConfig(
+            embed_dim=512,
+            vision=VitConfig(image_size=224, patch_size=32, layers=12, width=768),
+            text=TextConfig(layers=12, width=512),
+        ),
+        "ViT-B/16": ClipConfig(
+            embed_dim=512,
+            vision=VitConfig(image_size=224, patch_size=16, layers=12, width=768),
+            text=TextConfig(layers=12, width=512),
+        ),
+        "ViT-L/14": ClipConfig(
+            embed_dim=768,
+            vision=VitConfig(image_size=224, patch_size=14, layers=24, width=1024),
+            text=TextConfig(layers=12, width=768),
+        ),
+        "ViT-L/14@336px": ClipConfig(
+            embed_dim=768,
+            vision=VitConfig(image_size=336, patch_size=14, layers=24, width=1024),
+            text=TextConfig(layers=12, width=768),
+        ),
+        "ViT-Ti/8-64": ClipConfig(
+            embed_dim=128,
+            vision=VitConfig(image_size=64, patch_size=8, layers=4, width=128),
+            text=TextConfig(layers=3, width=128),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrainConfig:
+    """The recipe's [train] table. The defaults are the paper's, for ViT-B/32, but for the batch."""
+
+    model: str = "ViT-B/32"
+    batch_size: int = 256  # pairs a step; the paper's 32,768 wants many GPUs
+    epochs: int = 32  # passes over the shards, if `steps` is 0
+    steps: int = 0
+    learning_rate: float = 5e-4  # the peak, reached after the warm-up
+    warmup_steps: int = 2_000
+    weight_decay: float = 0.2
+    gradient_clip: float = 0.0  # largest norm of all gradients together; 0 is off
+    seed: int = 0
+    tokenizer: str = ""  # a tokenizer.json; without one, it is trained on the captions
+    vocab_size: int = 49_408  # of a tokenizer trained here, specials included
+    context: int = 77  # tokens of a text, start and end included
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU, fp32 elsewhere
+    max_bad_share: float = 0.05  # of samples that cannot be used, before the run stops
+    device: Literal["auto", "cpu", "cuda"] = how("auto")
+    workers: int = how(0)  # threads that decode images; 0: one a core
+    log_every: int = how(1)  # steps between two readings of the losses, which wait for the device
+    checkpoint_every: int = how(500)  # steps
+    keep_checkpoints: int = how(3)
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise ValueError(f"no such model {self.model!r}{did_you_mean(self.model, MODELS)}")
+        least = {
+            "batch_size": 2,  # one pair has nothing to be told from
+            "epochs": 1,
+            "steps": 0,
+            "warmup_steps": 0,
+            "vocab_size": 514,  # 256 bytes, each also as a word's end, start and end of text
+            "context": 3,
+            "workers": 0,
+            "log_every": 1,
+            "checkpoint_every": 1,
+            "keep_checkpoints": 1,
+            "weight_decay": 0,
+            "gradient_clip": 0,
+        }
+        for name, bound in least.items():
+            if getattr(self, name) < bound:
+                raise ValueError(f"{name} is {getattr(self, name)}, wants {bound} or more")
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, wants more than 0")
+        if not 0 <= self.max_bad_share <= 1:
+            raise ValueError(f"max_bad_share is {self.max_bad_share}, wants 0 to 1")
+
+
+def read_recipe(path: Path) -> TrainConfig:
+    """The [train] table of the recipe at `path`; the other tables are the pipeline's and stay unread.
+
+    Raises `UserError` if the file, the table or a key of it cannot be used.
+    """
+    table = read_toml(path).get("train")
+    if not isinstance(table, dict):
+        raise UserError(f"{path}: has no [train] table; an empty one takes every default")
+    return section(TrainConfig, table, f"{path} [train]")

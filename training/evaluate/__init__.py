@@ -1,0 +1,1 @@
+"""What a trained CLIP can do, measured without training anything more."""

@@ -1,0 +1,163 @@
+"""Which shards a pattern means, and where in them each sample lies.
+
+A shard is a tar whose members share a name up to the first dot: KEY.jpg KEY.txt KEY.json.
+"""
+
+import hashlib
+import json
+import re
+import tarfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from glob import glob, has_magic
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wit_pipeline.errors import RunError, UserError
+
+IMAGES = ("jpg", "jpeg", "png", "webp")
+TOKENIZER_CAPTIONS = 1_000_000  # enough for 49,408 tokens; a shard is a random sample of the whole
+BRACES = re.compile(r"\{([^{}]*)\}")
+RANGE = re.compile(r"(\d+)\.\.(\d+)")
+
+
+def expand(pattern: str) -> list[str]:
+    """`pattern` with its braces written out.
+
+    >>> expand("{00..02}.tar")
+    ['00.tar', '01.tar', '02.tar']
+    >>> expand("{a,b}/0.tar")
+    ['a/0.tar', 'b/0.tar']
+    """
+    braces = BRACES.search(pattern)
+    if not braces:
+        return [pattern]
+    if span := RANGE.fullmatch(braces[1]):
+        first, last = span.groups()
+        parts = [str(i).zfill(len(first)) for i in range(int(first), int(last) + 1)]
+    else:
+        parts = braces[1].split(",")
+    head, tail = pattern[: braces.start()], pattern[braces.end() :]
+    return [path for part in parts for path in expand(head + part + tail)]
+
+
+def find(patterns: Iterable[str]) -> list[Path]:
+    """The tars that the patterns mean: braces, globs, or folders of shards. Each stands once, in order.
+
+    Raises `UserError` if a pattern matches nothing or a named shard is missing.
+    """
+    found = [path for pattern in patterns for path in find_one(pattern)]
+    return list(dict.fromkeys(found))
+
+
+def find_one(pattern: str) -> list[Path]:
+    paths: list[Path] = []
+    for name in expand(pattern):
+        path = Path(name)
+        if has_magic(name) and not path.exists():
+            paths += map(Path, sorted(glob(name, recursive=True)))
+        elif path.is_dir():
+            paths += shards_in(path)
+        elif path.exists():
+            paths.append(path)
+        else:
+            raise UserError(f"--shards {pattern}: there is no {path}")
+    if not paths:
+        raise UserError(f"--shards {pattern}: matches no shard; give tars, as 'shard/{{00000..00003}}.tar'")
+    return paths
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """The shards of a finished stage, as its shards.json lists them, or every tar of another folder."""
+    index = folder / "shards.json"
+    if not index.exists():
+        return sorted(folder.glob("*.tar"))
+    return [folder / shard["url"] for shard in json.loads(index.read_text())["shardlist"]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """The usable samples of some shards: offsets and sizes in bytes, one row a sample."""
+
+    paths: Sequence[Path]
+    rows: NDArray[np.int64]  # [samples, 5]: shard, image's offset and size, caption's offset and size
+    unusable: dict[str, int]  # samples that lack a member, by what they lack
+    digest: str  # of the shards' names and layout; equal for a copy elsewhere
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def image(self, sample: int) -> bytes:
+        """The bytes of a sample's image file."""
+        shard, offset, size, _, _ = self.rows[sample].tolist()
+        return read_at(self.paths[shard], offset, size)
+
+    def caption(self, sample: int) -> str:
+        """A sample's caption; bytes that are no UTF-8 become replacement characters."""
+        shard, _, _, offset, size = self.rows[sample].tolist()
+        return read_at(self.paths[shard], offset, size).decode("utf-8", "replace")
+
+    def captions(self) -> Iterator[str]:
+        """The captions, in order, to train a tokenizer on: of at most `TOKENIZER_CAPTIONS` samples."""
+        return (self.caption(sample) for sample in range(min(len(self), TOKENIZER_CAPTIONS)))
+
+
+def read_at(path: Path, offset: int, size: int) -> bytes:
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            return file.read(size)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read any more: {error.strerror}") from None
+
+
+def index(paths: Sequence[Path]) -> Samples:
+    """Where each sample of the shards lies; reads the tars' headers only, some 20 µs a member.
+
+    Raises `RunError` for a shard that is no whole tar and `UserError` if no sample has image and caption.
+    """
+    rows: list[tuple[int, int, int, int, int]] = []
+    unusable = {"no_image": 0, "no_caption": 0}
+    for shard, path in enumerate(paths):
+        for members in members_of(path).values():
+            image = next((members[kind] for kind in IMAGES if kind in members), None)
+            caption = members.get("txt")
+            if image is None:
+                unusable["no_image"] += 1
+            elif caption is None:
+                unusable["no_caption"] += 1
+            else:
+                rows.append((shard, *image, *caption))
+    if not rows:
+        found = ", ".join(f"{count} with {kind}" for kind, count in unusable.items()).replace("_", " ")
+        raise UserError(
+            f"the {len(paths)} shards hold no pair of KEY.jpg and KEY.txt to learn from ({found}); "
+            f"the first is {paths[0]}"
+        )
+    table = np.array(rows, dtype=np.int64)
+    names = "\0".join(path.name for path in paths)
+    identity = hashlib.blake2b(names.encode() + b"\0\0" + table.tobytes(), digest_size=16).hexdigest()
+    return Samples(paths, table, {kind: count for kind, count in unusable.items() if count}, identity)
+
+
+def members_of(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
+    """Offset and size of each member, by key and by what stands after the key's dot."""
+    samples: dict[str, dict[str, tuple[int, int]]] = {}
+    try:
+        length = path.stat().st_size
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                folder, _, name = member.name.rpartition("/")
+                key, _, kind = name.partition(".")
+                if member.isfile():
+                    samples.setdefault(f"{folder}/{key}", {})[kind.lower()] = (
+                        member.offset_data,
+                        member.size,
+                    )
+                if member.offset_data + member.size > length:
+                    raise tarfile.ReadError("unexpected end of data")
+    except (OSError, tarfile.TarError) as error:
+        raise RunError(f"{path}: is no whole tar: {error}") from None
+    return samples

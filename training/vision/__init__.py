@@ -1,0 +1,1 @@
+"""Image towers: pixels in, one embedding an image out."""

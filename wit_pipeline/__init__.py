@@ -1,0 +1,1 @@
+"""Rules: plain functions on plain records. Nothing here knows Beam or torch."""

@@ -1,0 +1,81 @@
+"""The balance: every query contributes up to t pairs, drawn by hash, so no order or retry changes them.
+
+A pair stays if for any of its queries  h(pair, query) < limit(query).  With `expected` the limit is
+t / max(count, t), the rule of CLIP's description read as MetaCLIP reads it (arXiv 2309.16671, section 3):
+a query contributes min(count, t) pairs in expectation. With `exact` it is the t-th lowest hash of the
+query's own pairs: it contributes min(count, t) pairs, exactly. Neither bounds how many kept pairs *contain* a
+query: a pair that a rare query keeps also contains "a". In both modes the kept sets are nested in t.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from wit_pipeline.chance import SCALE, draw
+from wit_pipeline.records import Pair, Reason, Reject
+
+STAGE = "balance"
+Limits = Mapping[int, int]  # query id -> limit in [0, SCALE]; a query that is absent keeps all its pairs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BalanceConfig:
+    """The recipe's `[balance]`."""
+
+    per_query: int = 20_000  # t; CLIP's (arXiv 2103.00020, section 2.2)
+    mode: Literal["expected", "exact"] = "expected"
+
+    def __post_init__(self) -> None:
+        if self.per_query < 1:
+            raise ValueError(f"per_query is at least 1, found {self.per_query}")
+
+
+def limit(count: int, per_query: int) -> int:
+    """The limit under which a query with `count` pairs keeps `per_query` of them in expectation."""
+    return SCALE * per_query // max(count, per_query)
+
+
+def hash_of(key: str, query: int, seed: int) -> int:
+    """h(pair, query) in [0, SCALE): one draw for each pair and query."""
+    return draw(key, seed=seed, purpose=f"balance:{query}")
+
+
+def is_kept(key: str, queries: Sequence[int], limits: Limits, seed: int) -> bool:
+    """Whether any query of a pair keeps it. No hash is drawn where one of them keeps everything."""
+    if any(limits.get(query, SCALE) >= SCALE for query in queries):
+        return True
+    return any(hash_of(key, query, seed) < limits[query] for query in queries)
+
+
+def judge(pairs: Iterable[Pair], limits: Limits, seed: int) -> Iterator[Pair | Reject]:
+    """Each pair, or the Reject that says that its queries have enough."""
+    for pair in pairs:
+        if is_kept(pair.key, pair.candidate.queries, limits, seed):
+            yield pair
+        else:
+            detail = f"none of its {len(pair.candidate.queries)} queries drew it"
+            yield reject_pair(pair, STAGE, Reason.BALANCED_OUT, detail)
+
+
+def reject_pair(pair: Pair, stage: str, reason: Reason, detail: str = "") -> Reject:
+    """The Reject of a pair."""
+    candidate = pair.candidate
+    return Reject(
+        key=candidate.key,
+        url=candidate.url,
+        stage=stage,
+        reason=reason,
+        detail=detail,
+        where=candidate.where,
+        caption=candidate.caption,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueryCount:
+    """A query's pairs before and after the balance, and the limit that its pairs had to draw under."""
+
+    query_id: int
+    before: int
+    limit: int
+    after: int = 0

@@ -1,0 +1,165 @@
+"""One unit of crawling: fetch, decode once, store the bytes, write down what happened to every URL."""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from wit_pipeline import rows, tar
+from wit_pipeline.chance import draw
+from wit_pipeline.fetch.client import Client, FetchError
+from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.image import ImageError, decode
+from wit_pipeline.manifest import Counts, File, aside, describe
+from wit_pipeline.records import SUCCESS, Candidate, Image, Pair, Reason
+
+AHEAD = 16  # URLs in flight per thread: a slow one then holds up none of the others
+NO_IMAGE = Image(
+    final_url="",
+    sha256="",
+    bytes_fetched=0,
+    format="",
+    original_width=0,
+    original_height=0,
+    width=0,
+    height=0,
+    phash="",
+    phash16="",
+    weak=0.0,
+    exif="",
+    unit=0,
+    offset=0,
+    length=0,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """What happened to one URL; the facts of the image are zeros where there is none."""
+
+    url: str
+    status: str  # "success", or the Reason
+    error_message: str
+    attempts: int
+    http_status: int  # 0: no answer came
+    content_type: str
+    x_robots_tag: str  # as sent, for whoever asks later
+    fetched_at: str  # UTC; this and `seconds` are why a crawl's table is not the same twice
+    seconds: float
+    image: Image
+
+
+def order(urls: Iterable[str], seed: int) -> list[str]:
+    """The URLs of a unit in the order in which they are fetched and stored: a hash, so hosts interleave."""
+    return sorted(set(urls), key=lambda url: (draw(url, seed=seed, purpose="crawl:order"), url))
+
+
+def crawl(
+    candidates: Sequence[Candidate],
+    client: Client,
+    config: CrawlConfig,
+    *,
+    folder: Path,
+    unit: int,
+    seed: int,
+    tick: Callable[[int], None] = lambda count: None,
+) -> tuple[Counts, tuple[File, ...]]:
+    """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar and .parquet; `tick` hears of every URL done.
+
+    The counts are of candidates: several may share a URL, which is fetched once.
+    """
+    weight = Counter(candidate.url for candidate in candidates)
+    statuses: Counter[str] = Counter()
+    tar_path, table_path = folder / f"unit-{unit:06d}.tar", folder / f"unit-{unit:06d}.parquet"
+    with (
+        aside(tar_path) as tar_aside,
+        aside(table_path) as table_aside,
+        tar.Writer(tar_aside) as images,
+        rows.Writer(table_aside, Fetched) as table,
+    ):
+        for number, (fetched, jpeg) in enumerate(_fetch_all(order(weight, seed), client, config)):
+            if jpeg:
+                offset = images.add(f"{number:06d}.jpg", jpeg)
+                stored = replace(fetched.image, unit=unit, offset=offset, length=len(jpeg))
+                fetched = replace(fetched, image=stored)
+            table.write(fetched)
+            statuses[fetched.status] += weight[fetched.url]
+            tick(1)
+    kept = statuses.pop(SUCCESS, 0)
+    counts = Counts(read=len(candidates), kept=kept, rejected=dict(sorted(statuses.items())))
+    return counts, (describe(tar_path), describe(table_path, table.count))
+
+
+def _fetch_all(urls: Sequence[str], client: Client, config: CrawlConfig) -> Iterator[tuple[Fetched, bytes]]:
+    """Results in the order of `urls`, with a bounded number of them in memory."""
+    flying: deque[Future[tuple[Fetched, bytes]]] = deque()
+    with ThreadPoolExecutor(config.threads, thread_name_prefix="fetch") as pool:
+        for url in urls:
+            flying.append(pool.submit(fetch, url, client, config))
+            if len(flying) >= AHEAD * config.threads:
+                yield flying.popleft().result()
+        while flying:
+            yield flying.popleft().result()
+
+
+def fetch(url: str, client: Client, config: CrawlConfig) -> tuple[Fetched, bytes]:
+    """What happened to one URL, and the JPEG to store: b"" where there is none."""
+    began, started = time.monotonic(), datetime.now(UTC)
+    status, message, jpeg, image = SUCCESS, "", b"", NO_IMAGE
+    attempts, http_status, content_type, x_robots_tag = 0, 0, "", ""
+    try:
+        response = client.fetch(url)
+        attempts, http_status = response.attempts, response.status
+        content_type, x_robots_tag = response.content_type, response.x_robots_tag
+        decoded = decode(response.body, config)
+        jpeg = decoded.jpeg
+        image = replace(
+            NO_IMAGE,
+            final_url=response.final_url,
+            sha256=sha256(response.body).hexdigest(),
+            bytes_fetched=len(response.body),
+            format=decoded.format,
+            original_width=decoded.original_width,
+            original_height=decoded.original_height,
+            width=decoded.width,
+            height=decoded.height,
+            phash=decoded.phash,
+            phash16=decoded.phash16,
+            weak=decoded.weak,
+            exif=decoded.exif,
+        )
+    except FetchError as error:
+        status, message = error.reason, error.detail
+        attempts, http_status = error.attempts, error.http_status
+    except ImageError as error:
+        status, message = error.reason, error.detail
+    fetched = Fetched(
+        url=url,
+        status=status,
+        error_message=message,
+        attempts=attempts,
+        http_status=http_status,
+        content_type=content_type,
+        x_robots_tag=x_robots_tag,
+        fetched_at=started.isoformat(timespec="milliseconds"),
+        seconds=round(time.monotonic() - began, 3),
+        image=image,
+    )
+    return fetched, jpeg
+
+
+def pairs(candidates: Iterable[Candidate], fetched: Iterable[Fetched]) -> Iterator[Pair]:
+    """The candidates of a unit whose URL gave an image, each with that image, in the candidates' order."""
+    images = {item.url: item.image for item in fetched if item.status == SUCCESS}
+    for candidate in candidates:
+        if candidate.url in images:
+            yield Pair(candidate=candidate, image=images[candidate.url])
+
+
+def reason_of(fetched: Fetched) -> Reason | None:
+    """Why a URL gave no image, or None."""
+    return None if fetched.status == SUCCESS else Reason(fetched.status)

@@ -1,0 +1,142 @@
+"""One pair per picture: equal bytes, then near-duplicates; the result does not depend on any order.
+
+The copy that stays is the largest as fetched; among equals the one whose caption names the most queries;
+among those the one with the smallest key. Every other names the one that stays.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from wit_pipeline.balance import reject_pair
+from wit_pipeline.evaluation import Evaluation
+from wit_pipeline.neardup import components, distance16
+from wit_pipeline.records import Pair, Reason, Reject
+
+STAGE = "dedup"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DedupConfig:
+    """The recipe's `[dedup]`."""
+
+    near: bool = True  # near-duplicates too, not only equal bytes
+    near_distance: int = 32  # bits of 256; the widest at which 4e8 images do not chain together unverified
+    max_weak: float = 0.35  # share of weak coefficients above which an image is flat: equal bytes only
+    evaluation: Literal["drop", "flag", "keep"] = "flag"  # copies of evaluation images
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.near_distance <= 64:
+            raise ValueError(
+                f"near_distance is 0 to 64 bits (above, images chain), found {self.near_distance}"
+            )
+
+
+NEAR8 = 4  # bits of 64 within which codes are compared by phash16
+
+
+class Code(NamedTuple):
+    """What of a pair goes through a shuffle: thin, and enough to choose which copy stays."""
+
+    key: str
+    url: str
+    sha256: str
+    phash: str
+    phash16: str
+    weak: float
+    pixels: int  # of the image as fetched
+    queries: int  # how many the caption names
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Sorts the copy that stays first."""
+        return (-self.pixels, -self.queries, self.key)
+
+
+def code_of(pair: Pair) -> Code:
+    """The thin record of a pair."""
+    image = pair.image
+    return Code(
+        key=pair.key,
+        url=pair.candidate.url,
+        sha256=image.sha256,
+        phash=image.phash,
+        phash16=image.phash16,
+        weak=image.weak,
+        pixels=image.original_width * image.original_height,
+        queries=len(pair.candidate.queries),
+    )
+
+
+class Verdict(NamedTuple):
+    """A pair that goes, why, and the pair that stays in its place."""
+
+    key: str
+    reason: str
+    kept: str
+    distance: int  # bits of 256 between the two
+
+
+def equal_bytes(group: Iterable[Code]) -> tuple[Code, list[Verdict]]:
+    """The copy that stays of a group of equal bytes, and the verdicts on the others."""
+    first, *others = sorted(group, key=lambda code: code.rank)
+    return first, [
+        Verdict(code.key, Reason.OTHER_TEXT if code.url == first.url else Reason.DUPLICATE, first.key, 0)
+        for code in others
+    ]
+
+
+def equal_codes(group: Iterable[Code]) -> tuple[Code, list[Verdict]]:
+    """The same for a group with equal codes: collapsed before anything compares pairs."""
+    first, *others = sorted(group, key=lambda code: code.rank)
+    return first, [Verdict(code.key, Reason.NEAR_DUPLICATE, first.key, 0) for code in others]
+
+
+def near_duplicates(edges: Sequence[tuple[Code, Code]], config: DedupConfig) -> list[Verdict]:
+    """Verdicts on the members of every connected component of near-duplicate pairs.
+
+    A chain of small steps may join unlike images, so each member is compared with the one that stays; those
+    too far from it choose among themselves again.
+    """
+    known = {code.key: code for edge in edges for code in edge}
+    verdicts = []
+    for keys in components((one.key, other.key) for one, other in edges):
+        left = sorted((known[key] for key in keys), key=lambda code: code.rank)
+        while left:
+            first, *others = left
+            distances = {code.key: distance16(first.phash16, code.phash16) for code in others}
+            verdicts += [
+                Verdict(key, Reason.NEAR_DUPLICATE, first.key, bits)
+                for key, bits in distances.items()
+                if bits <= config.near_distance
+            ]
+            left = [code for code in others if distances[code.key] > config.near_distance]
+    return verdicts
+
+
+def settle(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """The verdicts, each naming a pair that stays: where that one was itself dropped, the one it names."""
+    known = {verdict.key: verdict for verdict in verdicts}
+
+    def final(key: str) -> str:
+        while key in known:
+            key = known[key].kept
+        return key
+
+    return sorted(verdict._replace(kept=final(verdict.kept)) for verdict in known.values())
+
+
+def judge(
+    pairs: Iterable[Pair], verdicts: Mapping[str, Verdict], evaluation: Evaluation, config: DedupConfig
+) -> Iterator[Pair | Reject]:
+    """Each pair, flagged where it is a copy of an evaluation image, or the Reject that names what stays."""
+    for pair in pairs:
+        verdict = verdicts.get(pair.key)
+        copies = [] if verdict or config.evaluation == "keep" else evaluation.copies(pair.image)
+        if verdict is not None:
+            detail = f"kept {verdict.kept}, {verdict.distance} of 256 bits away"
+            yield reject_pair(pair, STAGE, Reason(verdict.reason), detail)
+        elif copies and config.evaluation == "drop":
+            yield reject_pair(pair, STAGE, Reason.EVALUATION_COPY, str(copies[0]))
+        else:
+            yield replace(pair, evaluation=tuple(map(str, copies)))

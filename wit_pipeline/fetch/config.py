@@ -1,0 +1,65 @@
+"""The recipe's `[crawl]` section: who asks, how patiently, and what is stored."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from wit_pipeline.config import how
+
+PILLOW_PIXELS = 89_478_485  # above, Pillow warns of a decompression bomb whatever we think of it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CrawlConfig:
+    """Knobs of `crawl`. Those marked `how` change speed and load, never what is built."""
+
+    user_agent: str = "wit/0.1 (+https://example.org/wit)"  # sent always; robots.txt sees what precedes "/"
+    allow_hosts: tuple[str, ...] = ()  # non-public authorities "host:port" that may be fetched
+
+    timeout: float = 20.0  # seconds for a whole fetch, redirects and body included, polite waiting not
+    connect_timeout: float = 10.0  # seconds for one address to accept
+    max_bytes: int = 20_000_000  # of a body, as sent and as decompressed
+    max_redirects: int = 10
+    retries: int = 2  # after 429, 503, a reset connection or one that is not accepted
+    robots: bool = True  # obey robots.txt
+    opt_out: bool = True  # obey noai, noindex, tdm-reservation and their like
+
+    threads: int = how(32)  # fetching threads a unit
+    connections_per_host: int = how(4)  # at once, over all threads
+    host_interval: float = how(0.1)  # seconds between two requests to a public host, at least
+    backoff: float = how(0.5)  # seconds before the first retry; doubles with each
+
+    formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP")  # Pillow's other decoders have more holes
+    max_pixels: int = 64_000_000  # width times height, as the header declares it
+    store: Literal["resized", "original"] = "resized"
+    store_side: int = 256  # pixels of the stored image's shorter side, at most
+    jpeg_quality: int = 90  # of what is encoded anew
+
+    def __post_init__(self) -> None:
+        above_0 = ("timeout", "connect_timeout", "max_bytes", "threads", "connections_per_host", "store_side")
+        for name in above_0:
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
+        for name in ("max_redirects", "retries", "host_interval", "backoff"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}")
+        if not 1 <= self.max_pixels <= PILLOW_PIXELS:
+            raise ValueError(f"max_pixels must be within 1 and {PILLOW_PIXELS}, found {self.max_pixels}")
+        if not 1 <= self.jpeg_quality <= 95:
+            raise ValueError(f"jpeg_quality must be within 1 and 95, found {self.jpeg_quality}")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9._-]+(/[!-~]+)?( [ -~]+)?", self.user_agent):
+            raise ValueError(f'user_agent must read like "name/1.0 (+https://…)", found {self.user_agent!r}')
+        for authority in self.allow_hosts:
+            if not re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+):[0-9]{1,5}", authority):
+                raise ValueError(f'allow_hosts wants "host:port" in lower case, found {authority!r}')
+        unknown = set(self.formats) - {"JPEG", "PNG", "GIF", "WEBP"}
+        if unknown or not self.formats:
+            raise ValueError(f"formats must be among JPEG, PNG, GIF and WEBP, found {list(self.formats)}")
+
+    @property
+    def agent(self) -> str:
+        """The product token of `user_agent`, as robots.txt and X-Robots-Tag name us, in lower case."""
+        return re.split(r"[/ ]", self.user_agent, maxsplit=1)[0].lower()

@@ -1,0 +1,25 @@
+"""The one way a fetch fails."""
+
+from wit_pipeline.records import Reason
+
+
+class FetchError(Exception):
+    """What a server, a name or a URL did that gives no image. Anything else raised is our own mistake."""
+
+    def __init__(
+        self, reason: Reason, detail: str, *, http_status: int = 0, retry_after: float = -1.0
+    ) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail  # one short line; never a query string, which may carry a signature
+        self.http_status = http_status  # 0 where no answer came
+        self.retry_after = retry_after  # seconds before another try makes sense; below 0, none does
+        self.attempts = 0  # requests sent on behalf of the URL, robots.txt not counted
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+    @property
+    def transient(self) -> bool:
+        """True where the same request may succeed a little later."""
+        return self.retry_after >= 0

@@ -1,0 +1,51 @@
+"""The segments of a JPEG file, without decoding a pixel."""
+
+import re
+from collections.abc import Iterator
+
+START, END, SCAN = 0xD8, 0xD9, 0xDA
+BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2  # the frame types that every decoder reads
+OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless, arithmetic, …
+COMMENT = 0xFE
+APPLICATION = range(0xE0, 0xF0)
+COLOUR = {0xE0, 0xEE}  # JFIF's and Adobe's headers: they say what the components mean
+
+# A marker, inside entropy-coded data too: there FF is followed by 00 or by a restart marker (01 has no
+# segment either).
+_MARKER = re.compile(rb"\xff+([^\x00\x01\xff\xd0-\xd7])")
+
+
+def segments(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and whole segment of each part of a JPEG, scans with their data, up to the end marker.
+
+    Walks as libjpeg does: what is between two segments and is no marker is skipped, or belongs to a scan.
+    """
+    at = 2
+    while found := _MARKER.search(body, at):
+        marker, start, at = found[1][0], found.end() - 2, found.end()
+        if marker == END:
+            yield END, b"\xff\xd9"
+            return
+        at += int.from_bytes(body[at : at + 2], "big")
+        if marker == SCAN:
+            following = _MARKER.search(body, at)
+            at = following.start() if following else len(body)
+        yield marker, body[start:at]
+
+
+def scans(body: bytes) -> int:
+    """How often a decoder must go over the picture: 1 if baseline, about 10 if progressive."""
+    return sum(marker == SCAN for marker, _ in segments(body))
+
+
+def bare(body: bytes) -> bytes:
+    """The same picture without Exif, colour profile, comments, thumbnails and what follows its end.
+
+    b"" where another reader may fail: an unusual frame type, or no end marker.
+    """
+    parts = list(segments(body))
+    markers = {marker for marker, _ in parts}
+    if END not in markers or markers & OTHER_FRAMES:
+        return b""
+    dropped = {COMMENT, *APPLICATION} - COLOUR
+    return b"\xff\xd8" + b"".join(part for marker, part in parts if marker not in dropped)

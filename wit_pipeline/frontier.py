@@ -1,0 +1,106 @@
+"""What is worth fetching, in units: a host's URLs together, many hosts in a unit."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from wit_pipeline.balance import Limits, is_kept, limit
+from wit_pipeline.chance import draw
+from wit_pipeline.records import Candidate, Reason, Reject
+
+STAGE = "frontier"
+HOST = "frontier:host"  # purposes of draws
+SPREAD = "frontier:spread"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FrontierConfig:
+    """The recipe's `[frontier]`."""
+
+    unit_urls: int = 2000  # URLs of one unit of crawling: the atom of work and of resume
+    expected_success: float = (
+        0.7  # share of URLs that still give an image; lists of a year ago give 0.8 to 0.2
+    )
+
+    def __post_init__(self) -> None:
+        if self.unit_urls < 1:
+            raise ValueError(f"unit_urls is at least 1, found {self.unit_urls}")
+        if not 0 < self.expected_success <= 1:
+            raise ValueError(
+                f"expected_success is a share above 0 and up to 1, found {self.expected_success}"
+            )
+
+
+def fetch_limit(count: int, per_query: int, config: FrontierConfig) -> int:
+    """The limit of a query with `count` candidates such that after losses `per_query` pairs are left."""
+    return limit(count, round(per_query / config.expected_success))
+
+
+def host_of(url: str) -> str:
+    """The authority whose server answers for a URL: what politeness is owed to."""
+    return urlsplit(url).netloc.lower().rpartition("@")[2]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """The units that a host's URLs go to: `units` of them from `first`."""
+
+    host: str
+    first: int
+    units: int
+
+
+def pack(urls_by_host: Mapping[str, int], config: FrontierConfig, seed: int) -> list[Share]:
+    """Hosts to units of about `unit_urls` URLs, in an order that is a hash of the host.
+
+    A host's URLs stay together: a host larger than a unit gets units of its own, every other one exactly
+    one, shared with other hosts.
+    """
+    order = sorted(urls_by_host, key=lambda host: (draw(host, seed=seed, purpose=HOST), host))
+    shares, unit, room = [], 0, config.unit_urls
+    large = [host for host in order if urls_by_host[host] > config.unit_urls]
+    for host in [host for host in order if urls_by_host[host] <= config.unit_urls]:
+        if urls_by_host[host] > room:
+            unit, room = unit + 1, config.unit_urls
+        shares.append(Share(host=host, first=unit, units=1))
+        room -= urls_by_host[host]
+    unit += room < config.unit_urls
+    for host in large:
+        units = -(-urls_by_host[host] // config.unit_urls)
+        shares.append(Share(host=host, first=unit, units=units))
+        unit += units
+    return shares
+
+
+def unit_of(url: str, share: Share, seed: int) -> int:
+    """The unit of one URL of a host."""
+    return share.first + draw(url, seed=seed, purpose=SPREAD) % share.units
+
+
+def judge(
+    candidates: Iterable[tuple[int, Candidate]], duplicates: Mapping[int, str], limits: Limits, seed: int
+) -> Iterator[Candidate | Reject]:
+    """Each candidate of a part, by row number: kept, or dropped as a duplicate or for balance.
+
+    `duplicates` are the rows whose URL and caption stand elsewhere, with where the kept one stands.
+    """
+    for row, candidate in candidates:
+        if row in duplicates:
+            yield reject(candidate, Reason.DUPLICATE_PAIR, f"kept at {duplicates[row]}")
+        elif not is_kept(candidate.key, candidate.queries, limits, seed):
+            yield reject(candidate, Reason.OVER_SAMPLED, "each of its queries has enough candidates")
+        else:
+            yield candidate
+
+
+def reject(candidate: Candidate, reason: Reason, detail: str) -> Reject:
+    """The Reject of a candidate."""
+    return Reject(
+        key=candidate.key,
+        url=candidate.url,
+        stage=STAGE,
+        reason=reason,
+        detail=detail,
+        where=candidate.where,
+        caption=candidate.caption,
+    )

@@ -1,0 +1,1 @@
+"""Pages for eyes: self-contained HTML, nothing loaded from anywhere."""

@@ -1,0 +1,120 @@
+"""What describes the shards to others: the dataset card and Croissant metadata."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from wit_pipeline.manifest import File, Manifest
+from wit_pipeline.report.pages import environment
+from wit_pipeline.rows import schema_of
+from wit_pipeline.shard import Row
+
+NAME = "webimagetext"
+DATA_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float"}
+
+
+def dataset_card(before: Sequence[Manifest], shards: Sequence[File]) -> str:
+    """README.md of the shards' folder: what is in them, and the funnel that led there."""
+    template = environment().get_template("card.md")
+    return template.render(
+        stages=before, shards=shards, samples=sum(file.rows for file in shards), columns=schema_of(Row)
+    )
+
+
+def croissant(shards: Sequence[File]) -> dict[str, Any]:
+    """Croissant 1.0 metadata: the tars, the tables, and the tables' columns."""
+    tables = {
+        "@type": "cr:FileSet",
+        "@id": "tables",
+        "containedIn": {"@id": "folder"},
+        "encodingFormat": "application/x-parquet",
+        "includes": "*.parquet",
+    }
+    folder = {
+        "@type": "cr:FileObject",
+        "@id": "folder",
+        "name": "folder",
+        "description": "The folder in which this file lies.",
+        "contentUrl": ".",
+        "encodingFormat": "local",
+        "sha256": "none",
+    }
+    tars = [
+        {
+            "@type": "cr:FileObject",
+            "@id": file.name,
+            "name": file.name,
+            "contentUrl": file.name,
+            "contentSize": f"{file.bytes} B",
+            "encodingFormat": "application/x-tar",
+            "sha256": file.sha256,
+        }
+        for file in shards
+    ]
+    return {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": NAME,
+        "description": "Image-text pairs, each with its source, its queries and its evaluation overlap.",
+        "url": "https://example.org/webimagetext",
+        "distribution": [folder, tables, *tars],
+        "recordSet": [
+            {
+                "@type": "cr:RecordSet",
+                "@id": "samples",
+                "name": "samples",
+                "field": [_field(field.name, str(field.type)) for field in schema_of(Row)],
+            }
+        ],
+    }
+
+
+def _field(name: str, arrow_type: str) -> dict[str, Any]:
+    repeated = arrow_type.startswith("list")
+    kind = "int64" if repeated else arrow_type
+    field = {
+        "@type": "cr:Field",
+        "@id": f"samples/{name}",
+        "name": f"samples/{name}",
+        "dataType": DATA_TYPES[kind],
+        "source": {"fileSet": {"@id": "tables"}, "extract": {"column": name}},
+    }
+    return {**field, "repeated": True} if repeated else field
+
+
+CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}

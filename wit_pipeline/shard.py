@@ -1,0 +1,176 @@
+"""WebDataset shards in img2dataset's layout: any of them is a random sample of the whole."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wit_pipeline import rows, tar
+from wit_pipeline.chance import draw
+from wit_pipeline.errors import RunError
+from wit_pipeline.manifest import Counts, File, aside, describe, write_json
+from wit_pipeline.records import SUCCESS, Example, Image, Pair
+
+STAGE = "shard"
+INDEX_DIGITS = 4  # of a sample within its shard
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShardConfig:
+    """The recipe's `[shard]`."""
+
+    samples: int = 10_000  # a shard, the last one excepted
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.samples <= 10**INDEX_DIGITS:
+            raise ValueError(f"samples is 1 to {10**INDEX_DIGITS}, as keys have {INDEX_DIGITS} digits for it")
+
+
+def position(key: str, seed: int) -> tuple[int, str]:
+    """Sorts pairs into the order of the dataset: a hash of the key."""
+    return draw(key, seed=seed, purpose="shard:order"), key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A sample as its JSON member and its row of the shard's Parquet say it. Nothing is ever null."""
+
+    key: str  # 5 digits of the shard, 4 of the sample
+    url: str
+    caption: str
+    status: str
+    error_message: str
+    width: int  # pixels as stored
+    height: int
+    original_width: int
+    original_height: int
+    exif: str  # JSON object
+    sha256: str  # of the bytes fetched
+    pair_key: str
+    page_url: str
+    final_url: str
+    source: str
+    where: str
+    license: str
+    attribution: str
+    language: str
+    queries: tuple[int, ...]  # ids in queries.parquet, at least one
+    phash: str
+    phash16: str
+    weak: float
+    evaluation: str  # copies of evaluation images, "; " between; "" where there is none
+
+
+def row_of(pair: Pair, key: str) -> Row:
+    """The row of a pair that is sample `key`."""
+    candidate, image = pair.candidate, pair.image
+    return Row(
+        key=key,
+        url=candidate.url,
+        caption=candidate.caption,
+        status=SUCCESS,
+        error_message="",
+        width=image.width,
+        height=image.height,
+        original_width=image.original_width,
+        original_height=image.original_height,
+        exif=image.exif,
+        sha256=image.sha256,
+        pair_key=candidate.key,
+        page_url=candidate.page_url,
+        final_url=image.final_url,
+        source=candidate.source,
+        where=candidate.where,
+        license=candidate.license,
+        attribution=candidate.attribution,
+        language=candidate.language,
+        queries=candidate.queries,
+        phash=image.phash,
+        phash16=image.phash16,
+        weak=image.weak,
+        evaluation="; ".join(pair.evaluation),
+    )
+
+
+def read_bytes(image: Image, crawl: Path) -> bytes:
+    """The stored bytes of an image: a ranged read of its crawl unit's tar."""
+    path = crawl / f"unit-{image.unit:06d}.tar"
+    with path.open("rb") as file:
+        file.seek(image.offset)
+        content = file.read(image.length)
+    if len(content) != image.length or not content.startswith(b"\xff\xd8"):
+        raise RunError(f"{path}: no image lies at {image.offset}: the file was changed since it was signed")
+    return content
+
+
+def write_shard(
+    pairs: Iterable[Pair],
+    fetch: Callable[[Image], bytes],
+    *,
+    folder: Path,
+    shard: int,
+    seed: int,
+    tick: Callable[[int], None] = lambda count: None,
+) -> tuple[Counts, tuple[File, ...]]:
+    """Write NNNNN.tar, NNNNN.parquet and NNNNN_stats.json; the pairs are put in the dataset's order."""
+    ordered = sorted(pairs, key=lambda pair: position(pair.key, seed))
+    tar_path, table_path = folder / f"{shard:05d}.tar", folder / f"{shard:05d}.parquet"
+    stats_path = folder / f"{shard:05d}_stats.json"
+    with (
+        aside(tar_path) as tar_aside,
+        aside(table_path) as table_aside,
+        tar.Writer(tar_aside) as archive,
+        rows.Writer(table_aside, Row) as table,
+    ):
+        for index, pair in enumerate(ordered):
+            row = row_of(pair, f"{shard:05d}{index:0{INDEX_DIGITS}d}")
+            add_sample(archive, row, Example(pair=pair, jpeg=fetch(pair.image)))
+            table.write(row)
+            tick(1)
+    write_json(stats_path, stats(len(ordered)))
+    counts = Counts(read=len(ordered), kept=len(ordered))
+    count = len(ordered)
+    return counts, (describe(tar_path, count), describe(table_path, count), describe(stats_path))
+
+
+def add_sample(archive: tar.Writer, row: Row, example: Example) -> None:
+    """Append a sample's three members."""
+    archive.add(f"{row.key}.jpg", example.jpeg)
+    archive.add(f"{row.key}.txt", row.caption.encode())
+    text = json.dumps({**rows.to_row(row), "queries": list(row.queries)}, ensure_ascii=False, indent=1)
+    archive.add(f"{row.key}.json", text.encode())
+
+
+def stats(count: int) -> dict[str, Any]:
+    """A shard's statistics under img2dataset's names; its wall-clock times stay in the crawl."""
+    return {
+        "count": count,
+        "successes": count,
+        "failed_to_download": 0,
+        "failed_to_resize": 0,
+        "status_dict": {SUCCESS: count},
+    }
+
+
+def wids_index(folder: Path, shards: Sequence[File]) -> dict[str, Any]:
+    """The index that webdataset's `wids` reads: each shard with its number of samples, size and MD5."""
+    return {
+        "__kind__": "wids-shard-index-v1",
+        "wids_version": 1,
+        "shardlist": [
+            {
+                "url": file.name,
+                "nsamples": file.rows,
+                "filesize": file.bytes,
+                "md5sum": _md5(folder / file.name),
+            }
+            for file in shards
+        ],
+    }
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -1,0 +1,171 @@
+"""Lists of URLs and captions: Parquet, CSV, TSV, JSON lines, with named columns."""
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any, BinaryIO, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wit_pipeline.errors import UserError
+from wit_pipeline.extract import STAGE, SourceConfig
+from wit_pipeline.records import Raw, Reason, Reject
+
+SPLIT_ROWS = 50_000  # rows of Parquet a worker reads at a time, in whole row groups
+FIELD_LIMIT = 1 << 20  # characters in a field of a text file; a longer one is a broken quote
+WHOLE = (0, 0)
+TEXTS = ("url", "text", "page_url", "license", "attribution", "language")  # fields of Raw, and of the recipe
+
+csv.field_size_limit(FIELD_LIMIT)
+
+
+def format_of(path: str) -> str:
+    """The format that a file's name states: parquet, csv, tsv or jsonl; a `UserError` for another."""
+    suffixes = [suffix.lower() for suffix in PurePosixPath(path).suffixes if suffix.lower() != ".gz"]
+    found = suffixes[-1][1:] if suffixes else ""
+    if found not in ("parquet", "csv", "tsv", "jsonl"):
+        raise UserError(f"{path}: a list source is .parquet, .csv, .tsv or .jsonl (the last three also .gz)")
+    return found
+
+
+def splits(stream: BinaryIO, path: str, config: SourceConfig) -> list[tuple[int, int]]:
+    """Ranges of row groups of a Parquet file; a text file is one split. A `UserError` where no row is."""
+    if format_of(path) != "parquet":
+        if not stream.read(1):
+            raise UserError(f"{path}: is empty; a source needs at least one row")
+        return [WHOLE]
+    with _parquet(stream, path) as file:
+        _check_columns(file.schema_arrow.names, path, config)
+        if file.metadata.num_rows == 0:
+            raise UserError(f"{path}: holds no row; a source needs at least one")
+        return _ranges([file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)])
+
+
+def _parquet(stream: BinaryIO, path: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(stream)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise UserError(f"{path}: is not a Parquet file: {error}") from None
+
+
+def _ranges(row_counts: list[int]) -> list[tuple[int, int]]:
+    ranges, first, rows = [], 0, 0
+    for index, count in enumerate(row_counts):
+        rows += count
+        if rows >= SPLIT_ROWS:
+            ranges.append((first, index + 1))
+            first, rows = index + 1, 0
+    return [*ranges, (first, len(row_counts))] if first < len(row_counts) else ranges
+
+
+def read(stream: BinaryIO, path: str, config: SourceConfig, split: tuple[int, int]) -> Iterator[Raw | Reject]:
+    """The rows of a split; a row that cannot be read is a Reject, and the others go on."""
+    kind = format_of(path)
+    if kind == "parquet":
+        yield from _read_parquet(stream, path, config, split)
+    elif kind == "jsonl":
+        yield from _read_jsonl(_text(stream), path, config)
+    else:
+        yield from _read_csv(_text(stream), path, config, kind)
+
+
+def _text(stream: BinaryIO) -> io.TextIOWrapper:
+    magic = stream.read(2)
+    stream.seek(0)
+    plain = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if magic == b"\x1f\x8b" else stream
+    return io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _read_parquet(
+    stream: BinaryIO, path: str, config: SourceConfig, split: tuple[int, int]
+) -> Iterator[Raw | Reject]:
+    with _parquet(stream, path) as file:
+        columns = sorted({column for column in _columns(config).values() if column})
+        number = sum(file.metadata.row_group(i).num_rows for i in range(split[0]))
+        groups = list(range(*split))
+        for batch in file.iter_batches(batch_size=4096, row_groups=groups, columns=columns):
+            for row in batch.to_pylist():
+                yield _raw(row, f"{path}#{number}", config)
+                number += 1
+
+
+def _read_jsonl(lines: io.TextIOWrapper, path: str, config: SourceConfig) -> Iterator[Raw | Reject]:
+    number = 0
+    try:
+        for number, line in enumerate(lines):
+            if line.strip():
+                yield _json_row(line, f"{path}#{number}", config)
+    except (OSError, EOFError) as error:  # a damaged .gz
+        yield unreadable(f"{path}#{number}", str(error))
+
+
+def _json_row(line: str, where: str, config: SourceConfig) -> Raw | Reject:
+    try:
+        row = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        return unreadable(where, str(error))
+    if not isinstance(row, dict):
+        return unreadable(where, "the line is not a JSON object")
+    return _raw(row, where, config)
+
+
+def _read_csv(lines: io.TextIOWrapper, path: str, config: SourceConfig, kind: str) -> Iterator[Raw | Reject]:
+    """CSV by RFC 4180. TSV has no quoting, so a caption may begin with a quotation mark."""
+    tabs = kind == "tsv"
+    reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else csv.reader(lines)
+    names = list(config.columns) or next(reader, [])
+    _check_columns(names, path, config)
+    number = 0
+    while True:
+        where = f"{path}#{number}"
+        number += 1
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield unreadable(where, str(error))
+            continue
+        except (OSError, EOFError) as error:  # a damaged .gz
+            yield unreadable(where, str(error))
+            return
+        if not values:
+            continue
+        if len(values) != len(names):
+            yield unreadable(where, f"{len(values)} fields where {len(names)} are named")
+        else:
+            yield _raw(dict(zip(names, values, strict=True)), where, config)
+
+
+def _columns(config: SourceConfig) -> dict[str, str]:
+    return {name: getattr(config, name) for name in TEXTS}
+
+
+def _check_columns(found: list[str], path: str, config: SourceConfig) -> None:
+    absent = sorted({column for column in _columns(config).values() if column} - set(found))
+    if absent:
+        raise UserError(
+            f"{path}: has no column {', '.join(map(repr, absent))}; it has {', '.join(found) or 'none'}"
+        )
+
+
+def _raw(row: dict[str, Any], where: str, config: SourceConfig) -> Raw:
+    texts = {name: _string(row.get(column)) if column else "" for name, column in _columns(config).items()}
+    return Raw(where=where, **texts)
+
+
+def _string(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else str(value)
+
+
+def unreadable(where: str, detail: str) -> Reject:
+    """The Reject of a row that could not be read at all."""
+    return Reject(
+        key="", url="", stage=STAGE, reason=Reason.SOURCE_UNREADABLE, detail=detail[:500], where=where
+    )
