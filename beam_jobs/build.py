@@ -14,7 +14,7 @@ from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Folders, Shuffle, Stage, Task, Unit, Work, upstream
 from wit_pipeline import manifest
 from wit_pipeline.chance import digest
-from wit_pipeline.errors import RunError
+from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest, Receipt
 
 FORMAT = 1  # raised when the same recipe and input come to mean other bytes: folders are then built anew
@@ -52,7 +52,7 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manif
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     _check_funnel(made, before.get(stage.accounts))
-    _check_not_empty(made, folders)
+    _check_not_empty(stage, made, folders)
     _publish(stage, task, made)
     progress.tell(
         "stage",
@@ -75,6 +75,8 @@ def _prepare(task: Task, signed: Manifest | None) -> None:
     if folders.in_place and (signed is not None or left != task.plan):
         shutil.rmtree(folders.home, ignore_errors=True)
     folders.out.mkdir(parents=True, exist_ok=True)
+    for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
+        torn.unlink()
     folders.scratch.mkdir(parents=True, exist_ok=True)
     manifest.write_json(note, {"plan": task.plan})
 
@@ -125,13 +127,17 @@ def _check_funnel(made: Manifest, before: Manifest | None) -> None:
         raise RunError(f"{made.stage}: kept {made.counts.kept} records, but its parts hold another number")
 
 
-def _check_not_empty(made: Manifest, folders: Folders) -> None:
+def _check_not_empty(stage: Stage, made: Manifest, folders: Folders) -> None:
     """Nothing can be built on nothing: say why it came to that, and leave no receipt that would repeat it."""
-    if made.counts.kept == 0 and (made.counts.read or not any(file.rows for file in made.files)):
-        folders.clear()
-        rejected = sorted(made.counts.rejected.items(), key=lambda item: -item[1])
-        reasons = ", ".join(f"{count} {reason}" for reason, count in rejected) or "it read none"
-        raise RunError(f"{made.stage}: kept none of {made.counts.read} records: {reasons}")
+    read_nothing_but_wrote = made.counts.read == 0 and any(file.rows for file in made.files)
+    if made.counts.kept or read_nothing_but_wrote:
+        return
+    folders.clear()
+    if made.counts.read == 0 and not stage.accounts:
+        raise UserError(f"{stage.name}: what the recipe names for it holds no record")
+    rejected = sorted(made.counts.rejected.items(), key=lambda item: -item[1])
+    reasons = ", ".join(f"{count} {reason}" for reason, count in rejected) or "it read none"
+    raise RunError(f"{stage.name}: kept none of {made.counts.read} records: {reasons}")
 
 
 def _publish(stage: Stage, task: Task, made: Manifest) -> None:

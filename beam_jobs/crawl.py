@@ -1,6 +1,7 @@
 """crawl: a unit of URLs to a tar of stored images and a table of what happened."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from beam_jobs import progress
@@ -8,6 +9,7 @@ from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from wit_pipeline import rows
 from wit_pipeline.crawl import crawl
 from wit_pipeline.fetch.client import Client
+from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.records import Candidate
 
 
@@ -19,19 +21,24 @@ def units(task: Task) -> Sequence[Unit]:
     ]
 
 
+@cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
+def client(config: CrawlConfig) -> Client:
+    """The process's client."""
+    return Client(config)
+
+
 def do(task: Task, unit: Unit) -> Done:
     """Crawl one unit."""
     config = task.recipe.crawl
-    with Client(config) as client:
-        return crawl(
-            list(rows.read(Path(unit.covers), Candidate)),
-            client,
-            config,
-            folder=task.folders.out,
-            unit=int(unit.name.removeprefix("unit-")),
-            seed=task.recipe.seed,
-            tick=lambda count: progress.tell("records", count=count),
-        )
+    return crawl(
+        list(rows.read(Path(unit.covers), Candidate)),
+        client(config),
+        config,
+        folder=task.folders.out,
+        unit=int(unit.name.removeprefix("unit-")),
+        seed=task.recipe.seed,
+        tick=lambda count: progress.tell("records", count=count),
+    )
 
 
 STAGE = Stage(

@@ -12,6 +12,7 @@ from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
 from beam_jobs.tables import ReadParts, WriteTable, write_sorted
 from wit_pipeline import evaluation, neardup, rows
+from wit_pipeline.chance import digest
 from wit_pipeline.dedup import (
     NEAR8,
     Code,
@@ -43,12 +44,12 @@ class VerdictRow:
 
 
 def set_inputs(recipe: Recipe) -> dict[str, str]:
-    """The evaluation sets' files, each with what tells one version of it from another."""
+    """The evaluation sets, each with what tells one version of it from another."""
     found = {}
     for name, folder in recipe.audit.named_sets().items():
-        for path in evaluation.images(name, folder):
-            stat = path.stat()
-            found[f"{name} {path}"] = f"{stat.st_size} bytes, modified {stat.st_mtime:.3f}"
+        stats = [(str(path), path.stat()) for path in evaluation.images(name, folder)]
+        version = digest([[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats])
+        found[f"{name} {folder}"] = f"{len(stats)} images, {version}"
     return found
 
 

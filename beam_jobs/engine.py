@@ -21,10 +21,10 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 
-from beam_jobs import lock, progress
+from beam_jobs import failure, lock, progress
 from beam_jobs.stage import Shuffle, Task, Unit, Work
 from wit_pipeline import manifest
-from wit_pipeline.errors import RunError, UserError, WitError
+from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Receipt
 
 LOCAL = "FnApiRunner"
@@ -146,7 +146,7 @@ def run_units(step: Work, task: Task, units: tuple[Unit, ...], flags: Sequence[s
 
 
 def _do(step: Work, task: Task, unit: Unit) -> str:
-    with _remembered():
+    with failure.remembered(f"{task.folders.stage}: {unit.name}"):
         counts, files = step.do(task, unit)
     receipt = Receipt(unit=unit.name, plan=task.plan, counts=counts, files=files)
     manifest.write_receipt(step.receipt(task.folders, unit), receipt)
@@ -154,28 +154,14 @@ def _do(step: Work, task: Task, unit: Unit) -> str:
     return unit.name
 
 
-_failure: list[WitError] = []
-
-
-@contextmanager
-def _remembered() -> Iterator[None]:
-    """Keep a one-line failure as it is: Beam turns every exception into a RuntimeError's traceback."""
-    try:
-        yield
-    except WitError as error:
-        _failure.append(error)
-        raise
-
-
 def _run(build: Callable[[beam.Pipeline], None], flags: Sequence[str]) -> None:
-    _failure.clear()
+    failure.forget()
     pipeline = beam.Pipeline(options=options(flags))
     build(pipeline)
     try:
         pipeline.run().wait_until_finish()
     except RuntimeError:
-        if _failure:
-            raise _failure[0] from None
+        failure.raise_remembered()
         raise
 
 

@@ -60,7 +60,7 @@ class Display:
     """Events for a person. On a terminal one live line a stage, else a plain line every ten seconds."""
 
     def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self.console = console or Console(stderr=True, highlight=False)
+        self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self.clock = clock
         self.tally = _Tally()
         self.bar: Progress | None = None

@@ -17,7 +17,7 @@ import apache_beam as beam
 
 from beam_jobs.recipe import Recipe
 from wit_pipeline import manifest
-from wit_pipeline.errors import RunError
+from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest
 
 
@@ -130,12 +130,12 @@ class Stage:
 
 
 def upstream(stage: Stage, root: Path) -> dict[str, Manifest]:
-    """The manifests of the stages that this one reads; a `RunError` names one that is not signed."""
+    """The manifests of the stages that this one reads; a `UserError` names one that is not signed."""
     found = {}
     for name in stage.reads:
         signed = manifest.load(root / name)
         if signed is None:
-            raise RunError(
+            raise UserError(
                 f"{stage.name}: needs {name}, which is not signed in {root}; run `wit {name}` first"
             )
         found[name] = signed

@@ -6,6 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from beam_jobs.failure import remembered
 from wit_pipeline import rows
 from wit_pipeline.manifest import aside
 
@@ -20,7 +21,12 @@ class ReadParts(beam.PTransform[Any, Any]):
 
     def expand(self, root: Any) -> Any:
         thin = self.thin
-        return root | beam.Create(self.paths) | beam.FlatMap(lambda path: thin(Path(path)))
+
+        def read(path: str) -> Iterator[Any]:
+            with remembered(path):
+                yield from thin(Path(path))
+
+        return root | beam.Create(self.paths) | beam.FlatMap(read)
 
 
 class WriteTable(beam.PTransform[Any, Any]):
@@ -44,5 +50,5 @@ class WriteTable(beam.PTransform[Any, Any]):
 
 def write_sorted(path: Path, record: Any, records: Iterable[Any]) -> int:
     """Write records to a file, whole or absent; returns how many."""
-    with aside(path) as temporary:
+    with remembered(str(path)), aside(path) as temporary:
         return rows.write(temporary, record, records)

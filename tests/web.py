@@ -54,8 +54,6 @@ class Log:
     paths: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)  # seconds, monotonic
     headers: list[dict[str, str]] = field(default_factory=list)
-    busy: int = 0
-    peak: int = 0  # most requests under way at once
 
 
 class Web:
@@ -99,13 +97,7 @@ class Web:
             self.log.paths.append(path)
             self.log.times.append(time.monotonic())
             self.log.headers.append(headers)
-            self.log.busy += 1
-            self.log.peak = max(self.log.peak, self.log.busy)
             return Visit(self._counts[path], self.canary, self.stopping.wait)
-
-    def leave(self) -> None:
-        with self._lock:
-            self.log.busy -= 1
 
 
 class _Server(ThreadingHTTPServer):
@@ -138,8 +130,6 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(piece)
         except OSError:
             return  # the client has hung up
-        finally:
-            web.leave()
 
     def log_message(self, format: str, *args: object) -> None:
         """Silence."""

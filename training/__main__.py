@@ -4,13 +4,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 
 from training.config import read_recipe
-from wit_pipeline.errors import UserError, WitError
+from wit_pipeline.errors import RunError, UserError, WitError
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
@@ -101,9 +102,16 @@ def run_train(options: argparse.Namespace) -> None:
     config = read_recipe(options.recipe)
     if options.steps:
         config = replace(config, steps=options.steps)
+    from torch import OutOfMemoryError
+
     from training.train import train
 
-    train(config, options.shards, options.out, resume=options.resume, console=Console())
+    try:
+        train(config, options.shards, options.out, resume=options.resume, console=Console())
+    except OutOfMemoryError:
+        raise RunError(
+            f"the GPU has too little memory for batch_size {config.batch_size:,}; lower it"
+        ) from None
 
 
 def run_eval(options: argparse.Namespace) -> None:
@@ -118,7 +126,7 @@ def run_eval(options: argparse.Namespace) -> None:
         held_out=options.retrieval,
         templates=options.templates,
         out=options.out,
-        warn=console.print,
+        warn=partial(console.print, highlight=False, markup=False, soft_wrap=True),
     )
     for table in tables(results):
         console.print(table)
@@ -132,7 +140,7 @@ def run_tokenizer(options: argparse.Namespace) -> None:
 
     trained = Tokenizer.train(index(find(options.shards)).captions(), options.vocab_size)
     trained.save(options.out)
-    Console().print(f"{trained.vocab_size:,} tokens in {options.out}", highlight=False)
+    Console().print(f"{trained.vocab_size:,} tokens in {options.out}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

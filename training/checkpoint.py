@@ -37,7 +37,10 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """The file that now holds `checkpoint`; the `keep` latest stay. Raises `RunError` if it cannot."""
+    """The file that now holds `checkpoint`; raises `RunError` if it cannot be written.
+
+    The `keep` latest stay. Those of later steps go: they were damaged, or of a run that was left.
+    """
     path = folder / f"step-{checkpoint.step:06d}.pt"
     aside = path.with_suffix(".tmp")
     fields = {name: getattr(checkpoint, name) for name in Checkpoint.__slots__}
@@ -52,8 +55,10 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     except (OSError, RuntimeError) as error:  # torch reports a full disk as the latter
         aside.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot be written: {error}") from None
-    for old in saved(folder)[:-keep]:
-        old.unlink()
+    everything = saved(folder)
+    latest = everything.index(path) + 1
+    for other in (*everything[: max(0, latest - keep)], *everything[latest:]):
+        other.unlink()
     return path
 
 

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -58,10 +58,13 @@ def read(path: Path) -> list[Row]:
 class Progress:
     """One live line on a terminal, else a line every 10 s."""
 
-    def __init__(self, console: Console, *, done: int, total: int) -> None:
+    def __init__(
+        self, console: Console, *, done: int, total: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.console = console
         self.total = total
-        self.told = time.monotonic()
+        self.clock = clock
+        self.told = clock()
         columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
         self.bar = Bar(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
         self.task = self.bar.add_task("", total=total, completed=done)
@@ -70,8 +73,9 @@ class Progress:
         """Show the latest step's row."""
         text = f"loss {row['loss']:.4f}  {row['samples_per_second']:,.0f} samples/s"
         self.bar.update(self.task, completed=row["step"], description=text)
-        if not self.console.is_terminal and time.monotonic() - self.told >= LINE_EVERY:
-            self.told = time.monotonic()
+        now = self.clock()
+        if not self.console.is_terminal and now - self.told >= LINE_EVERY:
+            self.told = now
             self.console.print(f"step {row['step']:,} of {self.total:,}  {text}", highlight=False)
 
     def __enter__(self) -> Self:

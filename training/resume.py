@@ -23,8 +23,8 @@ def start_from(resume: str, folder: Path, warn: Callable[[str], None]) -> Checkp
     return checkpoint.find(Path(resume), warn)
 
 
-def refuse_another_run(found: Checkpoint, config: TrainConfig, samples: Samples) -> None:
-    """Raise `UserError` if the checkpoint is of another recipe or of other shards."""
+def refuse_another_run(found: Checkpoint, config: TrainConfig, samples: Samples, steps: int) -> None:
+    """Raise `UserError` if the checkpoint is of another recipe or of other shards, or past the last step."""
     recipe = as_table(config)
     differing = [
         f"{name} was {found.config.get(name)!r} and is {value!r}"
@@ -33,6 +33,8 @@ def refuse_another_run(found: Checkpoint, config: TrainConfig, samples: Samples)
     ]
     if found.shards != samples.digest:
         differing.append("the shards are others")
+    if found.step > steps:
+        differing.append(f"it is past the last step, {steps:,}")
     if differing:
         raise UserError(
             f"the checkpoint of step {found.step:,} is another run's: {'; '.join(differing)}; "

@@ -146,7 +146,6 @@ def members_of(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
     """Offset and size of each member, by key and by what stands after the key's dot."""
     samples: dict[str, dict[str, tuple[int, int]]] = {}
     try:
-        length = path.stat().st_size
         with tarfile.open(path, "r:") as tar:
             for member in tar:
                 folder, _, name = member.name.rpartition("/")
@@ -156,8 +155,8 @@ def members_of(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
                         member.offset_data,
                         member.size,
                     )
-                if member.offset_data + member.size > length:
-                    raise tarfile.ReadError("unexpected end of data")
+        if read_at(path, tar.offset, tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no end mark after the last whole member")  # tarfile just stops there
     except (OSError, tarfile.TarError) as error:
         raise RunError(f"{path}: is no whole tar: {error}") from None
     return samples

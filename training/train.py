@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def train(
     else is the checkpoint to go on from. On a CPU the losses of a resumed run are those of an unbroken
     one, bit for bit. Raises `UserError` and `RunError`.
     """
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     device, bf16 = device_of(config)
     folder = out / "checkpoints"
 
@@ -47,14 +49,14 @@ def train(
     unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
     unusable.check(config.max_bad_share, unusable.read)
     steps = steps_of(config, samples)
-    console.print(f"{len(samples):,} samples in {len(samples.paths):,} shards; {unusable}", highlight=False)
+    say(f"{len(samples):,} samples in {len(samples.paths):,} shards; {unusable}")
 
     # The checkpoint, and the tokenizer, which is the checkpoint's once there is one.
     if resume == "never":
         set_aside(out)
-    found = start_from(resume, folder, console.print)
+    found = start_from(resume, folder, say)
     if found:
-        refuse_another_run(found, config, samples)
+        refuse_another_run(found, config, samples, steps)
     tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples)
     tokenizer.save(folder / "tokenizer.json")
 
@@ -69,7 +71,7 @@ def train(
         model.load_state_dict(found.model)
         optimizer.load_state_dict(found.optimizer)
         tally, done = Tally(read=found.read, bad=Counter(found.bad)), found.step
-        console.print(f"going on from step {done:,} of {steps:,}", highlight=False)
+        say(f"going on from step {done:,} of {steps:,}")
 
     # Input, which at any step depends on the seed and the step alone.
     loader = Loader(
@@ -151,7 +153,7 @@ def train(
                 progress.tell(rows[-1])
             if due:
                 last = save(step)
-    console.print(f"step {steps:,} of {steps:,} done; {tally}; {last}", highlight=False)
+    say(f"step {steps:,} of {steps:,} done; {tally}; {last}")
     return last
 
 

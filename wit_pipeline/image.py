@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from wit_pipeline import exif, jpeg
 from wit_pipeline.codes import codes
-from wit_pipeline.fetch import exif, jpeg
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.records import Reason
 
@@ -121,8 +121,8 @@ def _check_header(image: Image.Image, body: bytes, config: CrawlConfig) -> None:
         raise ImageError(Reason.TOO_MANY_PIXELS, f"{width} × {height}, above {config.max_pixels} pixels")
     if width * height == 0:
         raise ImageError(Reason.DECODE_ERROR, f"{width} × {height} pixels")
-    if body.startswith(MAGIC["JPEG"]) and jpeg.scans(body) > MAX_SCANS:
-        raise ImageError(Reason.DECODE_ERROR, f"{jpeg.scans(body)} progressive scans, above {MAX_SCANS}")
+    if body.startswith(MAGIC["JPEG"]) and jpeg.more_scans_than(MAX_SCANS, body):
+        raise ImageError(Reason.DECODE_ERROR, f"above {MAX_SCANS} progressive scans")
 
 
 @contextmanager

@@ -12,11 +12,11 @@ CONTROL = re.compile(
 )
 SPACES = re.compile(r"\s+")
 # Python's \w knows no combining marks, and without them the words of Hindi or Thai fall into letters.
-MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)).startswith("M"))
+MARKS = "".join(chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code))[0] == "M")
 WORD = re.compile(rf"[^\W_](?:[^\W_]|[{MARKS}])*(?:'[^\W_](?:[^\W_]|[{MARKS}])*)*")
 PLAIN_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")  # the same for folded ASCII, at twice the speed
 POSSESSIVE = re.compile(r"(?:'s)+\Z")
-HUGE = re.compile(r"&#[0-9]{8,};?|&#[xX][0-9a-fA-F]{7,};?")  # no character, and html.unescape stumbles over it
+HUGE = re.compile(r"&#[0-9]{8,};?|&#[xX][0-9a-fA-F]{7,};?")  # no character; html.unescape stumbles over it
 BREAK = re.compile(r"[.,;:!?()\[\]{}\"“”«»|\n\r\t]+|\s[-–—]+\s")
 
 

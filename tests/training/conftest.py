@@ -43,7 +43,7 @@ def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 @pytest.fixture
 def make_shards(tmp_path: Path) -> MakeShards:
-    """Write shards of `count` pairs; pairs in `broken` lack an end, in `mute` a caption, in `blind` an image."""
+    """Write shards of `count` pairs; those in `broken` lack their end, `mute` a caption, `blind` an image."""
 
     def make(
         name: str = "shards",

@@ -9,13 +9,13 @@ from pathlib import Path
 import imagehash
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from tests.web import CLEAR, JPEG, NO_PICTURES, PICTURES, PNG, encoded, oriented, picture
+from wit_pipeline import jpeg
 from wit_pipeline.codes import codes
-from wit_pipeline.fetch import jpeg
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import Decoded, ImageError, decode
 from wit_pipeline.records import Reason
@@ -187,6 +187,7 @@ def test_no_exif_is_an_empty_object() -> None:
 
 
 @damaged
+@settings(deadline=None)  # a decode takes what it takes
 @given(st.binary(max_size=300))
 def test_broken_exif_costs_nothing(block: bytes) -> None:
     decoded = decode(encoded(picture(32, 24), "JPEG", exif=b"Exif\0\0" + block), CONFIG)
@@ -206,6 +207,7 @@ def test_exif_is_bounded() -> None:
 
 
 @damaged
+@settings(deadline=None)  # a decode takes what it takes
 @given(st.sampled_from(sorted(PICTURES)), st.integers(0, 3000), st.binary(max_size=8), st.integers(0, 9))
 def test_damage_is_an_image_error_or_a_picture(name: str, at: int, bytes_there: bytes, lost: int) -> None:
     body = PICTURES[name]
@@ -290,6 +292,7 @@ def test_bare_photos_have_the_same_pixels_and_codes() -> None:
             assert codes(before) == codes(after)
 
 
+@settings(deadline=None)  # a decode takes what it takes
 @given(st.binary())
 def test_no_bytes_break_the_walk(body: bytes) -> None:
     jpeg.bare(body)

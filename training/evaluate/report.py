@@ -66,7 +66,7 @@ def tables(results: Results) -> Iterator[Table]:
     """The results as tables for people; shares in percent."""
     if results["datasets"]:
         table = Table(title=f"Zero-shot, {results['model']}, step {results['step']:,}", title_justify="left")
-        for heading in ("set", "images", "unreadable", "classes", "top 1", "top 5", "per class", "chance"):
+        for heading in ("set", "images", "bad", "classes", "top 1", "top 5", "per class", "chance"):
             table.add_column(heading, justify="left" if heading == "set" else "right")
         for name, row in results["datasets"].items():
             counts = (f"{row[key]:,}" for key in ("n", "unreadable", "classes"))

@@ -38,6 +38,11 @@ def scans(body: bytes) -> int:
     return sum(marker == SCAN for marker, _ in segments(body))
 
 
+def more_scans_than(most: int, body: bytes) -> bool:
+    """`scans(body) > most`, at once for nearly every picture: a marker can be no rarer than its bytes."""
+    return body.count(b"\xff\xda") > most and scans(body) > most
+
+
 def bare(body: bytes) -> bytes:
     """The same picture without Exif, colour profile, comments, thumbnails and what follows its end.
 

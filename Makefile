@@ -1,0 +1,62 @@
+# The contract: every target works on a fresh machine after `make install`, which each of them calls.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+RECIPE ?= beam_jobs/recipes/wit.toml
+ROOT   ?= ./data
+BEAM   ?=
+STAGES := queries extract frontier crawl filter dedup balance shard audit
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo build $(STAGES) train eval report test test-all lint bench clean
+
+help: ## this list
+	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo "RECIPE=$(RECIPE)  ROOT=$(ROOT)  BEAM='$(BEAM)'   stages: $(STAGES)"
+
+install: $(VENV)/.installed ## make .venv with everything
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev]'
+	@touch $@
+
+demo: install ## a dump, a web, a dataset and a model, on this machine alone, in ./demo
+	$(BIN)/python -m beam_jobs.demo
+
+build: install ## all stages: RECIPE=… ROOT=… BEAM='--flags for Beam'
+	$(BIN)/wit build --recipe $(RECIPE) --root $(ROOT) $(if $(BEAM),-- $(BEAM))
+
+$(STAGES): install ## one stage: make crawl RECIPE=… ROOT=…
+	$(BIN)/wit $@ --recipe $(RECIPE) --root $(ROOT) $(if $(BEAM),-- $(BEAM))
+
+train: install ## CLIP on the shards of ROOT, by the recipe's [train]
+	$(BIN)/wit-clip train --recipe $(RECIPE) --shards '$(ROOT)/shard/*.tar' --out $(ROOT)/train
+
+eval: install ## zero-shot: make eval ROOT=… DATASET=name=folder
+	$(BIN)/wit-clip eval --checkpoint $(ROOT)/train --dataset $(DATASET) --out $(ROOT)/eval
+
+report: install ## ROOT/report/index.html
+	$(BIN)/wit report --root $(ROOT)
+
+test: install ## the suite, without what is marked slow
+	$(BIN)/python -m pytest -q
+
+test-all: install ## the slow tests too
+	$(BIN)/python -m pytest -q -m ''
+
+lint: install ## ruff, mypy, import-linter, codespell
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+bench: install ## the measurements behind the claims, side by side with the peers
+	$(BIN)/python -m benchmarks
+
+clean: ## what the targets made here, .venv excepted
+	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.venv/*' -exec rm -rf {} +

@@ -1,0 +1,33 @@
+"""One-line failures kept as they are: Beam makes a RuntimeError and a traceback of every exception."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from wit_pipeline.errors import RunError, WitError
+
+_failures: list[WitError] = []
+
+
+@contextmanager
+def remembered(where: str) -> Iterator[None]:
+    """Keep a WitError that leaves the block; one of the disk's becomes a RunError that says where."""
+    try:
+        yield
+    except WitError as error:
+        _failures.append(error)
+        raise
+    except OSError as error:
+        known = RunError(f"{where}: {error.filename or 'input or output'}: {error.strerror or error}")
+        _failures.append(known)
+        raise known from error
+
+
+def forget() -> None:
+    """Before a pipeline runs."""
+    _failures.clear()
+
+
+def raise_remembered() -> None:
+    """After it failed: raise the first failure that was kept, if any."""
+    if _failures:
+        raise _failures[0] from None

@@ -1,0 +1,19 @@
+"""What every test shares: hypothesis without clocks or luck, and where the real data lies, if it does."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("wit", deadline=None, derandomize=True, max_examples=60)
+settings.load_profile("wit")
+
+REAL = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real dumps, photographs and WARCs that lies beside some checkouts."""
+    if not REAL.is_dir():
+        pytest.skip("the real data does not lie beside this checkout")
+    return REAL

@@ -1,0 +1,65 @@
+"""Small records for tests: every field has a value, and a test names the ones it is about."""
+
+from dataclasses import replace
+from hashlib import sha256
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from wit_pipeline.records import Candidate, Image, Kind, Pair, Query, pair_key
+
+
+def query(query_id: int, text: str, **fields: Any) -> Query:
+    return Query(**{"query_id": query_id, "query": text, "kind": Kind.WORD, **fields})
+
+
+def candidate(url: str = "http://a.test/1.jpg", caption: str = "a red dog", **fields: Any) -> Candidate:
+    return Candidate(
+        **{"key": pair_key(url, caption), "url": url, "caption": caption, "queries": (0,), **fields}
+    )
+
+
+def image(**fields: Any) -> Image:
+    plain = Image(
+        final_url="http://a.test/1.jpg",
+        sha256=sha256(b"1").hexdigest(),
+        bytes_fetched=1000,
+        format="JPEG",
+        original_width=400,
+        original_height=300,
+        width=341,
+        height=256,
+        phash="0123456789abcdef",
+        phash16="0123456789abcdef" * 4,
+        weak=0.1,
+        exif="{}",
+        unit=0,
+        offset=512,
+        length=900,
+    )
+    return replace(plain, **fields)
+
+
+def pair(url: str = "http://a.test/1.jpg", caption: str = "a red dog", **fields: Any) -> Pair:
+    """A pair; fields of the image by name, `queries` of the candidate."""
+    queries = fields.pop("queries", (0,))
+    return Pair(candidate=candidate(url, caption, queries=queries), image=image(**fields))
+
+
+def flip(code: str, bits: int) -> str:
+    """A hex code with its lowest `bits` bits turned over."""
+    return f"{int(code, 16) ^ ((1 << bits) - 1):0{len(code)}x}"
+
+
+def photograph(seed: int, size: tuple[int, int] = (200, 150)) -> Pillow.Image:
+    """A smooth random picture, unlike every other seed's."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Pillow.fromarray(coarse).resize(size, Pillow.Resampling.BICUBIC)
+
+
+def encoded(picture: Pillow.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    buffer = BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()

@@ -1,0 +1,110 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from training.__main__ import main
+
+MakeShards = Callable[..., Path]
+
+RECIPE = """
+[train]
+model = "ViT-Ti/8-64"
+batch_size = 16
+steps = 50
+learning_rate = 1e-3
+warmup_steps = 2
+vocab_size = 600
+context = 16
+workers = 2
+"""
+
+
+@pytest.fixture
+def recipe_file(tmp_path: Path) -> str:
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE)
+    return str(path)
+
+
+def test_train_eval_and_tokenizer_from_end_to_end(
+    recipe_file: str,
+    make_shards: MakeShards,
+    image_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shards = str(make_shards())
+    out = tmp_path / "run"
+    assert (
+        main(["train", "--recipe", recipe_file, "--shards", shards, "--out", str(out), "--steps", "3"]) == 0
+    )
+    assert len((out / "metrics.jsonl").read_text().splitlines()) == 3
+
+    command = ["eval", "--checkpoint", str(out / "checkpoints" / "step-000003.pt"), "--out", str(out)]
+    command += ["--dataset", f"colours={image_folder}", "--retrieval", f"{shards}/*.tar"]
+    assert main(command) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert (results["model"], results["step"]) == ("ViT-Ti/8-64", 3)
+    assert results["datasets"]["colours"]["n"] == 12
+    assert results["retrieval"]["n"] == 32
+    assert results["retrieval"]["chance"]["r1"] == 1 / 32
+    assert set(results["retrieval"]["text_to_image"]) == {"r1", "r5", "r10", "mean_rank", "median_rank"}
+    assert "colours" in capsys.readouterr().out
+
+    tokenizer = out / "checkpoints" / "tokenizer.json"
+    command = ["tokenizer", "--shards", shards, "--vocab-size", "600", "--out", str(tmp_path / "t.json")]
+    assert main(command) == 0
+    assert (tmp_path / "t.json").read_text() == tokenizer.read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("", "required: COMMAND; see wit-clip --help"),
+        ("tarin", "invalid choice: 'tarin'"),
+        ("train --shards s --out o", "required: --recipe; see wit-clip train --help"),
+        ("train --recipe none.toml --shards s --out o", "none.toml: no such recipe"),
+        ("train --recipe {recipe} --shards none/*.tar --out o", "--shards none/*.tar: matches no shard"),
+        ("train --recipe {recipe} --shards s --out o --steps 0", "'0' is no whole number from 1"),
+        ("train --recipe {recipe} --shards s --out o --stpes 4", "unrecognized arguments: --stpes 4"),
+        ("eval --checkpoint c --out o", "nothing to evaluate on"),
+        ("eval --checkpoint c --out o --dataset cifar10", "'cifar10' is not NAME=PATH"),
+        ("eval --checkpoint c --out o --dataset a=none", "--dataset none: no such folder"),
+        ("eval --checkpoint c --out o --retrieval none", "--shards none: there is no none"),
+        ("eval --checkpoint none.pt --out o --dataset a={images}", "none.pt: no such checkpoint"),
+        ("tokenizer --shards s --out o --vocab-size 513", "wants 514 or more"),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_code_2(
+    command: str,
+    message: str,
+    recipe_file: str,
+    image_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = command.format(recipe=recipe_file, images=image_folder).split()
+    assert main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert error.startswith("wit-clip: ")
+
+
+def test_failing_data_is_one_line_and_code_1(
+    recipe_file: str, make_shards: MakeShards, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards = str(make_shards(broken=range(0, 32, 2)))
+    out = str(tmp_path / "out")
+    assert main(["train", "--recipe", recipe_file, "--shards", shards, "--out", out]) == 1
+    error = capsys.readouterr().err
+    assert "image_unreadable" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["--help"], ["train", "--help"], ["eval", "--help"]])
+def test_help_is_no_error(command: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 0

@@ -1,0 +1,141 @@
+import gzip
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from wit_pipeline.errors import UserError
+from wit_pipeline.extract import SourceConfig
+from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.sources import url_list
+
+
+def source(**fields: object) -> SourceConfig:
+    return SourceConfig(kind="list", path=("x",), **fields)  # type: ignore[arg-type]
+
+
+def read(content: bytes, name: str, **fields: object) -> list[Raw | Reject]:
+    config = source(**fields)
+    splits = url_list.splits(io.BytesIO(content), name, config)
+    return [item for split in splits for item in url_list.read(io.BytesIO(content), name, config, split)]
+
+
+def facts(items: list[Raw | Reject]) -> list[tuple[str, str]]:
+    return [(item.url, item.text) if isinstance(item, Raw) else ("", item.reason) for item in items]
+
+
+def parquet(rows: list[dict[str, object]], **options: int) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer, **options)
+    return buffer.getvalue()
+
+
+ROWS = [{"url": f"http://a.test/{i}", "caption": f"dog {i}"} for i in range(5)]
+EXPECTED = [(f"http://a.test/{i}", f"dog {i}") for i in range(5)]
+CSV = "url,caption\n" + "".join(f"{row['url']},{row['caption']}\n" for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", CSV.encode()),
+        ("a.csv", b"\xef\xbb\xbf" + CSV.encode()),
+        ("a.CSV.gz", gzip.compress(CSV.encode())),
+        ("a.tsv", CSV.replace(",", "\t").encode()),
+        ("a.jsonl", "\n".join(map(json.dumps, ROWS)).encode()),
+        ("a.jsonl", "\n\n".join(map(json.dumps, ROWS)).encode()),
+        ("a.parquet", parquet(ROWS)),
+        ("a.parquet", parquet(ROWS, row_group_size=2)),
+    ],
+)
+def test_every_format_gives_the_rows(name: str, content: bytes) -> None:
+    assert facts(read(content, name)) == EXPECTED
+
+
+def test_columns_by_name_and_where_a_row_stands() -> None:
+    rows = [
+        {"URL": "u", "TEXT": "t", "LICENSE": "CC0", "x": 1},
+        {"URL": None, "TEXT": 5, "LICENSE": "", "x": 2},
+    ]
+    found = read(
+        ("\n".join(map(json.dumps, rows))).encode(), "d/a.jsonl", url="URL", text="TEXT", license="LICENSE"
+    )
+    assert found == [
+        Raw(url="u", text="t", license="CC0", where="d/a.jsonl#0"),
+        Raw(url="", text="5", where="d/a.jsonl#1"),
+    ]
+
+
+def test_a_parquet_file_is_split_by_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(url_list, "SPLIT_ROWS", 2)
+    content = parquet(ROWS, row_group_size=1)
+    assert url_list.splits(io.BytesIO(content), "a.parquet", source()) == [(0, 2), (2, 4), (4, 5)]
+    found = read(content, "a.parquet")
+    assert facts(found) == EXPECTED
+    assert [item.where for item in found] == [f"a.parquet#{i}" for i in range(5)]
+
+
+def test_a_tsv_has_no_quoting() -> None:
+    assert facts(read(b'url\tcaption\nu\t"dog\nv\tcat"\n', "a.tsv")) == [("u", '"dog'), ("v", 'cat"')]
+
+
+def test_a_file_without_a_header() -> None:
+    found = read(b"dog\tu\n", "a.tsv", columns=("caption", "url"))
+    assert facts(found) == [("u", "dog")]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "bad"),
+    [
+        ("a.csv", b"url,caption\nu,t\nonly\nv,s\n", 1),
+        ("a.jsonl", b'{"url":"u","caption":"t"}\n{broken\n{"url":"v","caption":"s"}\n', 1),
+        ("a.jsonl", b'{"url":"u","caption":"t"}\n[1]\n{"url":"v","caption":"s"}\n', 1),
+    ],
+)
+def test_a_bad_row_is_counted_and_the_others_go_on(name: str, content: bytes, bad: int) -> None:
+    found = facts(read(content, name))
+    assert found == [("u", "t"), ("", Reason.SOURCE_UNREADABLE), ("v", "s")]
+
+
+def test_a_damaged_gz_gives_what_came_before() -> None:
+    whole = gzip.compress(("\n".join(json.dumps(row) for row in ROWS * 500)).encode())
+    found = read(whole[: len(whole) // 2], "a.jsonl.gz")
+    assert isinstance(found[-1], Reject)
+    assert all(isinstance(item, Raw) for item in found[:-1])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.parquet", b"", "is not a Parquet file"),
+        ("a.parquet", b"PAR1 nonsense PAR1", "is not a Parquet file"),
+        ("a.csv", b"", "is empty"),
+        ("a.parquet", parquet(ROWS)[:0] or b"x", "is not a Parquet file"),
+        ("a.txt", b"u\n", "a list source is .parquet"),
+    ],
+)
+def test_a_file_that_is_no_source_is_the_users(name: str, content: bytes, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(content, name)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_a_missing_column_is_said_with_those_there_are(name: str) -> None:
+    content = parquet(ROWS) if name.endswith("parquet") else CSV.encode()
+    with pytest.raises(UserError, match=r"has no column 'TEXT', 'URL'; it has url, caption"):
+        read(content, name, url="URL", text="TEXT")
+
+
+def test_real_lists(real_data: Path) -> None:
+    folder = real_data / "url_caption_lists"
+    path = next(folder.rglob("test_10000.parquet"))
+    config = source(url="URL", text="TEXT")
+    with path.open("rb") as stream:
+        splits = url_list.splits(stream, str(path), config)
+    with path.open("rb") as stream:
+        found = list(url_list.read(stream, str(path), config, splits[0]))
+    assert len(found) == 10_000
+    assert all(isinstance(item, Raw) and item.url.startswith("http") for item in found)
