@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wit_pipeline.chance import draw
+
 BANDS = 4  # of 16 bits each: codes within 3 bits share at least one, within 4 bits 98.7 % do
 BAND_BITS = 16
 # A fixed permutation of the 64 bits: neighbours in the DCT block are correlated, a random set of bits is not.
-BIT_ORDER = tuple(np.random.default_rng(20210226).permutation(64).tolist())
+BIT_ORDER = tuple(sorted(range(64), key=lambda bit: draw(str(bit), seed=0, purpose="neardup:bits")))
 Words = NDArray[np.uint64]
 
 

@@ -63,9 +63,14 @@ def test_the_digest_is_of_the_files_alone(tmp_path: Path) -> None:
 
 def test_a_file_is_whole_or_absent(tmp_path: Path) -> None:
     target = tmp_path / "a.txt"
-    with pytest.raises(FileNotFoundError), aside(target) as temporary:
-        temporary.write_text("half")
-        (tmp_path / "elsewhere").read_text()
+
+    def break_off() -> None:
+        with aside(target) as temporary:
+            temporary.write_text("half")
+            (tmp_path / "elsewhere").read_text()
+
+    with pytest.raises(FileNotFoundError):
+        break_off()
     assert list(tmp_path.iterdir()) == []
     with aside(target) as temporary:
         temporary.write_text("whole")

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -67,17 +68,25 @@ def read(stream: BinaryIO, path: str, config: SourceConfig, split: tuple[int, in
     kind = format_of(path)
     if kind == "parquet":
         yield from _read_parquet(stream, path, config, split)
-    elif kind == "jsonl":
-        yield from _read_jsonl(_text(stream), path, config)
-    else:
-        yield from _read_csv(_text(stream), path, config, kind)
+        return
+    with _text(stream) as lines:
+        if kind == "jsonl":
+            yield from _read_jsonl(lines, path, config)
+        else:
+            yield from _read_csv(lines, path, config, kind)
 
 
-def _text(stream: BinaryIO) -> io.TextIOWrapper:
+@contextmanager
+def _text(stream: BinaryIO) -> Iterator[io.TextIOWrapper]:
+    """The lines of a text file, unpacked; `stream` stays its opener's to close."""
     magic = stream.read(2)
     stream.seek(0)
     plain = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if magic == b"\x1f\x8b" else stream
-    return io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")
+    lines = io.TextIOWrapper(plain, encoding="utf-8-sig", errors="replace", newline="")
+    try:
+        yield lines
+    finally:
+        lines.detach()
 
 
 def _read_parquet(

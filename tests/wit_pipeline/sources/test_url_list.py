@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,9 +28,9 @@ def facts(items: list[Raw | Reject]) -> list[tuple[str, str]]:
     return [(item.url, item.text) if isinstance(item, Raw) else ("", item.reason) for item in items]
 
 
-def parquet(rows: list[dict[str, object]], **options: int) -> bytes:
+def parquet(rows: Sequence[Mapping[str, object]], **options: int) -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows), buffer, **options)
+    pq.write_table(pa.Table.from_pylist(list(rows)), buffer, **options)
     return buffer.getvalue()
 
 
@@ -138,4 +139,5 @@ def test_real_lists(real_data: Path) -> None:
     with path.open("rb") as stream:
         found = list(url_list.read(stream, str(path), config, splits[0]))
     assert len(found) == 10_000
-    assert all(isinstance(item, Raw) and item.url.startswith("http") for item in found)
+    odd = [item for item in found if not (isinstance(item, Raw) and item.url.startswith("http"))]
+    assert [item.url for item in odd] == ["UNLIKELY"]  # the list has one row whose columns slipped

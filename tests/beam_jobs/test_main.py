@@ -1,0 +1,145 @@
+"""What the user gets wrong: one line, what to do, exit code 2."""
+
+from pathlib import Path
+
+import pytest
+
+from beam_jobs.__main__ import main
+
+PAGE = "<page><title>A</title><ns>0</ns><revision><text>red dog</text></revision></page>"
+DUMP = f'<mediawiki version="0.11">{PAGE}</mediawiki>'
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "dump.xml").write_text(DUMP)
+    (tmp_path / "list.csv").write_text("url,caption\nhttp://127.0.0.1:1/a.jpg,a red dog\n")
+    path = tmp_path / "recipe.toml"
+    path.write_text(
+        f"""
+[queries]
+wikipedia = ["{tmp_path}/dump.xml"]
+min_count = 1
+[[extract.sources]]
+kind = "list"
+path = ["{tmp_path}/list.csv"]
+[crawl]
+allow_hosts = ["127.0.0.1:1"]
+retries = 0
+"""
+    )
+    return path
+
+
+def fails(capsys: pytest.CaptureFixture[str], code: int, *arguments: object) -> str:
+    """The last line on stderr of a command that must fail, and must not print a traceback."""
+    try:
+        found = main([str(argument) for argument in arguments])
+    except SystemExit as stopped:  # argparse
+        found = int(str(stopped.code))
+    error = capsys.readouterr().err
+    assert found == code, error
+    assert "Traceback" not in error
+    return error.splitlines()[-1]
+
+
+def edited(recipe: Path, old: str, new: str) -> Path:
+    assert old in recipe.read_text()
+    recipe.write_text(recipe.read_text().replace(old, new))
+    return recipe
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["build", "--wrong"], "wit build: the following arguments are required: --recipe, --root"),
+        (["bild"], "wit: argument COMMAND: invalid choice: 'bild'"),
+        (["build", "--recipe", "none.toml", "--root", "x"], "wit: none.toml: no such recipe"),
+        (["build", "--recipe", "r", "--root", "x", "--workers", "0"], "wit build: argument --workers: wants"),
+        (
+            ["report", "--root", "/nowhere"],
+            "wit: --root /nowhere: holds no signed stage; run `wit build` first",
+        ),
+    ],
+)
+def test_a_wrong_command(arguments: list[str], line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails(capsys, 2, *arguments).startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("allow_hosts", "alow_hosts", "[crawl]: no such key 'alow_hosts'; did you mean 'allow_hosts'?"),
+        ("[crawl]", "[crowl]", "no such section 'crowl'; did you mean 'crawl'?"),
+        ("min_count = 1", 'min_count = "1"', "[queries] min_count: wants a whole number, found '1'"),
+        ("min_count = 1", "min_count = 0", "[queries]: min_count must be at least 1, found 0"),
+        ('"list"', '"lists"', "kind: 'lists' is not one of list, warc"),
+        ("dump.xml", "missing.xml", "[queries] wikipedia: no file matches"),
+        ("list.csv", "missing.csv", "[[extract.sources]] 0 path: no file matches"),
+        ("[queries]", "[queries", "is not TOML"),
+        ("[crawl]", '[audit.sets]\nx = "/nowhere"\n[crawl]', "[audit.sets] x: /nowhere is not a folder"),
+    ],
+)
+def test_a_wrong_recipe(
+    recipe: Path, old: str, new: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = fails(capsys, 2, "plan", "--recipe", edited(recipe, old, new))
+    assert line in found
+
+
+@pytest.mark.parametrize("content", ["", "url,caption\n"])
+def test_an_empty_source(
+    recipe: Path, tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.csv").write_text(content)
+    line = fails(capsys, 2, "build", "--recipe", recipe, "--root", tmp_path / "root", "--workers", 1)
+    assert "is empty" in line or "holds no record" in line
+
+
+def test_a_port_nobody_listens_on(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails(capsys, 1, "build", "--recipe", recipe, "--root", tmp_path / "root", "--workers", 1)
+    assert line == "wit: crawl: kept none of 1 records: 1 connect_error"
+    assert not (tmp_path / "root" / "crawl").exists()  # so that a rerun asks again
+
+
+def test_a_dump_that_is_none(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dump.xml").write_text("hello")
+    line = fails(capsys, 1, "queries", "--recipe", recipe, "--root", tmp_path / "root", "--workers", 1)
+    assert line.startswith("wit: queries: kept none of 1 records: 1 ")
+
+
+def test_a_stage_before_its_turn(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails(capsys, 2, "crawl", "--recipe", recipe, "--root", tmp_path / "root")
+    assert "crawl: needs frontier, which is not signed" in line
+
+
+@pytest.mark.parametrize(
+    ("flag", "line"),
+    [
+        ("--runner=DaskRunner", "cannot be trusted with a dataset"),
+        ("--runner=DataflowRunner", "needs a root on gs://"),
+        ("--direct_running_mode=multi_processing", "loses records without an error"),
+        ("--direct_running_mode=multi_threading", "loses records without an error"),
+    ],
+)
+def test_engines_that_lose_records(
+    recipe: Path, tmp_path: Path, flag: str, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert line in fails(capsys, 2, "build", "--recipe", recipe, "--root", tmp_path / "root", "--", flag)
+
+
+def test_a_root_that_cannot_be_written(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "cannot be written" in fails(capsys, 2, "build", "--recipe", recipe, "--root", "/proc/none")
+
+
+def test_from_after_to(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails(
+        capsys, 2, "build", "--recipe", recipe, "--root", tmp_path, "--from", "shard", "--to", "crawl"
+    )
+    assert line == "wit: --from shard comes after --to crawl"
+
+
+def test_a_url_that_nobody_knows(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "root"
+    assert main(["queries", "--recipe", str(recipe), "--root", str(root), "--workers", "1"]) == 0
+    assert "no stage in" in fails(capsys, 2, "why", "--root", root, "http://a.test/x")

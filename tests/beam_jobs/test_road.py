@@ -1,0 +1,203 @@
+"""One record through the whole house, twice, and what stands in each room afterwards."""
+
+import contextlib
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import datasets
+import pytest
+import webdataset
+
+from beam_jobs.__main__ import main
+from tests.beam_jobs.world import IMAGES, World, make
+from wit_pipeline import manifest, rows
+from wit_pipeline.audit import Overlap
+from wit_pipeline.manifest import Manifest
+from wit_pipeline.records import Reject
+from wit_pipeline.shard import Row
+
+# The readers leave files to the garbage collector, which is theirs to mend.
+READER_LEAKS = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+STAGES = ["queries", "extract", "frontier", "crawl", "filter", "dedup", "balance", "shard", "audit"]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = make(tmp_path_factory.mktemp("road") / "world")
+    with made.web:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def root(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built once, by one worker, in this process."""
+    folder = tmp_path_factory.mktemp("root") / "one"
+    assert build(world, folder) == 0
+    return folder
+
+
+def build(world: World, folder: Path, *more: str) -> int:
+    return main(["build", "--recipe", str(world.recipe), "--root", str(folder), "--workers", "1", *more])
+
+
+def signed(root: Path, stage: str) -> Manifest:
+    found = manifest.load(root / stage)
+    assert found is not None
+    return found
+
+
+def rejects(root: Path, stage: str) -> list[Reject]:
+    files = signed(root, stage).named("rejects-")
+    return [item for file in files for item in rows.read(root / stage / file.name, Reject)]
+
+
+def samples(root: Path) -> list[Row]:
+    files = signed(root, "shard").named("", ".parquet")
+    return [row for file in files for row in rows.read(root / "shard" / file.name, Row)]
+
+
+def test_the_funnel(root: Path) -> None:
+    counts = {stage: signed(root, stage).counts for stage in STAGES}
+    assert all(count.adds_up() for count in counts.values())
+    assert counts["queries"].read == counts["queries"].kept == 4
+    assert dict(counts["extract"].rejected) == {"no_query": 1}
+    assert dict(counts["frontier"].rejected) == {"duplicate_pair": 1}
+    assert dict(counts["crawl"].rejected) == {"http_not_found": 1, "opted_out": 1}
+    assert dict(counts["filter"].rejected) == {"image_too_small": 1}
+    assert dict(counts["dedup"].rejected) == {"duplicate": 1, "near_duplicate": 1, "other_text": 1}
+    assert counts["shard"].kept == IMAGES + 1
+    chain = STAGES[1:]
+    assert all(counts[a].kept == counts[b].read for a, b in pairwise(chain))
+
+
+def test_what_was_dropped_names_what_stays(root: Path) -> None:
+    kept = {row.pair_key for row in samples(root)}
+    dropped = rejects(root, "dedup")
+    assert len(dropped) == 3
+    assert all(item.detail.split()[1].rstrip(",") in kept for item in dropped)
+    (same,) = rejects(root, "frontier")
+    assert same.caption == "A red dog, number 0"
+
+
+def test_the_evaluation_copy_is_flagged_and_found_by_the_audit(root: Path) -> None:
+    (flagged,) = [row for row in samples(root) if row.evaluation]
+    assert flagged.url.endswith("/eval.jpg")
+    (found,) = rows.read(root / "audit" / "overlap.parquet", Overlap)
+    assert (found.set, found.image, found.pair_key) == ("eval", "dog/1.png", flagged.pair_key)
+    results = json.loads((root / "audit" / "results.json").read_text())
+    assert results["sets"]["eval"]["overlap_share"] == 0.5
+    assert "data:image/jpeg" in (root / "audit" / "report.html").read_text()
+
+
+@READER_LEAKS
+def test_webdataset_opens_the_shards(root: Path) -> None:
+    urls = sorted(str(path) for path in (root / "shard").glob("*.tar"))
+    found = list(webdataset.WebDataset(urls, shardshuffle=False).decode("pil"))
+    assert [sample["__key__"] for sample in found] == [row.key for row in samples(root)]
+    assert [sample["txt"] for sample in found] == [row.caption for row in samples(root)]
+    assert all(sample["jpg"].size == (sample["json"]["width"], sample["json"]["height"]) for sample in found)
+
+
+@READER_LEAKS
+def test_hugging_face_datasets_opens_the_shards(root: Path, tmp_path: Path) -> None:
+    files = sorted(str(path) for path in (root / "shard").glob("*.tar"))
+    loaded = datasets.load_dataset("webdataset", data_files=files, split="train", cache_dir=str(tmp_path))
+    assert loaded.num_rows == len(samples(root))
+    assert sorted(loaded["txt"]) == sorted(row.caption for row in samples(root))
+    assert loaded[0]["json"]["status"] == "success"
+
+
+def test_plain_tar_lists_the_members(root: Path) -> None:
+    with tarfile.open(root / "shard" / "00000.tar") as archive:
+        assert archive.getnames()[:3] == ["000000000.jpg", "000000000.txt", "000000000.json"]
+    assert len(signed(root, "shard").named("", ".tar")) == 3
+
+
+def test_croissant_validates(root: Path) -> None:
+    """As users check it; nothing is fetched."""
+    command = [sys.executable, "-m", "mlcroissant.scripts.validate", "--jsonld", "croissant.json"]
+    done = subprocess.run(command, cwd=root / "shard", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_a_second_build_does_nothing(world: World, root: Path) -> None:
+    before = len(world.web.log.paths)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert build(world, root, "--json") == 0
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [(event["event"], event["stage"]) for event in events] == [("skip", stage) for stage in STAGES]
+    assert len(world.web.log.paths) == before
+
+
+def test_two_workers_build_the_same(world: World, root: Path, tmp_path: Path) -> None:
+    assert build(world, tmp_path / "two", "--workers", "2") == 0
+    for stage in STAGES:
+        if stage != "crawl":  # its table holds times
+            assert signed(tmp_path / "two", stage).digest == signed(root, stage).digest, stage
+    assert not list((tmp_path / "two").rglob("*.tmp"))
+
+
+def test_another_threshold_redoes_what_it_touches(world: World, root: Path, tmp_path: Path) -> None:
+    changed = tmp_path / "recipe.toml"
+    changed.write_text(world.recipe.read_text() + "\n[filter]\nmin_side = 30\n")
+    before = len(world.web.log.paths)
+    subprocess.run(["cp", "-r", str(root), str(tmp_path / "copy")], check=True)
+    assert main(["build", "--recipe", str(changed), "--root", str(tmp_path / "copy"), "--workers", "1"]) == 0
+    assert len(world.web.log.paths) == before  # nothing is fetched again
+    assert signed(tmp_path / "copy", "crawl") == signed(root, "crawl")
+    assert signed(tmp_path / "copy", "shard").counts.kept == IMAGES + 2
+
+
+@pytest.mark.parametrize("stage", ["crawl", "shard"])
+def test_a_killed_build_goes_on_and_ends_the_same(
+    world: World, root: Path, tmp_path: Path, stage: str
+) -> None:
+    folder = tmp_path / "killed"
+    arguments = ["build", "--recipe", str(world.recipe), "--root", str(folder), "--workers", "1"]
+    killed = subprocess.Popen(
+        [sys.executable, "-m", "beam_jobs", *arguments], cwd=ROOT, stderr=subprocess.DEVNULL
+    )
+    out = folder / stage if stage == "crawl" else folder / ".work" / stage / "out"
+    while killed.poll() is None and not list(out.glob("*.receipt.json")):
+        time.sleep(0.002)
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert manifest.load(folder / stage) is None
+    assert build(world, folder) == 0
+    assert signed(folder, "shard").digest == signed(root, "shard").digest
+
+
+def test_why_report_and_verify(world: World, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["why", "--root", str(root), world.web.url("/near.jpg")]) == 0
+    told = capsys.readouterr().out
+    assert "rejected near_duplicate" in told
+    assert "from" in told
+    key = samples(root)[0].pair_key
+    assert main(["why", "--root", str(root), key]) == 0
+    assert "sample 000000000 of 00000.tar" in capsys.readouterr().out
+    assert main(["report", "--root", str(root)]) == 0
+    assert "near_duplicate" in (root / "report" / "index.html").read_text()
+    assert main(["verify", "--root", str(root)]) == 0
+
+
+def test_verify_finds_a_flipped_byte(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    subprocess.run(["cp", "-r", str(root), str(tmp_path / "copy")], check=True)
+    shard = tmp_path / "copy" / "shard" / "00001.tar"
+    content = bytearray(shard.read_bytes())
+    content[700] ^= 1
+    shard.write_bytes(content)
+    assert main(["verify", "--root", str(tmp_path / "copy")]) == 1
+    assert "00001.tar: is not what was signed" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.factories import pair
+from wit_pipeline.balance import BalanceConfig, hash_of, is_kept, judge, limit
+from wit_pipeline.chance import SCALE
+from wit_pipeline.records import Reason, Reject
+
+# 4,000 pairs: query 0 in all of them, 1 in every second, 2 in every hundredth.
+PAIRS = [
+    (f"{i:032x}", tuple(q for q, every in ((0, 1), (1, 2), (2, 100)) if i % every == 0)) for i in range(4000)
+]
+COUNTS = Counter(query for _, queries in PAIRS for query in queries)
+
+
+def kept(per_query: int, seed: int = 0) -> set[str]:
+    limits = {query: limit(count, per_query) for query, count in COUNTS.items()}
+    return {key for key, queries in PAIRS if is_kept(key, queries, limits, seed)}
+
+
+def test_the_size_is_what_the_rule_expects() -> None:
+    per_query = 200
+    shares = {query: min(1.0, per_query / count) for query, count in COUNTS.items()}
+    expected = 0.0
+    for _, queries in PAIRS:
+        missed = 1.0
+        for query in queries:
+            missed *= 1 - shares[query]
+        expected += 1 - missed
+    assert abs(len(kept(per_query)) - expected) < 0.06 * expected
+
+
+def test_kept_sets_are_nested_in_t() -> None:
+    assert kept(5) < kept(20) < kept(100) < kept(4000)
+    assert len(kept(4000)) == len(PAIRS)
+
+
+def test_a_rare_query_keeps_all_its_pairs() -> None:
+    rare = {key for key, queries in PAIRS if 2 in queries}
+    assert len(rare) == 40
+    assert rare <= kept(40)
+
+
+def test_another_seed_draws_others() -> None:
+    assert kept(50, seed=0) != kept(50, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(1, SCALE), (100, SCALE), (101, SCALE * 100 // 101), (200, SCALE // 2)]
+)
+def test_both_sides_of_t(count: int, expected: int) -> None:
+    assert limit(count, 100) == expected
+
+
+@given(st.lists(st.integers(0, 3), max_size=4), st.integers(0, SCALE))
+def test_a_pair_is_kept_exactly_when_one_query_draws_it(queries: list[int], bound: int) -> None:
+    limits = {0: 0, 1: bound, 2: SCALE}
+    expected = any(hash_of("k", query, 0) < limits.get(query, SCALE) for query in queries)
+    assert is_kept("k", queries, limits, 0) == expected
+
+
+def test_a_dropped_pair_says_so() -> None:
+    (found,) = judge([pair(queries=(0, 1))], {0: 0, 1: 0}, 0)
+    assert isinstance(found, Reject)
+    assert found.reason is Reason.BALANCED_OUT
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="per_query is at least 1, found 0"):
+        BalanceConfig(per_query=0)

@@ -1,0 +1,106 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+from tests.factories import candidate, encoded, photograph
+from wit_pipeline import rows
+from wit_pipeline.crawl import Fetched, crawl, order, pairs
+from wit_pipeline.fetch.client import Client, FetchError, Response
+from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.records import SUCCESS, Reason
+from wit_pipeline.shard import read_bytes
+
+CONFIG = CrawlConfig(threads=4)
+
+
+class FakeClient:
+    """Answers from a table; what is not in it is not found."""
+
+    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+        self.bodies = bodies
+        self.asked: list[str] = []
+
+    def fetch(self, url: str) -> Response:
+        self.asked.append(url)
+        if url not in self.bodies:
+            raise FetchError(Reason.HTTP_NOT_FOUND, "404 Not Found", http_status=404)
+        return Response(
+            final_url=url + "#final",
+            status=200,
+            body=self.bodies[url],
+            content_type="image/jpeg",
+            etag="",
+            last_modified="",
+            x_robots_tag="all",
+            tdm_reservation="",
+            tdm_policy="",
+            content_usage="",
+            redirects=0,
+            attempts=2,
+        )
+
+
+BODIES = {f"http://a.test/{i}.jpg": encoded(photograph(i, (400, 300)), quality=95) for i in range(6)}
+BODIES["http://a.test/bad.jpg"] = BODIES["http://a.test/0.jpg"][:3000]
+WANTED = [
+    candidate(url, text) for url in (*BODIES, "http://a.test/gone.jpg") for text in ("a dog", "a red dog")
+]
+
+
+def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
+    client = FakeClient(BODIES)
+    ticks: list[int] = []
+    counts, files = crawl(
+        WANTED, cast(Client, client), CONFIG, folder=folder, unit=7, seed=0, tick=ticks.append
+    )
+    assert (counts.read, counts.kept) == (16, 12)
+    assert dict(counts.rejected) == {"decode_error": 2, "http_not_found": 2}
+    assert [(file.name, file.rows) for file in files] == [("unit-000007.tar", 0), ("unit-000007.parquet", 8)]
+    assert sum(ticks) == 8
+    return client, {item.url: item for item in rows.read(folder / "unit-000007.parquet", Fetched)}
+
+
+def test_every_url_is_fetched_once_and_written_down(tmp_path: Path) -> None:
+    client, table = run(tmp_path)
+    assert sorted(client.asked) == sorted({item.url for item in WANTED})
+    good = table["http://a.test/0.jpg"]
+    assert (good.status, good.attempts, good.http_status, good.x_robots_tag) == (SUCCESS, 2, 200, "all")
+    assert (good.image.original_width, good.image.width, good.image.height) == (400, 341, 256)
+    gone = table["http://a.test/gone.jpg"]
+    assert (gone.status, gone.error_message, gone.http_status) == (
+        Reason.HTTP_NOT_FOUND,
+        "404 Not Found",
+        404,
+    )
+    bad = table["http://a.test/bad.jpg"]
+    assert (bad.status, bad.http_status, bad.image.length) == (Reason.DECODE_ERROR, 200, 0)
+
+
+def test_the_bytes_lie_where_the_table_says(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    for item in table.values():
+        if item.status == SUCCESS:
+            assert item.image.unit == 7
+            assert read_bytes(item.image, tmp_path).endswith(b"\xff\xd9")
+
+
+def test_the_tar_is_the_same_twice(tmp_path: Path) -> None:
+    run(tmp_path / "a")
+    run(tmp_path / "b")
+    assert (tmp_path / "a/unit-000007.tar").read_bytes() == (tmp_path / "b/unit-000007.tar").read_bytes()
+
+
+def test_candidates_become_pairs_where_there_is_an_image(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    found = list(pairs(WANTED, table.values()))
+    assert [pair.candidate for pair in found] == [
+        item for item in WANTED if table[item.url].status == SUCCESS
+    ]
+    assert all(pair.image == table[pair.candidate.url].image for pair in found)
+
+
+def test_hosts_interleave_and_the_order_does_not_depend_on_the_list() -> None:
+    urls = [f"http://{host}.test/{i}" for host in "ab" for i in range(50)]
+    ordered = order(urls, 0)
+    assert ordered == order(reversed(urls), 0) != urls
+    assert 10 < sum(url.startswith("http://a") for url in ordered[:50]) < 40

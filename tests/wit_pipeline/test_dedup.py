@@ -1,0 +1,113 @@
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.factories import flip, pair
+from wit_pipeline.dedup import (
+    Code,
+    DedupConfig,
+    Verdict,
+    code_of,
+    equal_bytes,
+    equal_codes,
+    judge,
+    near_duplicates,
+    settle,
+)
+from wit_pipeline.evaluation import AuditConfig, Evaluation, EvaluationImage
+from wit_pipeline.records import Pair, Reason, Reject
+
+CODE16 = "0" * 64
+
+
+def code(key: str, pixels: int = 100, phash16: str = CODE16, **fields: object) -> Code:
+    plain = Code(key, f"http://a.test/{key}", "s", "0" * 16, phash16, 0.1, pixels, 1)
+    return plain._replace(**fields)
+
+
+def test_the_largest_stays_then_the_most_queries_then_the_smallest_key() -> None:
+    small, large, rich = code("a"), code("c", 200), code("d", 200, queries=3)
+    assert equal_bytes([small, large, rich])[0] == rich
+    assert equal_bytes([small, large])[0] == large
+    assert equal_bytes([code("b"), code("a")])[0].key == "a"
+
+
+def test_another_text_of_one_url_is_told_from_another_copy() -> None:
+    first, text, copy = code("a", 900), code("b", url="http://a.test/a"), code("c")
+    kept, verdicts = equal_bytes([copy, text, first])
+    assert kept == first
+    assert verdicts == [Verdict("b", Reason.OTHER_TEXT, "a", 0), Verdict("c", Reason.DUPLICATE, "a", 0)]
+
+
+def test_equal_codes_are_near_duplicates() -> None:
+    assert equal_codes([code("a"), code("b", 200)])[1] == [Verdict("a", Reason.NEAR_DUPLICATE, "b", 0)]
+
+
+def test_a_chain_does_not_join_unlike_images() -> None:
+    """a – b – c, each step within the distance, the ends not: c is not a copy of a."""
+    a, b, c = code("a", 300), code("b", 200, flip(CODE16, 30)), code("c", 100, flip(CODE16, 60))
+    verdicts = near_duplicates([(a, b), (b, c)], DedupConfig(near_distance=32))
+    assert verdicts == [Verdict("b", Reason.NEAR_DUPLICATE, "a", 30)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20), st.randoms())
+def test_the_order_of_pairs_does_not_matter(drawn: list[tuple[int, int]], chance: random.Random) -> None:
+    codes = [code(f"{i}", 100 + i % 3, flip(CODE16, 7 * i)) for i in range(10)]
+    edges = [(codes[i], codes[j]) for i, j in drawn if i != j]
+    shuffled = [edge[::-1] if chance.getrandbits(1) else edge for edge in edges]
+    chance.shuffle(shuffled)
+    config = DedupConfig()
+    assert settle(near_duplicates(edges, config)) == settle(near_duplicates(shuffled, config))
+
+
+def test_a_verdict_names_a_pair_that_stays() -> None:
+    found = settle([Verdict("a", "duplicate", "b", 0), Verdict("b", "near_duplicate", "c", 12)])
+    assert [(verdict.key, verdict.kept) for verdict in found] == [("a", "c"), ("b", "c")]
+
+
+def evaluation(sha256: str) -> Evaluation:
+    known = EvaluationImage(
+        set="eval",
+        image="cat/1.png",
+        sha256=sha256,
+        phash="f" * 16,
+        phash16="f" * 64,
+        weak=0.0,
+        mirror_phash="e" * 16,
+        mirror_phash16="e" * 64,
+    )
+    return Evaluation([known], AuditConfig(sets={"eval": "x"}))
+
+
+@pytest.mark.parametrize(
+    ("mode", "dropped", "flags"),
+    [("drop", True, ()), ("flag", False, ("eval/cat/1.png 0 exact",)), ("keep", False, ())],
+)
+def test_copies_of_evaluation_images(mode: str, dropped: bool, flags: tuple[str, ...]) -> None:
+    copy = pair()
+    (found,) = judge([copy], {}, evaluation(copy.image.sha256), DedupConfig(evaluation=mode))  # type: ignore[arg-type]
+    assert isinstance(found, Reject) == dropped
+    if isinstance(found, Pair):
+        assert found.evaluation == flags
+    else:
+        assert (found.reason, found.detail) == (Reason.EVALUATION_COPY, "eval/cat/1.png 0 exact")
+
+
+def test_a_duplicate_names_what_stays() -> None:
+    copy = pair()
+    verdict = Verdict(copy.key, Reason.NEAR_DUPLICATE, "k" * 32, 12)
+    (found,) = judge([copy], {copy.key: verdict}, evaluation("none"), DedupConfig())
+    assert isinstance(found, Reject)
+    assert (found.reason, found.detail) == (Reason.NEAR_DUPLICATE, f"kept {'k' * 32}, 12 of 256 bits away")
+
+
+def test_a_code_is_thin() -> None:
+    assert code_of(pair(queries=(1, 2))).queries == 2
+    assert code_of(pair()).pixels == 400 * 300
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(ValueError, match="near_distance is 0 to 64 bits"):
+        DedupConfig(near_distance=65)

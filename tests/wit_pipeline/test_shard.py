@@ -1,0 +1,100 @@
+import hashlib
+import json
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.factories import encoded, pair, photograph
+from wit_pipeline import rows
+from wit_pipeline.errors import RunError
+from wit_pipeline.records import Image, Pair
+from wit_pipeline.shard import Row, ShardConfig, position, read_bytes, wids_index, write_shard
+
+JPEG = encoded(photograph(0, (64, 48)))
+PAIRS = [pair(f"http://a.test/{i}.jpg", f"a dog, no. {i}\u2019s “étoile”", queries=(i, 7)) for i in range(12)]
+
+
+def jpeg_of(image: Image) -> bytes:
+    return JPEG
+
+
+def write(folder: Path, pairs: list[Pair]) -> str:
+    counts, files = write_shard(pairs, jpeg_of, folder=folder, shard=3, seed=0)
+    assert counts.read == counts.kept == len(pairs)
+    assert [file.name for file in files] == ["00003.tar", "00003.parquet", "00003_stats.json"]
+    return files[0].sha256
+
+
+def test_members_keys_and_order(tmp_path: Path) -> None:
+    write(tmp_path, PAIRS)
+    ordered = sorted(PAIRS, key=lambda item: position(item.key, 0))
+    with tarfile.open(tmp_path / "00003.tar") as archive:
+        names = archive.getnames()
+        assert names == [f"00003{i:04d}.{end}" for i in range(12) for end in ("jpg", "txt", "json")]
+        for i, expected in enumerate(ordered):
+            text = archive.extractfile(f"00003{i:04d}.txt")
+            assert text is not None
+            assert text.read().decode() == expected.candidate.caption
+
+
+def test_json_and_parquet_say_the_same_and_nothing_is_null(tmp_path: Path) -> None:
+    write(tmp_path, PAIRS)
+    table = list(rows.read(tmp_path / "00003.parquet", Row))
+    with tarfile.open(tmp_path / "00003.tar") as archive:
+        for row in table:
+            member = archive.extractfile(f"{row.key}.json")
+            assert member is not None
+            said = json.loads(member.read())
+            assert said == {**rows.to_row(row), "queries": list(row.queries)}
+            assert None not in said.values()
+    contract = "key url caption status error_message width height original_width original_height exif sha256"
+    assert rows.schema_of(Row).names[:11] == contract.split()
+    assert {"pair_key", "page_url", "source", "license", "queries", "phash", "final_url"} <= set(
+        rows.schema_of(Row).names
+    )
+
+
+def test_the_bytes_do_not_depend_on_the_order_of_the_pairs(tmp_path: Path) -> None:
+    assert write(tmp_path / "a", PAIRS) == write(tmp_path / "b", PAIRS[::-1])
+
+
+def test_a_shard_is_what_it_was(tmp_path: Path) -> None:
+    """Golden: the format is published, so another value needs another FORMAT."""
+    _, files = write_shard(PAIRS[:2], lambda image: b"\xff\xd8jpeg", folder=tmp_path, shard=0, seed=0)
+    assert files[0].sha256 == "df7c058bbd937cb495e6b90cfe8cf3187088d9e9204ec8d0dc8a32e18b5fa61f"
+
+
+def test_plain_tar_extracts_a_sample(tmp_path: Path) -> None:
+    write(tmp_path, PAIRS)
+    subprocess.run(["tar", "-xf", "00003.tar", "000030000.jpg"], cwd=tmp_path, check=True)
+    assert (tmp_path / "000030000.jpg").read_bytes() == JPEG
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 2000])
+def test_bytes_that_are_not_where_they_were_signed(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "unit-000000.tar").write_bytes(content)
+    with pytest.raises(RunError, match="no image lies at 512"):
+        read_bytes(PAIRS[0].image, tmp_path)
+
+
+def test_the_wids_index(tmp_path: Path) -> None:
+    _, files = write_shard(PAIRS, jpeg_of, folder=tmp_path, shard=0, seed=0)
+    (entry,) = wids_index(tmp_path, files[:1])["shardlist"]
+    whole = (tmp_path / "00000.tar").read_bytes()
+    assert entry == {
+        "url": "00000.tar",
+        "nsamples": 12,
+        "filesize": len(whole),
+        "md5sum": hashlib.md5(whole, usedforsecurity=False).hexdigest(),
+    }
+
+
+@pytest.mark.parametrize(("samples", "fine"), [(0, False), (1, True), (10_000, True), (10_001, False)])
+def test_keys_have_four_digits_for_a_sample(samples: int, fine: bool) -> None:
+    if fine:
+        assert ShardConfig(samples=samples).samples == samples
+    else:
+        with pytest.raises(ValueError, match="samples is 1 to 10000"):
+            ShardConfig(samples=samples)
