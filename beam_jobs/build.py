@@ -12,7 +12,7 @@ from beam_jobs import lock, progress
 from beam_jobs.engine import Engine
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Folders, Shuffle, Stage, Task, Unit, Work, upstream
-from wit_pipeline import manifest
+from wit_pipeline import manifest, rows
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest, Receipt
@@ -132,12 +132,24 @@ def _check_not_empty(stage: Stage, made: Manifest, folders: Folders) -> None:
     read_nothing_but_wrote = made.counts.read == 0 and any(file.rows for file in made.files)
     if made.counts.kept or read_nothing_but_wrote:
         return
+    example = _example(made, folders)
     folders.clear()
     if made.counts.read == 0 and not stage.accounts:
         raise UserError(f"{stage.name}: what the recipe names for it holds no record")
     rejected = sorted(made.counts.rejected.items(), key=lambda item: -item[1])
     reasons = ", ".join(f"{count} {reason}" for reason, count in rejected) or "it read none"
-    raise RunError(f"{stage.name}: kept none of {made.counts.read} records: {reasons}")
+    raise RunError(f"{stage.name}: kept none of {made.counts.read} records: {reasons}{example}")
+
+
+def _example(made: Manifest, folders: Folders) -> str:
+    """What was said of the first record that was not kept, where a table says it."""
+    for file in made.files:
+        if file.name.endswith(".parquet") and file.rows:
+            row = next(rows.read_rows(folders.out / file.name))
+            detail = row.get("detail") or row.get("error_message")
+            if detail:
+                return f"; the first was {row['url']}: {detail}"
+    return ""
 
 
 def _publish(stage: Stage, task: Task, made: Manifest) -> None:

@@ -28,7 +28,7 @@ def test_other_tables_of_a_recipe_stay_unread(tmp_path: Path) -> None:
         ("[train]\nbatch_size = '8'", "wants a whole number"),
         ("[train]\nmodel = 'ViT-B/33'", "did you mean 'ViT-B/32'"),
         ("[train]\nprecision = 'fp8'", "not one of auto, fp32, bf16"),
-        ("[trian]\nsteps = 1", r"has no \[train\] table"),
+        ("[training]\nsteps = 1", r"has no \[train\] table"),
         ("train = 3", r"has no \[train\] table"),
     ],
 )

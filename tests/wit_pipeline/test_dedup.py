@@ -1,4 +1,5 @@
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ from wit_pipeline.records import Pair, Reason, Reject
 CODE16 = "0" * 64
 
 
-def code(key: str, pixels: int = 100, phash16: str = CODE16, **fields: object) -> Code:
+def code(key: str, pixels: int = 100, phash16: str = CODE16, **fields: Any) -> Code:
     plain = Code(key, f"http://a.test/{key}", "s", "0" * 16, phash16, 0.1, pixels, 1)
     return plain._replace(**fields)
 
