@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from heapq import nsmallest
 from pathlib import Path
@@ -21,11 +21,12 @@ from wit_pipeline.sift import write_sifted
 COUNTS = "counts.parquet"
 
 
-@dataclass(frozen=True)
 class Lowest(beam.CombineFn):
     """The `most` lowest hashes of a key: the same whatever the order, the bundles and the workers."""
 
-    most: int
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
 
     def create_accumulator(self) -> list[int]:
         return []

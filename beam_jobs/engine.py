@@ -6,6 +6,7 @@ package index return wrong results. So a local run is FnApiRunner in_memory, and
 pipelines, each over its own units.
 """
 
+import logging
 import os
 import threading
 import time
@@ -24,7 +25,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from beam_jobs import failure, lock, progress
 from beam_jobs.stage import Shuffle, Task, Unit, Work
 from wit_pipeline import manifest
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.errors import RunError, UserError, WitError
 from wit_pipeline.manifest import Receipt
 
 LOCAL = "FnApiRunner"
@@ -132,8 +133,8 @@ def _end_with(parent: int) -> None:
 
 
 def _run_units(step: Work, task: Task, units: tuple[Unit, ...], flags: tuple[str, ...]) -> None:
-    lock.working(task.folders.root)
-    run_units(step, task, units, flags)
+    with lock.working(task.folders.root):
+        run_units(step, task, units, flags)
 
 
 def run_units(step: Work, task: Task, units: tuple[Unit, ...], flags: Sequence[str]) -> None:
@@ -155,12 +156,13 @@ def _do(step: Work, task: Task, unit: Unit) -> str:
 
 
 def _run(build: Callable[[beam.Pipeline], None], flags: Sequence[str]) -> None:
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what it logs is raised, too
     failure.forget()
     pipeline = beam.Pipeline(options=options(flags))
     build(pipeline)
     try:
         pipeline.run().wait_until_finish()
-    except RuntimeError:
+    except (RuntimeError, WitError):  # Beam adds to the message, and may change the type
         failure.raise_remembered()
         raise
 

@@ -14,12 +14,12 @@ def remembered(where: str) -> Iterator[None]:
     try:
         yield
     except WitError as error:
-        _failures.append(error)
+        _failures.append(type(error)(str(error)))  # a copy: Beam writes into the one that it sees
         raise
     except OSError as error:
         known = RunError(f"{where}: {error.filename or 'input or output'}: {error.strerror or error}")
         _failures.append(known)
-        raise known from error
+        raise RunError(str(known)) from error
 
 
 def forget() -> None:

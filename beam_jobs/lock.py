@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 from wit_pipeline.errors import UserError
@@ -27,12 +26,15 @@ def building(root: Path) -> Iterator[None]:
         os.close(build)
 
 
-@cache  # once a process, and for as long as it lives
-def working(root: Path) -> int:
-    """Make the next build of this root wait until this worker has ended."""
+@contextmanager
+def working(root: Path) -> Iterator[None]:
+    """While a worker writes: the next build of this root waits until it has ended."""
     handle = _open(root, "workers.lock")
-    fcntl.flock(handle, fcntl.LOCK_SH)
-    return handle
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _open(root: Path, name: str) -> int:

@@ -1,0 +1,90 @@
+"""Both modes of the balance as a graph, on parts that were signed."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beam_jobs import balance, build
+from beam_jobs.balance import Lowest
+from beam_jobs.engine import Engine, Workers
+from beam_jobs.recipe import Recipe
+from tests.factories import pair
+from wit_pipeline import manifest, rows
+from wit_pipeline.balance import BalanceConfig, QueryCount, hash_of
+from wit_pipeline.manifest import Counts, Manifest, describe
+from wit_pipeline.records import Pair
+
+PAIRS = [pair(f"http://a.test/{i}", queries=(0,) if i % 4 else (0, 1)) for i in range(200)]
+
+
+def signed_dedup(root: Path, parts: int) -> None:
+    folder = root / "dedup"
+    folder.mkdir(parents=True)
+    files = []
+    for number in range(parts):
+        path = folder / f"part-{number:05d}.parquet"
+        files.append(
+            describe(path, rows.write(path, Pair, PAIRS[number::parts])) if not path.exists() else None
+        )
+    made = Manifest(
+        stage="dedup",
+        plan="",
+        inputs={},
+        recipe={},
+        counts=Counts(read=200, kept=200),
+        files=tuple(file for file in files if file),
+        started="",
+        finished="",
+    )
+    manifest.sign(folder, made)
+
+
+def kept(root: Path, mode: str, per_query: int, parts: int) -> list[Pair]:
+    signed_dedup(root, parts)
+    recipe = Recipe(balance=BalanceConfig(mode=mode, per_query=per_query))  # type: ignore[arg-type]
+    made = build.run_stage(balance.STAGE, recipe, root, Engine(workers=Workers(1, ())))
+    found = [item for file in made.named("part-") for item in rows.read(root / "balance" / file.name, Pair)]
+    counts = {item.query_id: item for item in rows.read(root / "balance" / "counts.parquet", QueryCount)}
+    assert {query: item.before for query, item in counts.items()} == {0: 200, 1: 50}
+    after = Counter(query for item in found for query in item.candidate.queries)
+    assert {query: item.after for query, item in counts.items()} == dict(after)
+    return found
+
+
+def test_exact_keeps_the_lowest_hashes_of_every_query(tmp_path: Path) -> None:
+    found = kept(tmp_path, "exact", 20, parts=2)
+    lowest = {
+        item.key
+        for query in (0, 1)
+        for item in sorted(
+            (item for item in PAIRS if query in item.candidate.queries),
+            key=lambda p: hash_of(p.key, query, 0),
+        )[:20]
+    }
+    assert {item.key for item in found} == lowest
+
+
+def test_expected_is_about_as_many(tmp_path: Path) -> None:
+    assert 20 <= len(kept(tmp_path, "expected", 20, parts=1)) <= 60
+
+
+@pytest.mark.parametrize("mode", ["exact", "expected"])
+def test_the_parts_do_not_matter(tmp_path: Path, mode: str) -> None:
+    one, three = (kept(tmp_path / str(parts), mode, 20, parts) for parts in (1, 3))
+    assert {item.key for item in one} == {item.key for item in three}
+
+
+@given(st.lists(st.lists(st.integers(0, 999), max_size=30), max_size=5), st.integers(1, 10))
+def test_the_lowest_do_not_depend_on_how_they_are_bundled(bundles: list[list[int]], most: int) -> None:
+    lowest = Lowest(most)
+    accumulators = []
+    for bundle in bundles:
+        accumulator = lowest.create_accumulator()
+        for value in bundle:
+            accumulator = lowest.add_input(accumulator, value)
+        accumulators.append(accumulator)
+    found = lowest.extract_output(lowest.merge_accumulators(accumulators))
+    assert found == sorted(value for bundle in bundles for value in bundle)[:most]

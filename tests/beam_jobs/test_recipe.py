@@ -1,0 +1,50 @@
+"""The recipes that ship say what the code does."""
+
+from pathlib import Path
+
+import pytest
+
+from beam_jobs import recipe
+from beam_jobs.recipe import Recipe
+from wit_pipeline.errors import UserError
+
+FOLDER = Path(recipe.__file__).parent / "recipes"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.name)
+def test_every_recipe_is_valid(path: Path) -> None:
+    recipe.load(path)
+
+
+def test_the_papers_recipe_shows_the_defaults() -> None:
+    shown, plain = recipe.load(FOLDER / "wit.toml"), Recipe()
+    for name in ("frontier", "crawl", "filter", "dedup", "balance", "shard", "audit"):
+        assert getattr(shown, name) == getattr(plain, name), name
+    assert shown.table("extract")["extract"] | {"sources": []} == plain.table("extract")["extract"]
+    assert shown.table("queries")["queries"] | {"wikipedia": []} == plain.table("queries")["queries"]
+
+
+def test_a_table_leaves_out_what_changes_no_output(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[crawl]\nthreads = 1\n")
+    assert recipe.load(tmp_path / "a.toml").table("crawl") == Recipe().table("crawl")
+    (tmp_path / "a.toml").write_text("[crawl]\ntimeout = 1\n")
+    assert recipe.load(tmp_path / "a.toml").table("crawl") != Recipe().table("crawl")
+
+
+def test_the_trainers_table_stays_unread(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[train]\nanything = 1\n")
+    assert recipe.load(tmp_path / "a.toml") == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("crawl = 1\n", "wants a table, found 1"),
+        ('seed = "x"\n', "seed: wants a whole number"),
+        ("x = 1\n", "no such"),
+    ],
+)
+def test_what_is_no_section(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "a.toml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        recipe.load(tmp_path / "a.toml")
