@@ -1,7 +1,7 @@
 """balance: every query contributes up to t pairs."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from heapq import nsmallest
@@ -10,7 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
+from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_sorted
 from wit_pipeline import rows
 from wit_pipeline.balance import QueryCount, hash_of, judge, limit
@@ -25,7 +25,6 @@ class Lowest(beam.CombineFn):
     """The `most` lowest hashes of a key: the same whatever the order, the bundles and the workers."""
 
     def __init__(self, most: int) -> None:
-        super().__init__()
         self.most = most
 
     def create_accumulator(self) -> list[int]:
@@ -101,11 +100,6 @@ def count(pipeline: beam.Pipeline, task: Task) -> None:
     )
 
 
-def units(task: Task) -> Sequence[Unit]:
-    """One unit of work for each part of dedup."""
-    return [Unit(name=path.stem.removeprefix("part-"), covers=str(path)) for path in parts(task)]
-
-
 @cache  # once a process
 def limits_of(scratch: Path, plan: str) -> dict[int, int]:
     """The limit of every query."""
@@ -115,14 +109,14 @@ def limits_of(scratch: Path, plan: str) -> dict[int, int]:
 def do(task: Task, unit: Unit) -> Done:
     """Draw the pairs of one part."""
     limits = limits_of(task.folders.scratch, task.plan)
-    judged = judge(rows.read(Path(unit.covers), Pair), limits, task.recipe.seed)
+    judged = judge(rows.read(unit.covers, Pair), limits, task.recipe.seed)
     return write_sifted(task.folders.out, unit.name, Pair, judged)
 
 
 def finish(task: Task) -> tuple[File, ...]:
     """counts.parquet: every query's pairs before and after."""
     after: Counter[int] = Counter()
-    for unit in units(task):
+    for unit in each_part("dedup")(task):
         for row in rows.read_rows(task.folders.out / f"part-{unit.name}.parquet", ["queries"]):
             after.update(row["queries"])
     before = rows.read(task.folders.scratch / COUNTS, QueryCount)
@@ -137,6 +131,6 @@ STAGE = Stage(
     about="each query contributes up to t pairs, drawn by hash",
     reads=("dedup",),
     accounts="dedup",
-    steps=(Shuffle(name="Count", build=count), Work(name="Draw", units=units, do=do)),
+    steps=(Shuffle(name="Count", build=count), Work(name="Draw", units=each_part("dedup"), do=do)),
     finish=finish,
 )

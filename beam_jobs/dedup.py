@@ -9,7 +9,7 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
+from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_sorted
 from wit_pipeline import evaluation, neardup, rows
 from wit_pipeline.chance import digest
@@ -146,11 +146,6 @@ def compare(pipeline: beam.Pipeline, task: Task) -> None:
     )
 
 
-def part_units(task: Task) -> Sequence[Unit]:
-    """One unit of work for each part of filter."""
-    return [Unit(name=path.stem.removeprefix("part-"), covers=str(path)) for path in parts(task)]
-
-
 @cache  # once a process
 def verdicts_of(scratch: Path, plan: str) -> dict[str, Verdict]:
     """The verdicts by key."""
@@ -174,7 +169,7 @@ def known_sets(task: Task) -> Evaluation:
 def do(task: Task, unit: Unit) -> Done:
     """Apply the verdicts to one part."""
     verdicts = verdicts_of(task.folders.scratch, task.plan)
-    judged = judge(rows.read(Path(unit.covers), Pair), verdicts, known_sets(task), task.recipe.dedup)
+    judged = judge(rows.read(unit.covers, Pair), verdicts, known_sets(task), task.recipe.dedup)
     return write_sifted(task.folders.out, unit.name, Pair, judged)
 
 
@@ -188,6 +183,6 @@ STAGE = Stage(
     steps=(
         Work(name="EncodeSets", units=set_units, do=encode_set),
         Shuffle(name="Compare", build=compare),
-        Work(name="Apply", units=part_units, do=do),
+        Work(name="Apply", units=each_part("filter"), do=do),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
+from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_sorted
 from wit_pipeline import rows
 from wit_pipeline.balance import is_kept
@@ -132,11 +132,6 @@ def plan(pipeline: beam.Pipeline, task: Task) -> None:
     )
 
 
-def part_units(task: Task) -> Sequence[Unit]:
-    """One unit of work for each part of extract."""
-    return [Unit(name=path.stem.removeprefix("part-"), covers=str(path)) for path in parts(task)]
-
-
 def choose(task: Task, unit: Unit) -> Done:
     """Drop a part's duplicates and what balance has no room for; the kept go to scratch."""
     scratch, number = task.folders.scratch, int(unit.name)
@@ -146,7 +141,7 @@ def choose(task: Task, unit: Unit) -> Done:
         if item.part == number
     }
     limits = {item.query_id: item.limit for item in rows.read(scratch / "limits.parquet", QueryLimit)}
-    candidates = enumerate(rows.read(Path(unit.covers), Candidate))
+    candidates = enumerate(rows.read(unit.covers, Candidate))
     judged = judge(candidates, duplicates, limits, task.recipe.seed)
     return write_sifted(task.folders.out, unit.name, Candidate, judged, parts=scratch)
 
@@ -173,7 +168,7 @@ def write_unit(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None
 def route(pipeline: beam.Pipeline, task: Task) -> None:
     """The kept candidates, grouped by unit of crawling."""
     scratch = task.folders.scratch
-    kept = [scratch / f"part-{unit.name}.parquet" for unit in part_units(task)]
+    kept = [scratch / f"part-{unit.name}.parquet" for unit in each_part("extract")(task)]
     (
         pipeline
         | "Read" >> ReadParts(kept, partial(by_unit, of_host=shares(task), seed=task.recipe.seed))
@@ -225,7 +220,7 @@ STAGE = Stage(
     also=("balance",),
     steps=(
         Shuffle(name="Plan", build=plan),
-        Work(name="Choose", units=part_units, do=choose),
+        Work(name="Choose", units=each_part("extract"), do=choose),
         Shuffle(name="Route", build=route),
         Work(name="Units", units=crawl_units, do=write),
     ),

@@ -10,6 +10,7 @@ A step is one of two shapes, and that is all that Beam is asked for:
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,16 @@ class Stage:
 
     def folders(self, root: Path) -> Folders:
         return Folders(root=root, stage=self.name, in_place=self.in_place)
+
+
+def each_part(stage: str) -> Callable[[Task], Sequence[Unit]]:
+    """The units of a Work that goes through the parts of an earlier stage, one by one."""
+    return partial(_each_part, stage)
+
+
+def _each_part(stage: str, task: Task) -> Sequence[Unit]:
+    parts = task.folders.files(stage, "part-")
+    return [Unit(name=path.stem.removeprefix("part-"), covers=path) for path in parts]
 
 
 def upstream(stage: Stage, root: Path) -> dict[str, Manifest]:

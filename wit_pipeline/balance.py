@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wit_pipeline.chance import SCALE, draw
-from wit_pipeline.records import Pair, Reason, Reject
+from wit_pipeline.records import Pair, Reason, Reject, reject
 
 STAGE = "balance"
 Limits = Mapping[int, int]  # query id -> limit in [0, SCALE]; a query that is absent keeps all its pairs
@@ -54,21 +54,7 @@ def judge(pairs: Iterable[Pair], limits: Limits, seed: int) -> Iterator[Pair | R
             yield pair
         else:
             detail = f"none of its {len(pair.candidate.queries)} queries drew it"
-            yield reject_pair(pair, STAGE, Reason.BALANCED_OUT, detail)
-
-
-def reject_pair(pair: Pair, stage: str, reason: Reason, detail: str = "") -> Reject:
-    """The Reject of a pair."""
-    candidate = pair.candidate
-    return Reject(
-        key=candidate.key,
-        url=candidate.url,
-        stage=stage,
-        reason=reason,
-        detail=detail,
-        where=candidate.where,
-        caption=candidate.caption,
-    )
+            yield reject(pair.candidate, STAGE, Reason.BALANCED_OUT, detail)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,18 +4,18 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from wit_pipeline import rows, tar
 from wit_pipeline.chance import draw
-from wit_pipeline.fetch.client import Client, FetchError
+from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import ImageError, decode
+from wit_pipeline.image import Decoded, ImageError, decode
 from wit_pipeline.manifest import Counts, File, aside, describe
-from wit_pipeline.records import SUCCESS, Candidate, Image, Pair, Reason
+from wit_pipeline.records import SUCCESS, Candidate, Image, Pair
 
 AHEAD = 16  # URLs in flight per thread: a slow one then holds up none of the others
 NO_IMAGE = Image(
@@ -116,22 +116,7 @@ def fetch(url: str, client: Client, config: CrawlConfig) -> tuple[Fetched, bytes
         attempts, http_status = response.attempts, response.status
         content_type, x_robots_tag = response.content_type, response.x_robots_tag
         decoded = decode(response.body, config)
-        jpeg = decoded.jpeg
-        image = replace(
-            NO_IMAGE,
-            final_url=response.final_url,
-            sha256=sha256(response.body).hexdigest(),
-            bytes_fetched=len(response.body),
-            format=decoded.format,
-            original_width=decoded.original_width,
-            original_height=decoded.original_height,
-            width=decoded.width,
-            height=decoded.height,
-            phash=decoded.phash,
-            phash16=decoded.phash16,
-            weak=decoded.weak,
-            exif=decoded.exif,
-        )
+        jpeg, image = decoded.jpeg, image_of(response, decoded)
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
@@ -152,14 +137,20 @@ def fetch(url: str, client: Client, config: CrawlConfig) -> tuple[Fetched, bytes
     return fetched, jpeg
 
 
+def image_of(response: Response, decoded: Decoded) -> Image:
+    """The facts of an image; where its bytes lie is known when they are stored."""
+    return replace(
+        NO_IMAGE,
+        final_url=response.final_url,
+        sha256=sha256(response.body).hexdigest(),
+        bytes_fetched=len(response.body),
+        **{field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name != "jpeg"},
+    )
+
+
 def pairs(candidates: Iterable[Candidate], fetched: Iterable[Fetched]) -> Iterator[Pair]:
     """The candidates of a unit whose URL gave an image, each with that image, in the candidates' order."""
     images = {item.url: item.image for item in fetched if item.status == SUCCESS}
     for candidate in candidates:
         if candidate.url in images:
             yield Pair(candidate=candidate, image=images[candidate.url])
-
-
-def reason_of(fetched: Fetched) -> Reason | None:
-    """Why a URL gave no image, or None."""
-    return None if fetched.status == SUCCESS else Reason(fetched.status)

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from wit_pipeline.balance import reject_pair
 from wit_pipeline.evaluation import Evaluation
 from wit_pipeline.neardup import components, distance16
-from wit_pipeline.records import Pair, Reason, Reject
+from wit_pipeline.records import Pair, Reason, Reject, reject
 
 STAGE = "dedup"
 
@@ -135,8 +134,8 @@ def judge(
         copies = [] if verdict or config.evaluation == "keep" else evaluation.copies(pair.image)
         if verdict is not None:
             detail = f"kept {verdict.kept}, {verdict.distance} of 256 bits away"
-            yield reject_pair(pair, STAGE, Reason(verdict.reason), detail)
+            yield reject(pair.candidate, STAGE, Reason(verdict.reason), detail)
         elif copies and config.evaluation == "drop":
-            yield reject_pair(pair, STAGE, Reason.EVALUATION_COPY, str(copies[0]))
+            yield reject(pair.candidate, STAGE, Reason.EVALUATION_COPY, str(copies[0]))
         else:
             yield replace(pair, evaluation=tuple(map(str, copies)))

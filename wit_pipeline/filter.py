@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from wit_pipeline.balance import reject_pair
-from wit_pipeline.records import Image, Pair, Reason, Reject
+from wit_pipeline.records import Image, Pair, Reason, Reject, reject
 
 STAGE = "filter"
 
@@ -38,6 +37,5 @@ def judge(pairs: Iterable[Pair], config: FilterConfig) -> Iterator[Pair | Reject
         if reason is None:
             yield pair
         else:
-            yield reject_pair(
-                pair, STAGE, reason, f"{pair.image.original_width} x {pair.image.original_height} pixels"
-            )
+            size = f"{pair.image.original_width} x {pair.image.original_height} pixels"
+            yield reject(pair.candidate, STAGE, reason, size)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from wit_pipeline.balance import Limits, is_kept, limit
 from wit_pipeline.chance import draw
-from wit_pipeline.records import Candidate, Reason, Reject
+from wit_pipeline.records import Candidate, Reason, Reject, reject
 
 STAGE = "frontier"
 HOST = "frontier:host"  # purposes of draws
@@ -86,21 +86,8 @@ def judge(
     """
     for row, candidate in candidates:
         if row in duplicates:
-            yield reject(candidate, Reason.DUPLICATE_PAIR, f"kept at {duplicates[row]}")
+            yield reject(candidate, STAGE, Reason.DUPLICATE_PAIR, f"kept at {duplicates[row]}")
         elif not is_kept(candidate.key, candidate.queries, limits, seed):
-            yield reject(candidate, Reason.OVER_SAMPLED, "each of its queries has enough candidates")
+            yield reject(candidate, STAGE, Reason.OVER_SAMPLED, "each of its queries has enough candidates")
         else:
             yield candidate
-
-
-def reject(candidate: Candidate, reason: Reason, detail: str) -> Reject:
-    """The Reject of a candidate."""
-    return Reject(
-        key=candidate.key,
-        url=candidate.url,
-        stage=STAGE,
-        reason=reason,
-        detail=detail,
-        where=candidate.where,
-        caption=candidate.caption,
-    )

@@ -54,7 +54,6 @@ class Reason(StrEnum):
 
     # extract
     SOURCE_UNREADABLE = "source_unreadable"
-    PAGE_UNREADABLE = "page_unreadable"
     PAGE_OPTED_OUT = "page_opted_out"
     NO_URL = "no_url"
     URL_INVALID = "url_invalid"
@@ -190,3 +189,16 @@ class Reject:
     detail: str = ""
     where: str = ""
     caption: str = ""
+
+
+def reject(candidate: Candidate, stage: str, reason: Reason, detail: str = "") -> Reject:
+    """The Reject of a candidate, or of the pair that it became."""
+    return Reject(
+        key=candidate.key,
+        url=candidate.url,
+        stage=stage,
+        reason=reason,
+        detail=detail,
+        where=candidate.where,
+        caption=candidate.caption,
+    )

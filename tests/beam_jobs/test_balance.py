@@ -11,39 +11,17 @@ from beam_jobs import balance, build
 from beam_jobs.balance import Lowest
 from beam_jobs.engine import Engine, Workers
 from beam_jobs.recipe import Recipe
+from tests.beam_jobs.signed import sign_pairs
 from tests.factories import pair
-from wit_pipeline import manifest, rows
+from wit_pipeline import rows
 from wit_pipeline.balance import BalanceConfig, QueryCount, hash_of
-from wit_pipeline.manifest import Counts, Manifest, describe
 from wit_pipeline.records import Pair
 
 PAIRS = [pair(f"http://a.test/{i}", queries=(0,) if i % 4 else (0, 1)) for i in range(200)]
 
 
-def signed_dedup(root: Path, parts: int) -> None:
-    folder = root / "dedup"
-    folder.mkdir(parents=True)
-    files = []
-    for number in range(parts):
-        path = folder / f"part-{number:05d}.parquet"
-        files.append(
-            describe(path, rows.write(path, Pair, PAIRS[number::parts])) if not path.exists() else None
-        )
-    made = Manifest(
-        stage="dedup",
-        plan="",
-        inputs={},
-        recipe={},
-        counts=Counts(read=200, kept=200),
-        files=tuple(file for file in files if file),
-        started="",
-        finished="",
-    )
-    manifest.sign(folder, made)
-
-
 def kept(root: Path, mode: str, per_query: int, parts: int) -> list[Pair]:
-    signed_dedup(root, parts)
+    sign_pairs(root, "dedup", PAIRS, parts)
     recipe = Recipe(balance=BalanceConfig(mode=mode, per_query=per_query))  # type: ignore[arg-type]
     made = build.run_stage(balance.STAGE, recipe, root, Engine(workers=Workers(1, ())))
     found = [item for file in made.named("part-") for item in rows.read(root / "balance" / file.name, Pair)]

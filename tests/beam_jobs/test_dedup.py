@@ -7,10 +7,10 @@ import pytest
 from beam_jobs import build, dedup
 from beam_jobs.engine import Engine, Workers
 from beam_jobs.recipe import Recipe
+from tests.beam_jobs.signed import sign_pairs
 from tests.factories import flip, pair
-from wit_pipeline import manifest, rows
+from wit_pipeline import rows
 from wit_pipeline.dedup import DedupConfig
-from wit_pipeline.manifest import Counts, Manifest, describe
 from wit_pipeline.records import Pair, Reject
 
 A8, A16 = "0123456789abcdef", "0123456789abcdef" * 4
@@ -35,23 +35,7 @@ def pairs() -> list[Pair]:
 
 def run(root: Path, parts: int, config: DedupConfig) -> tuple[set[str], dict[str, tuple[str, str]]]:
     """URLs and captions kept, and the reason and what stays instead of each dropped key."""
-    folder = root / "filter"
-    folder.mkdir(parents=True)
-    files = []
-    for number in range(parts):
-        path = folder / f"part-{number:05d}.parquet"
-        files.append(describe(path, rows.write(path, Pair, pairs()[number::parts])))
-    made = Manifest(
-        stage="filter",
-        plan="",
-        inputs={},
-        recipe={},
-        counts=Counts(read=10, kept=10),
-        files=tuple(files),
-        started="",
-        finished="",
-    )
-    manifest.sign(folder, made)
+    sign_pairs(root, "filter", pairs(), parts)
     found = build.run_stage(dedup.STAGE, Recipe(dedup=config), root, Engine(workers=Workers(1, ())))
     out = root / "dedup"
     kept = {item.key for file in found.named("part-") for item in rows.read(out / file.name, Pair)}

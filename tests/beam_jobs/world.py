@@ -43,7 +43,7 @@ def make(folder: Path) -> World:
     endpoints["/small.jpg"] = Endpoint(whole(encoded(photograph(77, (40, 40)))), SUCCESS)
     endpoints["/eval.jpg"] = Endpoint(whole(encoded(photograph(500, (160, 120)), quality=70)), SUCCESS)
     endpoints["/noai.jpg"] = Endpoint(whole(b"", "X-Robots-Tag: noai"), Reason.OPTED_OUT)
-    rows += [(path, f"A blue river at {path[1:-4]}") for path in ("/near.jpg", "/same.jpg", "/small.jpg")]
+    rows += [(path, f"A river at {path[1:-4]}") for path in ("/near.jpg", "/same.jpg", "/small.jpg")]
     rows += [
         ("/eval.jpg", "The river and the dog"),
         ("/noai.jpg", "The blue dog"),

@@ -2,15 +2,14 @@ from pathlib import Path
 
 from tests.factories import pair
 from wit_pipeline import rows
-from wit_pipeline.balance import reject_pair
-from wit_pipeline.records import Pair, Reason, Reject
+from wit_pipeline.records import Pair, Reason, Reject, reject
 from wit_pipeline.sift import write_sifted
 
 
 def judged() -> list[Pair | Reject]:
     pairs = [pair(f"http://a.test/{i}") for i in range(5)]
     reasons = [None, Reason.IMAGE_TOO_SMALL, None, Reason.IMAGE_TOO_LONG, Reason.IMAGE_TOO_SMALL]
-    return [reject_pair(p, "filter", r) if r else p for p, r in zip(pairs, reasons, strict=True)]
+    return [reject(p.candidate, "filter", r) if r else p for p, r in zip(pairs, reasons, strict=True)]
 
 
 def test_kept_and_rejected_lie_apart_and_add_up(tmp_path: Path) -> None:
