@@ -8,12 +8,13 @@ pipelines, each over its own units.
 
 import logging
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -30,6 +31,7 @@ from wit_pipeline.manifest import Receipt
 
 LOCAL = "FnApiRunner"
 CHUNKS = 4  # pipelines a worker gets through a step: few enough to start, enough to even out
+STARTED = "worker"  # the event of a worker process that has begun
 WRONG = {
     "DaskRunner": "it drops branches and writes empty files without an error",
     "RayRunner": "it does not run on this Beam",
@@ -69,6 +71,7 @@ class Workers:
         self.flags = tuple(flags)
         self._pool: ProcessPoolExecutor | None = None
         self._events: Any = None
+        self._pids: list[int] = []
 
     def map(self, step: Work, task: Task, units: Sequence[Unit]) -> None:
         """Do the units, whoever does which; a receipt for each lies on disk afterwards."""
@@ -113,16 +116,25 @@ class Workers:
 
     def _pass_on(self) -> None:
         while (event := self._events.get()) is not None:
-            progress.tell(**event)
+            if event["event"] == STARTED:
+                self._pids.append(event["pid"])
+            else:
+                progress.tell(**event)
 
     def close(self) -> None:
+        """End the workers, units under way included: those are whole or absent."""
         if self._pool is not None:
+            for pid in self._pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
             self._pool.shutdown(cancel_futures=True)
 
 
 def _start(events: Any, parent: int) -> None:
     """A worker's first act: events go to the parent, and the worker ends when the parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent says what happened
     progress.send_to(events.put)
+    progress.tell(STARTED, pid=os.getpid())
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -26,6 +26,11 @@ def clean(text: str) -> str:
     return SPACES.sub(" ", CONTROL.sub("", text)).strip()
 
 
+def valid(text: str) -> str:
+    """`text` as UTF-8 can hold it: a lone surrogate, which JSON may smuggle in, becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def fold(text: str) -> str:
     """`text` in the one form that is compared: NFKC, case-folded, one kind of apostrophe."""
     if text.isascii():  # most of the web, and NFKC changes nothing there

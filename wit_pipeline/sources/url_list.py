@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from wit_pipeline.errors import UserError
 from wit_pipeline.extract import STAGE, SourceConfig
 from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.text import valid
 
 SPLIT_ROWS = 50_000  # rows of Parquet a worker reads at a time, in whole row groups
 FIELD_LIMIT = 1 << 20  # characters in a field of a text file; a longer one is a broken quote
@@ -97,9 +98,15 @@ def _read_parquet(
         number = sum(file.metadata.row_group(i).num_rows for i in range(split[0]))
         groups = list(range(*split))
         for batch in file.iter_batches(batch_size=4096, row_groups=groups, columns=columns):
-            for row in batch.to_pylist():
+            for row in _as_bytes(batch).to_pylist():
                 yield _raw(row, f"{path}#{number}", config)
                 number += 1
+
+
+def _as_bytes(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with its strings undecoded: a Parquet string may hold what is no UTF-8."""
+    kinds = [pa.binary() if pa.types.is_string(field.type) else field.type for field in batch.schema]
+    return batch.cast(pa.schema(list(zip(batch.schema.names, kinds, strict=True))))
 
 
 def _read_jsonl(lines: io.TextIOWrapper, path: str, config: SourceConfig) -> Iterator[Raw | Reject]:
@@ -170,7 +177,9 @@ def _raw(row: dict[str, Any], where: str, config: SourceConfig) -> Raw:
 def _string(value: Any) -> str:
     if value is None:
         return ""
-    return value if isinstance(value, str) else str(value)
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return valid(value if isinstance(value, str) else str(value))
 
 
 def unreadable(where: str, detail: str) -> Reject:

@@ -12,6 +12,7 @@ from wit_pipeline.errors import UserError
 from wit_pipeline.extract import STAGE, SourceConfig
 from wit_pipeline.fetch.optout import page_opt_out
 from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.text import valid
 
 MAX_PAGE = 10 << 20  # bytes of a page that are parsed
 HTML_TYPES = ("text/html", "application/xhtml+xml")
@@ -40,7 +41,7 @@ def _read_record(record: Any, path: str) -> Iterator[Raw | Reject]:
     if headers is None or headers.status_code != 200 or kind not in HTML_TYPES:
         return
     where = f"{path}#{record.stream_pos}"
-    page_url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
+    page_url = valid(record.headers.get("WARC-Target-URI") or "").strip("<> ")
     body = record.reader.read(MAX_PAGE)
     robots = [value for name, value in headers.astuples() if name.lower() == "x-robots-tag"]
     yield from read_page(body, page_url, where, robots, charset=record.http_charset or "")

@@ -79,6 +79,23 @@ def test_a_parquet_file_is_split_by_row_groups(monkeypatch: pytest.MonkeyPatch) 
     assert [item.where for item in found] == [f"a.parquet#{i}" for i in range(5)]
 
 
+def test_text_that_is_no_utf8() -> None:
+    line = b'{"url": "u\\ud800", "caption": "a \\udcff dog"}\n'
+    assert facts(read(line, "a.jsonl")) == [("u?", "a ? dog")]
+    assert facts(read(b"url,caption\nu,a \xff dog\n", "a.csv")) == [("u", "a \ufffd dog")]
+    array = pa.array([b"a \xff dog"]).view(pa.string())
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"url": ["u"], "caption": array}), buffer)
+    assert facts(read(buffer.getvalue(), "a.parquet")) == [("u", "a \ufffd dog")]
+
+
+def test_large_and_dictionary_strings() -> None:
+    large = pa.array(["a dog"], pa.large_string())
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"url": pa.array(["u"]).dictionary_encode(), "caption": large}), buffer)
+    assert facts(read(buffer.getvalue(), "a.parquet")) == [("u", "a dog")]
+
+
 def test_a_tsv_has_no_quoting() -> None:
     assert facts(read(b'url\tcaption\nu\t"dog\nv\tcat"\n', "a.tsv")) == [("u", '"dog'), ("v", 'cat"')]
 
