@@ -2,9 +2,13 @@
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from beam_jobs import build, engine, inspect, progress, recipe
@@ -76,10 +80,33 @@ def run_build(arguments: argparse.Namespace) -> None:
     workers = engine.Workers(arguments.workers, arguments.beam)
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
     try:
-        build.run_stages(between(arguments.first, arguments.last), loaded, arguments.root, running)
+        with _stopping_at_once(display):
+            build.run_stages(between(arguments.first, arguments.last), loaded, arguments.root, running)
     finally:
         workers.close()
         display.close()
+
+
+@contextmanager
+def _stopping_at_once(display: progress.Display) -> Iterator[None]:
+    """On Ctrl-C and SIGTERM: one line, and an end at once. Files are whole or absent, workers end with us.
+
+    Beam would make a RuntimeError of a KeyboardInterrupt, and go through it once for every operation.
+    """
+
+    def stop(number: int, _: FrameType | None) -> None:
+        display.close()
+        os._exit(_fail("stopped; run again to go on", 128 + number))
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -94,8 +121,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error), error.exit_code)
     except OSError as error:
         return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        return _fail("stopped; run again to go on", 130)
     return 0
 
 
@@ -108,6 +133,7 @@ def _split(arguments: list[str]) -> tuple[list[str], str, list[str]]:
 
 def _fail(message: str, code: int) -> int:
     sys.stderr.write(f"wit: {' '.join(message.split())}\n")
+    sys.stderr.flush()
     return code
 
 
