@@ -75,8 +75,8 @@ def run_build(arguments: argparse.Namespace) -> None:
         raise UserError(f"--from {arguments.first} comes after --to {arguments.last}")
     loaded = recipe.load(arguments.recipe)
     engine.options(arguments.beam)  # wrong flags are told before any work
-    display = progress.Display()
-    progress.send_to(progress.json_lines if arguments.json else display)
+    display = progress.JsonLines() if arguments.json else progress.Display()
+    progress.send_to(display)
     workers = engine.Workers(arguments.workers, arguments.beam)
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
     try:
@@ -88,7 +88,7 @@ def run_build(arguments: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _stopping_at_once(display: progress.Display) -> Iterator[None]:
+def _stopping_at_once(display: progress.Display | progress.JsonLines) -> Iterator[None]:
     """On Ctrl-C and SIGTERM: one line, and an end at once. Files are whole or absent, workers end with us.
 
     Beam would make a RuntimeError of a KeyboardInterrupt, and go through it once for every operation.

@@ -21,7 +21,9 @@ FORMAT = 1  # raised when the same recipe and input come to mean other bytes: fo
 
 
 def run_stages(stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine) -> list[Manifest]:
-    """Sign every stage in order, doing only what is missing."""
+    """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first."""
+    for stage in stages:
+        stage.inputs(recipe)
     with lock.building(root):
         return [run_stage(stage, recipe, root, engine) for stage in stages]
 

@@ -4,23 +4,15 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
-
-EVERY = 10.0  # seconds between lines where there is no terminal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import TimeElapsedColumn as Elapsed
 
 Event = dict[str, Any]
 Sink = Callable[[Event], None]
+Clock = Callable[[], float]  # seconds
 
 _sink: Sink | None = None
 
@@ -37,105 +29,105 @@ def tell(event: str, **facts: Any) -> None:
         _sink({"event": event, **facts})
 
 
-def json_lines(event: Event) -> None:
-    """One JSON object a line on stdout, for machines."""
-    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
+class Tally:
+    """How far the step under way is, from its events; says so no more often than every so many seconds."""
+
+    def __init__(self, every: float, clock: Clock) -> None:
+        self.every = every
+        self.clock = clock
+        self.facts: Event = {}
+        self.said = 0.0
+
+    def begin(self, event: Event) -> None:
+        """A step begins."""
+        self.facts = {**event, "event": "progress", "records": 0}
+        self.said = self.clock()
+
+    def hear(self, event: Event) -> bool:
+        """Count a `records` or `unit` event; returns whether it is time to say something."""
+        if event["event"] == "records":
+            self.facts["records"] += event["count"]
+        else:
+            self.facts["done"] += 1
+        now = self.clock()
+        if now - self.said < self.every:
+            return False
+        self.said = now
+        return True
 
 
-@dataclass
-class _Tally:
-    """What is known of the stage under way."""
+class JsonLines:
+    """Events for machines: one object a line, how far a step is at most once a second."""
 
-    stage: str = ""
-    step: str = ""
-    units: int = 0
-    done: int = 0
-    records: int = 0
-    by_unit: dict[str, str] = field(default_factory=dict)
-    said: float = 0.0  # time.monotonic of the last line
+    def __init__(self, stream: TextIO | None = None, clock: Clock = time.monotonic) -> None:
+        self.stream = stream
+        self.tally = Tally(1.0, clock)
+
+    def __call__(self, event: Event) -> None:
+        if event["event"] == "step":
+            self.tally.begin(event)
+        if event["event"] not in ("records", "unit"):
+            self._write(event)
+        elif self.tally.hear(event):
+            self._write(self.tally.facts)
+
+    def _write(self, event: Event) -> None:
+        stream = self.stream or sys.stdout
+        stream.write(json.dumps(event, ensure_ascii=False) + "\n")
+        stream.flush()
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 class Display:
-    """Events for a person. On a terminal one live line a stage, else a plain line every ten seconds."""
+    """Events for a person. On a terminal a live line for each step, else a plain line every ten seconds."""
 
-    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, console: Console | None = None, clock: Clock = time.monotonic) -> None:
         self.console = console or Console(stderr=True, highlight=False, soft_wrap=True)
-        self.clock = clock
-        self.tally = _Tally()
+        self.tally = Tally(0.1 if self.console.is_terminal else 10.0, clock)
         self.bar: Progress | None = None
-        self.task: Any = None
+        self.task = TaskID(0)
 
     def __call__(self, event: Event) -> None:
-        handler = getattr(self, f"on_{event['event']}", None)
-        if handler is not None:
-            handler(event)
+        match event["event"]:
+            case "step":
+                self._begin(event)
+            case "records" | "unit":
+                if self.tally.hear(event):
+                    self._refresh()
+            case "stage":
+                self.close()
+                self.console.print(stage_line(event), markup=False)
+            case "skip":
+                self.console.print(f"{event['stage']:>8}  nothing to do: signed for this recipe and input")
+            case "note":
+                self.console.print(event["text"], markup=False)
 
-    def on_step(self, event: Event) -> None:
-        self.tally = _Tally(
-            stage=event["stage"],
-            step=event["step"],
-            units=event["units"],
-            done=event["done"],
-            said=self.clock(),
-        )
-        self._close()
+    def _begin(self, event: Event) -> None:
+        self.tally.begin(event)
+        self.close()
         if self.console.is_terminal:
-            self.bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[records]:,} records"),
-                TimeElapsedColumn(),
-                console=self.console,
-                transient=True,
-            )
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+            records = TextColumn("{task.fields[records]:,} records")
+            self.bar = Progress(*columns, records, Elapsed(), console=self.console, transient=True)
             self.bar.start()
-            self.task = self.bar.add_task(
-                f"{event['stage']:>8} {event['step']}",
-                total=event["units"] or None,
-                completed=event["done"],
-                records=0,
-            )
-
-    def on_records(self, event: Event) -> None:
-        self.tally.records += event["count"]
-        self._refresh()
-
-    def on_unit(self, event: Event) -> None:
-        self.tally.done += 1
-        self._refresh()
-
-    def on_stage(self, event: Event) -> None:
-        self._close()
-        self.console.print(stage_line(event))
-
-    def on_skip(self, event: Event) -> None:
-        self.console.print(f"[dim]{event['stage']:>8}  nothing to do: signed for this recipe and input[/dim]")
-
-    def on_note(self, event: Event) -> None:
-        self.console.print(event["text"], markup=False)
+            name, units = f"{event['stage']:>8} {event['step']}", event["units"] or None
+            self.task = self.bar.add_task(name, total=units, completed=event["done"], records=0)
 
     def _refresh(self) -> None:
-        tally = self.tally
+        facts = self.tally.facts
         if self.bar is not None:
-            self.bar.update(self.task, completed=tally.done, records=tally.records)
-        elif self.clock() - tally.said >= EVERY:
-            tally.said = self.clock()
-            self.console.print(
-                f"{tally.stage:>8}  {tally.step}: {tally.done} of {tally.units} units, "
-                f"{tally.records:,} records"
-            )
-
-    def _close(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+            self.bar.update(self.task, completed=facts["done"], records=facts["records"])
+        else:
+            units = f"{facts['done']} of {facts['units']} units"
+            self.console.print(f"{facts['stage']:>8}  {facts['step']}: {units}, {facts['records']:,} records")
 
     def close(self) -> None:
         """Give the terminal back."""
-        self._close()
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
 
 
 def stage_line(event: Mapping[str, Any]) -> str:
