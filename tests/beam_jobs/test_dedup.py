@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 
 from beam_jobs import build, dedup
+from beam_jobs.dedup import by_band, pairs_of_band
 from beam_jobs.engine import Engine, Workers
 from beam_jobs.recipe import Recipe
 from tests.beam_jobs.signed import sign_pairs
 from tests.factories import flip, pair
 from wit_pipeline import rows
-from wit_pipeline.dedup import DedupConfig
+from wit_pipeline.dedup import DedupConfig, code_of
 from wit_pipeline.records import Pair, Reject
 
 A8, A16 = "0123456789abcdef", "0123456789abcdef" * 4
@@ -61,6 +62,14 @@ def test_every_copy_goes_and_names_what_stays(tmp_path: Path, parts: int) -> Non
     )
     assert all(detail.startswith(f"kept {stays}, ") for _, detail in dropped.values())
     assert dropped[near.key][1].endswith("20 of 256 bits away")
+
+
+def test_a_pair_that_shares_all_bands_is_emitted_once() -> None:
+    one, other = code_of(pairs()[0]), code_of(pairs()[3])
+    keyed = [(band, [one, other]) for band, _ in by_band(one)]
+    assert len({band for band, _ in keyed}) == 4
+    emitted = [edge for item in keyed for edge in pairs_of_band(item, DedupConfig())]
+    assert len(emitted) == 1
 
 
 def test_equal_bytes_alone(tmp_path: Path) -> None:

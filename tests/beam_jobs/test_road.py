@@ -89,6 +89,8 @@ def test_what_was_dropped_names_what_stays(root: Path) -> None:
     assert all(item.detail.split()[1].rstrip(",") in kept for item in dropped)
     (same,) = rejects(root, "frontier")
     assert same.caption == "A red dog, number 0"
+    assert not same.where.endswith("#0")  # the first place is the one that is kept
+    assert same.detail == "kept at 0/0"
 
 
 def test_the_evaluation_copy_is_flagged_and_found_by_the_audit(root: Path) -> None:

@@ -64,8 +64,8 @@ def test_the_order_of_pairs_does_not_matter(drawn: list[tuple[int, int]], chance
 
 
 def test_a_verdict_names_a_pair_that_stays() -> None:
-    found = settle([Verdict("a", "duplicate", "b", 0), Verdict("b", "near_duplicate", "c", 12)])
-    assert [(verdict.key, verdict.kept) for verdict in found] == [("a", "c"), ("b", "c")]
+    chain = [Verdict(key, "duplicate", kept, 0) for key, kept in ("ab", "bc", "cd")]
+    assert [(verdict.key, verdict.kept) for verdict in settle(chain)] == [("a", "d"), ("b", "d"), ("c", "d")]
 
 
 def evaluation(sha256: str) -> Evaluation:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -51,6 +52,12 @@ def test_flat_images_are_compared_by_their_bytes_alone(weak: float, found: int) 
     assert len(Evaluation([KNOWN], CONFIG).copies(flat)) == found
     same = image(sha256=KNOWN.sha256, phash=KNOWN.phash, phash16=KNOWN.phash16, weak=weak)
     assert [copy.method for copy in Evaluation([KNOWN], CONFIG).copies(same)] == ["exact"]
+
+
+def test_a_flat_evaluation_image_is_found_by_its_bytes_alone() -> None:
+    flat = Evaluation([replace(KNOWN, weak=0.36)], CONFIG)
+    assert flat.copies(image(phash=KNOWN.phash, phash16=KNOWN.phash16)) == []
+    assert len(flat.copies(image(sha256=KNOWN.sha256))) == 1
 
 
 def test_what_cannot_be_read_has_no_codes() -> None:
