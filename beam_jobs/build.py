@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import reduce
 from operator import add
@@ -168,16 +168,3 @@ def _publish(stage: Stage, task: Task, made: Manifest) -> None:
         folders.out.rename(folders.home)
         shutil.rmtree(old, ignore_errors=True)
     shutil.rmtree(folders.work, ignore_errors=True)
-
-
-def funnel(manifests: Sequence[Manifest]) -> list[Mapping[str, object]]:
-    """The counts of signed stages, in order."""
-    return [
-        {
-            "stage": item.stage,
-            "read": item.counts.read,
-            "kept": item.counts.kept,
-            "rejected": dict(item.counts.rejected),
-        }
-        for item in manifests
-    ]

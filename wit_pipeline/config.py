@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
 
 T = TypeVar("T")
@@ -120,8 +119,3 @@ def _plain(value: Any) -> Any:
 def how(default: Any) -> Any:
     """A dataclass field whose value changes no output: threads, buffer sizes. No digest sees it."""
     return dataclasses.field(default=default, metadata={"how": True})
-
-
-def config_digest(config: object) -> str:
-    """32 hex digits that change when any knob changes that decides *what* is built."""
-    return digest(as_table(config))

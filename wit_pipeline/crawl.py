@@ -38,6 +38,19 @@ NO_IMAGE = Image(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Headers:
+    """What a server said of its answer, as sent, for whoever asks later; "" where it said nothing."""
+
+    content_type: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    x_robots_tag: str = ""
+    tdm_reservation: str = ""
+    tdm_policy: str = ""
+    content_usage: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Fetched:
     """What happened to one URL; the facts of the image are zeros where there is none."""
 
@@ -46,8 +59,7 @@ class Fetched:
     error_message: str
     attempts: int
     http_status: int  # 0: no answer came
-    content_type: str
-    x_robots_tag: str  # as sent, for whoever asks later
+    headers: Headers
     fetched_at: str  # UTC; this and `seconds` are why a crawl's table is not the same twice
     seconds: float
     image: Image
@@ -110,11 +122,11 @@ def fetch(url: str, client: Client, config: CrawlConfig) -> tuple[Fetched, bytes
     """What happened to one URL, and the JPEG to store: b"" where there is none."""
     began, started = time.monotonic(), datetime.now(UTC)
     status, message, jpeg, image = SUCCESS, "", b"", NO_IMAGE
-    attempts, http_status, content_type, x_robots_tag = 0, 0, "", ""
+    attempts, http_status, headers = 0, 0, Headers()
     try:
         response = client.fetch(url)
         attempts, http_status = response.attempts, response.status
-        content_type, x_robots_tag = response.content_type, response.x_robots_tag
+        headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
         decoded = decode(response.body, config)
         jpeg, image = decoded.jpeg, image_of(response, decoded)
     except FetchError as error:
@@ -128,8 +140,7 @@ def fetch(url: str, client: Client, config: CrawlConfig) -> tuple[Fetched, bytes
         error_message=message,
         attempts=attempts,
         http_status=http_status,
-        content_type=content_type,
-        x_robots_tag=x_robots_tag,
+        headers=headers,
         fetched_at=started.isoformat(timespec="milliseconds"),
         seconds=round(time.monotonic() - began, 3),
         image=image,

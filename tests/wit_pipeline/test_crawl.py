@@ -64,7 +64,12 @@ def test_every_url_is_fetched_once_and_written_down(tmp_path: Path) -> None:
     client, table = run(tmp_path)
     assert sorted(client.asked) == sorted({item.url for item in WANTED})
     good = table["http://a.test/0.jpg"]
-    assert (good.status, good.attempts, good.http_status, good.x_robots_tag) == (SUCCESS, 2, 200, "all")
+    assert (good.status, good.attempts, good.http_status, good.headers.x_robots_tag) == (
+        SUCCESS,
+        2,
+        200,
+        "all",
+    )
     assert (good.image.original_width, good.image.width, good.image.height) == (400, 341, 256)
     gone = table["http://a.test/gone.jpg"]
     assert (gone.status, gone.error_message, gone.http_status) == (
