@@ -8,11 +8,11 @@ from typing import Any
 
 import apache_beam as beam
 
+from beam_jobs.files import version
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_sorted
 from wit_pipeline import evaluation, neardup, rows
-from wit_pipeline.chance import digest
 from wit_pipeline.dedup import (
     NEAR8,
     Code,
@@ -45,12 +45,10 @@ class VerdictRow:
 
 def set_inputs(recipe: Recipe) -> dict[str, str]:
     """The evaluation sets, each with what tells one version of it from another."""
-    found = {}
-    for name, folder in recipe.audit.named_sets().items():
-        stats = [(str(path), path.stat()) for path in evaluation.images(name, folder)]
-        version = digest([[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats])
-        found[f"{name} {folder}"] = f"{len(stats)} images, {version}"
-    return found
+    return {
+        f"{name} {folder}": version(evaluation.images(name, folder))
+        for name, folder in recipe.audit.named_sets().items()
+    }
 
 
 def set_units(task: Task) -> Sequence[Unit]:

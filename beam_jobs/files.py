@@ -1,11 +1,13 @@
 """Outside files through Beam's file systems: local, gs:// with the gcp extra, s3:// with aws."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
 
 
@@ -31,6 +33,12 @@ def match(patterns: Iterable[str], where: str) -> dict[str, str]:
 def _reason(error: Exception) -> str:
     causes = getattr(error, "exception_details", None) or {}
     return "; ".join(str(cause) for cause in cast(Mapping[str, object], causes).values()) or str(error)
+
+
+def version(paths: Iterable[Path]) -> str:
+    """What tells one state of some local files from another: how many, and a digest of sizes and times."""
+    stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    return f"{len(stats)} files, {digest(stats)}"
 
 
 def open_input(path: str) -> BinaryIO:

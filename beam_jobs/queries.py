@@ -9,7 +9,7 @@ from pathlib import Path
 import apache_beam as beam
 
 from beam_jobs import progress
-from beam_jobs.files import match, open_input
+from beam_jobs.files import match, open_input, version
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
 from beam_jobs.tables import ReadParts, WriteTable, write_sorted
@@ -33,7 +33,8 @@ def inputs(recipe: Recipe) -> dict[str, str]:
         raise UserError("recipe: [queries] needs wikipedia (globs of dumps), wordnet (a folder), or both")
     found = match(config.wikipedia, "recipe: [queries] wikipedia")
     if config.wordnet:
-        found[config.wordnet] = f"{sum(1 for _ in wordnet.lemmas(Path(config.wordnet)))} lemmas"
+        next(wordnet.lemmas(Path(config.wordnet)), None)  # a folder that is none is told at once
+        found[config.wordnet] = version(sorted(Path(config.wordnet).iterdir()))
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from beam_jobs.__main__ import main
+from queries import store
 
 PAGE = "<page><title>A</title><ns>0</ns><revision><text>red dog</text></revision></page>"
 DUMP = f'<mediawiki version="0.11">{PAGE}</mediawiki>'
@@ -155,3 +156,16 @@ def test_a_url_that_nobody_knows(recipe: Path, tmp_path: Path, capsys: pytest.Ca
     root = tmp_path / "root"
     assert main(["queries", "--recipe", str(recipe), "--root", str(root), "--workers", "1"]) == 0
     assert "no stage in" in fails(capsys, 2, "why", "--root", root, "http://a.test/x")
+
+
+def test_a_query_list_from_wordnet_alone(tmp_path: Path) -> None:
+    (tmp_path / "wordnet").mkdir()
+    (tmp_path / "wordnet" / "lemmas.tsv").write_text("lemma\tpos\tsenses\ndog\tn\t1\nred panda\tn\t1\n")
+    (tmp_path / "recipe.toml").write_text(f'[queries]\nwordnet = "{tmp_path}/wordnet"\n')
+    root = tmp_path / "root"
+    assert (
+        main(["queries", "--recipe", str(tmp_path / "recipe.toml"), "--root", str(root), "--workers", "1"])
+        == 0
+    )
+    queries = store.read(root / "queries" / "queries.parquet")
+    assert [(query.query, query.kind) for query in queries] == [("dog", "synset"), ("red panda", "synset")]
