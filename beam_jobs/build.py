@@ -39,6 +39,8 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manif
     if signed is not None and signed.plan == plan:
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
+    if signed is not None:
+        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: built again")
     began, started = time.monotonic(), datetime.now(UTC)
     task = Task(folders=folders, recipe=recipe, plan=plan)
     _prepare(task, signed)
@@ -72,10 +74,8 @@ def _prepare(task: Task, signed: Manifest | None) -> None:
     """Go on from what a killed run of the same plan left; drop what belongs to another plan."""
     folders, note = task.folders, task.folders.work / "plan.json"
     left = manifest.read_json(note)["plan"] if note.exists() else None
-    if left != task.plan:
-        shutil.rmtree(folders.work, ignore_errors=True)
-    if folders.in_place and (signed is not None or left != task.plan):
-        shutil.rmtree(folders.home, ignore_errors=True)
+    if left != task.plan or (folders.in_place and signed is not None):
+        folders.clear()
     folders.out.mkdir(parents=True, exist_ok=True)
     for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
         torn.unlink()

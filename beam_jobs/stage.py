@@ -64,6 +64,7 @@ class Folders:
         """Drop what an earlier, different attempt left."""
         shutil.rmtree(self.work, ignore_errors=True)
         if self.in_place:
+            (self.home / manifest.MANIFEST).unlink(missing_ok=True)  # first: half a folder is not signed
             shutil.rmtree(self.home, ignore_errors=True)
 
 
