@@ -4,8 +4,10 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, cast
 
@@ -18,8 +20,10 @@ from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.text import valid
 
 SPLIT_ROWS = 50_000  # rows of Parquet a worker reads at a time, in whole row groups
+PEEK = 100  # lines of JSON whose keys are taken for the columns: one row may lack a key, not all
 FIELD_LIMIT = 1 << 20  # characters in a field of a text file; a longer one is a broken quote
 WHOLE = (0, 0)
+DAMAGED = (OSError, EOFError, zlib.error)  # what a torn or broken .gz raises
 TEXTS = ("url", "text", "page_url", "license", "attribution", "language")  # fields of Raw, and of the recipe
 
 csv.field_size_limit(FIELD_LIMIT)
@@ -35,10 +39,22 @@ def format_of(path: str) -> str:
 
 
 def splits(stream: BinaryIO, path: str, config: SourceConfig) -> list[tuple[int, int]]:
-    """Ranges of row groups of a Parquet file; a text file is one split. A `UserError` where no row is."""
-    if format_of(path) != "parquet":
+    """Ranges of row groups of a Parquet file; a text file is one split.
+
+    A `UserError` where there is no row, or a column that the recipe names is not there.
+    """
+    kind = format_of(path)
+    if kind != "parquet":
         if not stream.read(1):
             raise UserError(f"{path}: is empty; a source needs at least one row")
+        stream.seek(0)
+        with _text(stream) as lines:
+            try:
+                names = _json_names(lines) if kind == "jsonl" else next(_csv_rows(lines, config, kind), [])
+            except (csv.Error, *DAMAGED) as error:
+                raise UserError(f"{path}: cannot be read: {error}") from None
+        if names:
+            _check_columns(names, path, config)
         return [WHOLE]
     with _parquet(stream, path) as file:
         _check_columns(file.schema_arrow.names, path, config)
@@ -115,7 +131,7 @@ def _read_jsonl(lines: io.TextIOWrapper, path: str, config: SourceConfig) -> Ite
         for number, line in enumerate(lines):
             if line.strip():
                 yield _json_row(line, f"{path}#{number}", config)
-    except (OSError, EOFError) as error:  # a damaged .gz
+    except DAMAGED as error:  # a damaged .gz
         yield unreadable(f"{path}#{number}", str(error))
 
 
@@ -131,10 +147,8 @@ def _json_row(line: str, where: str, config: SourceConfig) -> Raw | Reject:
 
 def _read_csv(lines: io.TextIOWrapper, path: str, config: SourceConfig, kind: str) -> Iterator[Raw | Reject]:
     """CSV by RFC 4180. TSV has no quoting, so a caption may begin with a quotation mark."""
-    tabs = kind == "tsv"
-    reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else csv.reader(lines)
-    names = list(config.columns) or next(reader, [])
-    _check_columns(names, path, config)
+    reader = _csv_rows(lines, config, kind)
+    names = next(reader, [])
     number = 0
     while True:
         where = f"{path}#{number}"
@@ -146,7 +160,7 @@ def _read_csv(lines: io.TextIOWrapper, path: str, config: SourceConfig, kind: st
         except csv.Error as error:
             yield unreadable(where, str(error))
             continue
-        except (OSError, EOFError) as error:  # a damaged .gz
+        except DAMAGED as error:  # a damaged .gz
             yield unreadable(where, str(error))
             return
         if not values:
@@ -155,6 +169,23 @@ def _read_csv(lines: io.TextIOWrapper, path: str, config: SourceConfig, kind: st
             yield unreadable(where, f"{len(values)} fields where {len(names)} are named")
         else:
             yield _raw(dict(zip(names, values, strict=True)), where, config)
+
+
+def _csv_rows(lines: Iterable[str], config: SourceConfig, kind: str) -> Iterator[list[str]]:
+    """The rows of a text table, the columns' names first."""
+    tabs = kind == "tsv"
+    reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else csv.reader(lines)
+    return chain([list(config.columns)], reader) if config.columns else reader
+
+
+def _json_names(lines: Iterable[str]) -> list[str]:
+    """All keys of the first lines; none where they are no objects, which reading them will say."""
+    names: dict[str, None] = {}
+    for line in islice(lines, PEEK):
+        with suppress(json.JSONDecodeError, RecursionError):
+            row = json.loads(line)
+            names.update(dict.fromkeys(row if isinstance(row, dict) else ()))
+    return list(names)
 
 
 def _columns(config: SourceConfig) -> dict[str, str]:

@@ -133,6 +133,9 @@ def test_a_damaged_gz_gives_what_came_before() -> None:
         ("a.csv", b"", "is empty"),
         ("a.parquet", parquet(ROWS)[:0] or b"x", "is not a Parquet file"),
         ("a.txt", b"u\n", "a list source is .parquet"),
+        ("a.csv.gz", b"\x1f\x8bnonsense", "cannot be read"),
+        ("a.jsonl.gz", gzip.compress(b"x" * 9999)[:20], "cannot be read"),
+        ("a.csv", b'"' + b"x" * (2 << 20), "cannot be read: field larger"),
     ],
 )
 def test_a_file_that_is_no_source_is_the_users(name: str, content: bytes, message: str) -> None:
@@ -140,9 +143,10 @@ def test_a_file_that_is_no_source_is_the_users(name: str, content: bytes, messag
         read(content, name)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl"])
 def test_a_missing_column_is_said_with_those_there_are(name: str) -> None:
-    content = parquet(ROWS) if name.endswith("parquet") else CSV.encode()
+    lines = "\n".join(map(json.dumps, ROWS))
+    content = {"a.csv": CSV.encode(), "a.parquet": parquet(ROWS), "a.jsonl": lines.encode()}[name]
     with pytest.raises(UserError, match=r"has no column 'TEXT', 'URL'; it has url, caption"):
         read(content, name, url="URL", text="TEXT")
 
