@@ -11,6 +11,8 @@ from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
 from wit_pipeline.text import clean, words
 
 STAGE = "extract"
+LONGEST = 100_000  # characters of a URL or a text that are worth a look
+SHOWN = 4_000  # characters of them that a Reject keeps
 SUFFIXES = r"(?:jpe?g|png|gif|webp|bmp|tiff?|svg|heic|avif|raw|cr2|nef)"
 FILE_NAME = re.compile(
     rf"""
@@ -77,6 +79,8 @@ def candidates(
 
 def judge(raw: Raw, source: str, matcher: Matcher, config: ExtractConfig) -> Candidate | Reject:
     """One record as a Candidate, or the Reject that says why not."""
+    if len(raw.text) > LONGEST or len(raw.url) > LONGEST:  # before it costs the time that cleaning takes
+        return rejected(raw, Reason.TEXT_TOO_LONG if len(raw.text) > LONGEST else Reason.URL_INVALID)
     url, caption = raw.url.strip(), clean(raw.text)
     reason = reject_url(url) or reject_text(caption, config)
     queries: tuple[int, ...] = ()
@@ -106,7 +110,13 @@ def judge(raw: Raw, source: str, matcher: Matcher, config: ExtractConfig) -> Can
 def rejected(raw: Raw, reason: Reason, detail: str = "") -> Reject:
     """The Reject of a record that has no key yet."""
     return Reject(
-        key="", url=raw.url, stage=STAGE, reason=reason, detail=detail, where=raw.where, caption=raw.text
+        key="",
+        url=raw.url[:SHOWN],
+        stage=STAGE,
+        reason=reason,
+        detail=detail,
+        where=raw.where,
+        caption=raw.text[:SHOWN],
     )
 
 

@@ -1,6 +1,10 @@
+import pyarrow as pa
 import pytest
+from hypothesis import given
 
 from tests.factories import query
+from tests.strategies import TEXTS
+from wit_pipeline import rows
 from wit_pipeline.extract import (
     ExtractConfig,
     SourceConfig,
@@ -10,8 +14,10 @@ from wit_pipeline.extract import (
     reject_text,
     reject_url,
 )
+from wit_pipeline.frontier import host_of
 from wit_pipeline.match import Matcher
 from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
+from wit_pipeline.text import valid
 
 MATCHER = Matcher([query(0, "dog"), query(1, "red")])
 
@@ -78,6 +84,14 @@ def test_no_file_names(caption: str) -> None:
     assert not is_file_name(caption)
 
 
+@pytest.mark.parametrize(("length", "reason"), [(100_000, Reason.NO_QUERY), (100_001, Reason.TEXT_TOO_LONG)])
+def test_what_is_far_too_long_is_not_even_cleaned(length: int, reason: Reason) -> None:
+    text = ("no query " * (length // 9 + 1))[:length]
+    found = judged(text, max_characters=10**6)
+    assert isinstance(found, Reject)
+    assert (found.reason, len(found.caption)) == (reason, 4_000)
+
+
 def test_file_names_stay_where_the_recipe_says_so() -> None:
     assert reject_text("red dog 1.jpg", ExtractConfig(file_names=True)) is None
 
@@ -90,6 +104,16 @@ def test_languages() -> None:
     kept = judged("a red dog runs through the garden", languages=("en",))
     assert isinstance(kept, Candidate)
     assert kept.language == "en"
+
+
+@given(TEXTS.map(valid), TEXTS.map(valid))
+def test_whatever_a_source_gives_is_judged_and_can_be_written(url: str, text: str) -> None:
+    for address in (url, f"http://{url}", f"http://a.test/{url}"):
+        found = judged(text, address)
+        table = pa.Table.from_pylist([rows.to_row(found)], schema=rows.schema_of(type(found)))
+        assert table.num_rows == 1
+        if isinstance(found, Candidate):
+            assert host_of(found.url) == host_of(found.url).lower()
 
 
 def test_https_passes() -> None:
