@@ -143,7 +143,7 @@ def add_up_words(pipeline: beam.Pipeline, task: Task) -> None:
 
 def add_up_bigrams(pipeline: beam.Pipeline, task: Task) -> None:
     """The pairs that occur often enough."""
-    add_up(pipeline, task, "bigrams", task.recipe.queries.bigram_min_count)
+    add_up(pipeline, task, "bigrams", task.recipe.queries.pair_min_count)
 
 
 def finish(task: Task) -> tuple[File, ...]:

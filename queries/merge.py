@@ -67,7 +67,7 @@ def _bigrams(pairs: Mapping[str, Bigram], config: QueriesConfig) -> Iterator[Que
     admitted = (
         pair
         for pair in pairs.values()
-        if pair.count >= config.bigram_min_count and pair.npmi >= config.bigram_min_npmi
+        if pair.count >= config.pair_min_count and pair.npmi >= config.bigram_min_npmi
     )
     for pair in sorted(admitted, key=best_first)[: config.bigram_budget]:
         yield Query(

@@ -101,7 +101,7 @@ def score(
 ) -> Bigram | None:
     """A pair (text, count, document_count) with its NPMI, or None below one of the recipe's two bounds."""
     text, count, document_count = pair
-    if count < config.bigram_min_count:
+    if count < config.pair_min_count:
         return None
     first, second = text.split(" ")
     value = npmi(count, counts[first], counts[second], total)

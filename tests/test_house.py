@@ -1,14 +1,18 @@
 """The house as a whole: one word per stage, stages look only forward, a record walks all the way."""
 
+import argparse
 import ast
 import dataclasses
 import importlib
+import re
 from pathlib import Path
 
 import pytest
 
+from beam_jobs.__main__ import parser as wit_parser
 from beam_jobs.recipe import Recipe
 from beam_jobs.stages import STAGES
+from training.__main__ import parser as clip_parser
 from wit_pipeline.records import Reason
 
 HERE = Path(__file__).parents[1]
@@ -75,3 +79,33 @@ def test_only_fetch_opens_a_socket() -> None:
                     if isinstance(node, ast.ImportFrom)
                 }
                 assert not names & banned, path
+
+
+TARGETS = "help install demo build train eval report test test-all lint bench clean"
+
+
+def test_make_has_every_target() -> None:
+    makefile = (HERE / "Makefile").read_text()
+    named = set(re.findall(r"(?m)^([a-z][a-z-]*):", makefile))
+    assert set(TARGETS.split()) <= named
+    assert "$(STAGES): install" in makefile
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/running.md"])
+def test_the_docs_name_commands_and_flags_that_exist(page: str) -> None:
+    known = {"wit": wit_parser(), "wit-clip": clip_parser()}
+    written = re.findall(r"(?m)^(?:\.venv/bin/)?(wit|wit-clip) ([a-z]+)(.*)$", (HERE / page).read_text())
+    assert len(written) >= 5
+    for program, command, rest in written:
+        usage = known[program].format_help()
+        assert re.search(rf"(?m)^    {command}\b", usage), f"{program} {command}"
+        assert set(re.findall(r"--[a-z]+", rest)) <= flags(known[program], command), (
+            f"{program} {command}{rest}"
+        )
+
+
+def flags(parser: argparse.ArgumentParser, command: str) -> set[str]:
+    """The flags of a command."""
+    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    found: argparse.ArgumentParser = commands.choices[command]
+    return {flag for action in found._actions for flag in action.option_strings}

@@ -48,3 +48,39 @@ def test_what_is_no_section(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.toml").write_text(text)
     with pytest.raises(UserError, match=message):
         recipe.load(tmp_path / "a.toml")
+
+
+CONTRACT = """
+seed = 0
+[queries]
+wikipedia = ["dumps/enwiki-*.xml.bz2"]
+pageviews = []
+wordnet = ""
+min_count = 100
+budget = 500000
+[[extract.sources]]
+kind = "list"
+path = ["lists/*.parquet"]
+url = "URL"
+text = "TEXT"
+[crawl]
+user_agent = "my-crawler/1.0 (+https://example.org/crawler)"
+allow_hosts = ["127.0.0.1:8000"]
+[dedup]
+evaluation = "flag"
+[balance]
+per_query = 20000
+mode = "expected"
+[shard]
+samples = 10000
+[audit.sets]
+cifar10 = "eval/cifar10/test"
+"""
+
+
+def test_the_keys_that_others_write_stay(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(CONTRACT)
+    found = recipe.load(tmp_path / "a.toml")
+    assert found.queries.wikipedia == ("dumps/enwiki-*.xml.bz2",)
+    assert found.extract.sources[0].url == "URL"
+    assert dict(found.audit.sets) == {"cifar10": "eval/cifar10/test"}

@@ -15,7 +15,7 @@ def test_every_key_has_a_default() -> None:
     ("key", "good", "bad"),
     [
         ("min_count", 1, 0),
-        ("bigram_min_count", 1, 0),
+        ("bigram_min_count", 0, -1),
         ("budget", 1, 0),
         ("bigram_budget", 0, -1),
         ("bigram_min_npmi", -1.0, -1.01),
@@ -28,3 +28,14 @@ def test_both_sides_of_each_bound(key: str, good: object, bad: object) -> None:
     section(QueriesConfig, {key: good}, "[queries]")
     with pytest.raises(UserError, match=key):
         section(QueriesConfig, {key: bad}, "[queries]")
+
+
+def test_a_pair_needs_as_many_occurrences_as_a_word_unless_told_otherwise() -> None:
+    assert QueriesConfig(min_count=7).pair_min_count == 7
+    assert QueriesConfig(min_count=7, bigram_min_count=3).pair_min_count == 3
+
+
+def test_page_views_are_refused_rather_than_left_unread() -> None:
+    assert QueriesConfig(pageviews=()).pageviews == ()
+    with pytest.raises(ValueError, match="pageviews cannot be read yet"):
+        QueriesConfig(pageviews=("views/*.gz",))
