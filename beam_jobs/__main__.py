@@ -12,6 +12,7 @@ from types import FrameType
 from typing import NoReturn
 
 from beam_jobs import build, engine, inspect, progress, recipe
+from beam_jobs.failure import of_the_disk
 from beam_jobs.stages import STAGES, between
 from wit_pipeline.errors import UserError, WitError
 
@@ -120,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except WitError as error:
         return _fail(str(error), error.exit_code)
     except OSError as error:
-        return _fail(f"{error.filename or 'input or output'}: {error.strerror or error}", 1)
+        return _fail(of_the_disk(error), 1)
     return 0
 
 

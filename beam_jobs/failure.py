@@ -17,9 +17,15 @@ def remembered(where: str) -> Iterator[None]:
         _failures.append(type(error)(str(error)))  # a copy: Beam writes into the one that it sees
         raise
     except OSError as error:
-        known = RunError(f"{where}: {error.filename or 'input or output'}: {error.strerror or error}")
-        _failures.append(known)
-        raise RunError(str(known)) from error
+        message = f"{where}: {of_the_disk(error)}"
+        _failures.append(RunError(message))
+        raise RunError(message) from error
+
+
+def of_the_disk(error: OSError) -> str:
+    """An OSError in one line: which file, where it is known, and what failed."""
+    what = error.strerror or str(error)
+    return f"{error.filename}: {what}" if error.filename else what
 
 
 def forget() -> None:
