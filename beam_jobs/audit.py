@@ -39,7 +39,7 @@ def do(task: Task, unit: Unit) -> Done:
     return Counts(read=len(samples), kept=len(samples)), (describe(path, count),)
 
 
-def finish(task: Task) -> tuple[File, ...]:
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """overlap.parquet, results.json and report.html."""
     out, config, sets = task.folders.out, task.recipe.audit, known(task)
     found = [

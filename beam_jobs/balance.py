@@ -1,7 +1,7 @@
 """balance: every query contributes up to t pairs."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from heapq import nsmallest
@@ -113,7 +113,7 @@ def do(task: Task, unit: Unit) -> Done:
     return write_sifted(task.folders.out, unit.name, Pair, judged)
 
 
-def finish(task: Task) -> tuple[File, ...]:
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """counts.parquet: every query's pairs before and after."""
     after: Counter[int] = Counter()
     for unit in each_part("dedup")(task):

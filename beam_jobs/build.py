@@ -51,7 +51,7 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manif
         inputs=inputs,
         recipe=table,
         counts=reduce(add, (receipt.counts for receipt in receipts), Counts()),
-        files=_signed_files(receipts, stage.finish(task), folders.out),
+        files=_all_files(stage, task, receipts),
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -111,10 +111,11 @@ def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
         manifest.write_json(done, {})
 
 
-def _signed_files(receipts: Sequence[Receipt], more: Sequence[File], out: Path) -> tuple[File, ...]:
+def _all_files(stage: Stage, task: Task, receipts: Sequence[Receipt]) -> tuple[File, ...]:
     """The files that the manifest lists: those of the units and of `finish`, but not the scratch tables."""
+    out = task.folders.out
     files = [file for receipt in receipts for file in receipt.files if (out / file.name).exists()]
-    return tuple(sorted([*files, *more], key=lambda file: file.name))
+    return tuple(sorted([*files, *stage.finish(task, files)], key=lambda file: file.name))
 
 
 def _check_funnel(made: Manifest, before: Manifest | None) -> None:

@@ -194,7 +194,7 @@ def write(task: Task, unit: Unit) -> Done:
     return Counts(), (describe(target, count),)
 
 
-def index(task: Task) -> tuple[File, ...]:
+def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """units.parquet: what each unit holds."""
     table = []
     for unit in crawl_units(task):

@@ -146,7 +146,7 @@ def add_up_bigrams(pipeline: beam.Pipeline, task: Task) -> None:
     add_up(pipeline, task, "bigrams", task.recipe.queries.pair_min_count)
 
 
-def finish(task: Task) -> tuple[File, ...]:
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """queries.parquet: words, bigrams by NPMI, lemmas, without repeats, within the budget."""
     config, scratch = task.recipe.queries, task.folders.scratch
     words = [

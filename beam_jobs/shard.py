@@ -18,6 +18,7 @@ from wit_pipeline.report.card import croissant, dataset_card
 from wit_pipeline.shard import position, read_bytes, wids_index, write_shard
 
 Position = tuple[int, str]
+BEFORE = ("queries", "extract", "frontier", "crawl", "filter", "dedup", "balance")  # the card's funnel
 
 
 def parts(task: Task) -> list[Path]:
@@ -96,23 +97,17 @@ def do(task: Task, unit: Unit) -> Done:
     )
 
 
-def finish(task: Task) -> tuple[File, ...]:
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """The files that describe all shards: the wids index, Croissant metadata, the dataset card."""
     out, root = task.folders.out, task.folders.root
-    shards = [describe(out / f"{unit.name}.tar", _samples(out, unit)) for unit in units(task)]
+    shards = [file for file in files if file.name.endswith(".tar")]
+    tables = [file for file in files if file.name.endswith(".parquet")]
     write_json(out / "shards.json", wids_index(out, shards))
-    write_json(out / "croissant.json", croissant(shards))
-    before = [
-        load(root / name)
-        for name in ("queries", "extract", "frontier", "crawl", "filter", "dedup", "balance")
-    ]
+    write_json(out / "croissant.json", croissant(shards, tables))
+    before = [load(root / name) for name in BEFORE]
     card = dataset_card([item for item in before if item is not None], shards)
     (out / "README.md").write_text(card, encoding="utf-8")
     return tuple(describe(out / name) for name in ("shards.json", "croissant.json", "README.md"))
-
-
-def _samples(out: Path, unit: Unit) -> int:
-    return sum(1 for _ in rows.read_rows(out / f"{unit.name}.parquet", ["key"]))
 
 
 STAGE = Stage(

@@ -124,7 +124,8 @@ class Stage:
     steps: tuple[Work | Shuffle, ...]
     inputs: Callable[[Recipe], Mapping[str, str]] = lambda recipe: {}  # outside files -> what they are
     also: tuple[str, ...] = ()  # recipe sections of other stages that decide what this one writes
-    finish: Callable[[Task], tuple[File, ...]] = lambda task: ()  # indexes and reports over whole folders
+    # Indexes and reports over the whole folder, from the files that the units wrote; returns its own.
+    finish: Callable[[Task, Sequence[File]], tuple[File, ...]] = lambda task, files: ()
     in_place: bool = False  # whole units stand in the folder before the stage is signed
 
     def folders(self, root: Path) -> Folders:

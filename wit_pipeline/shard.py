@@ -10,7 +10,7 @@ from typing import Any
 from wit_pipeline import rows, tar
 from wit_pipeline.chance import draw
 from wit_pipeline.errors import RunError
-from wit_pipeline.manifest import Counts, File, aside, describe, write_json
+from wit_pipeline.manifest import Counts, File, aside, describe, read_json, write_json
 from wit_pipeline.records import SUCCESS, Example, Image, Pair
 
 STAGE = "shard"
@@ -129,7 +129,7 @@ def write_shard(
             add_sample(archive, row, Example(pair=pair, jpeg=fetch(pair.image)))
             table.write(row)
             tick(1)
-    write_json(stats_path, stats(len(ordered)))
+    write_json(stats_path, stats(len(ordered), _md5(tar_path)))
     counts = Counts(read=len(ordered), kept=len(ordered))
     count = len(ordered)
     return counts, (describe(tar_path, count), describe(table_path, count), describe(stats_path))
@@ -143,14 +143,15 @@ def add_sample(archive: tar.Writer, row: Row, example: Example) -> None:
     archive.add(f"{row.key}.json", text.encode())
 
 
-def stats(count: int) -> dict[str, Any]:
-    """A shard's statistics under img2dataset's names; its wall-clock times stay in the crawl."""
+def stats(count: int, md5: str) -> dict[str, Any]:
+    """A shard's statistics under img2dataset's names, without its times; `md5` is the tar's, for indexes."""
     return {
         "count": count,
         "successes": count,
         "failed_to_download": 0,
         "failed_to_resize": 0,
         "status_dict": {SUCCESS: count},
+        "md5": md5,
     }
 
 
@@ -164,7 +165,7 @@ def wids_index(folder: Path, shards: Sequence[File]) -> dict[str, Any]:
                 "url": file.name,
                 "nsamples": file.rows,
                 "filesize": file.bytes,
-                "md5sum": _md5(folder / file.name),
+                "md5sum": read_json(folder / file.name.replace(".tar", "_stats.json"))["md5"],
             }
             for file in shards
         ],

@@ -42,6 +42,7 @@ def test_the_card_holds_the_funnel_and_the_columns() -> None:
 
 
 def test_croissant_names_every_shard_with_its_sum() -> None:
-    made = croissant([File(name="00000.tar", rows=2, bytes=9, sha256="ab")])
+    tar_file, table = (File(name=f"00000.{end}", rows=2, bytes=9, sha256="ab") for end in ("tar", "parquet"))
+    made = croissant([tar_file], [table])
     tar = next(item for item in made["distribution"] if item["@id"] == "00000.tar")
     assert (tar["sha256"], tar["contentSize"]) == ("ab", "9 B")

@@ -20,35 +20,18 @@ def dataset_card(before: Sequence[Manifest], shards: Sequence[File]) -> str:
     )
 
 
-def croissant(shards: Sequence[File]) -> dict[str, Any]:
-    """Croissant 1.0 metadata: the tars, the tables, and the tables' columns."""
-    tables = {
+def croissant(shards: Sequence[File], tables: Sequence[File]) -> dict[str, Any]:
+    """Croissant 1.0 metadata: the tars, the tables, and the tables' columns as one set of records."""
+    rows = {  # without containedIn: files that lie beside this one, which readers take as they are
         "@type": "cr:FileSet",
         "@id": "tables",
-        "containedIn": {"@id": "folder"},
+        "name": "tables",
         "encodingFormat": "application/x-parquet",
         "includes": "*.parquet",
     }
-    folder = {
-        "@type": "cr:FileObject",
-        "@id": "folder",
-        "name": "folder",
-        "description": "The folder in which this file lies.",
-        "contentUrl": ".",
-        "encodingFormat": "local",
-        "sha256": "none",
-    }
-    tars = [
-        {
-            "@type": "cr:FileObject",
-            "@id": file.name,
-            "name": file.name,
-            "contentUrl": file.name,
-            "contentSize": f"{file.bytes} B",
-            "encodingFormat": "application/x-tar",
-            "sha256": file.sha256,
-        }
-        for file in shards
+    objects = [
+        *(_file_object(file, "application/x-tar") for file in shards),
+        *(_file_object(file, "application/x-parquet") for file in tables),
     ]
     return {
         "@context": CONTEXT,
@@ -57,7 +40,7 @@ def croissant(shards: Sequence[File]) -> dict[str, Any]:
         "name": NAME,
         "description": "Image-text pairs, each with its source, its queries and its evaluation overlap.",
         "url": "https://example.org/webimagetext",
-        "distribution": [folder, tables, *tars],
+        "distribution": [*objects, rows],
         "recordSet": [
             {
                 "@type": "cr:RecordSet",
@@ -66,6 +49,18 @@ def croissant(shards: Sequence[File]) -> dict[str, Any]:
                 "field": [_field(field.name, str(field.type)) for field in schema_of(Row)],
             }
         ],
+    }
+
+
+def _file_object(file: File, encoding: str) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file.name,
+        "name": file.name,
+        "contentUrl": file.name,
+        "contentSize": f"{file.bytes} B",
+        "encodingFormat": encoding,
+        "sha256": file.sha256,
     }
 
 
