@@ -83,6 +83,9 @@ def run_build(arguments: argparse.Namespace) -> None:
     try:
         with _stopping_at_once(display):
             build.run_stages(between(arguments.first, arguments.last), loaded, arguments.root, running)
+        if arguments.last == list(STAGES)[-1]:
+            found = f"{arguments.root}/shard and {arguments.root}/audit/report.html"
+            progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")
     finally:
         workers.close()
         display.close()

@@ -148,7 +148,11 @@ def test_a_second_build_does_nothing(world: World, root: Path) -> None:
     with contextlib.redirect_stdout(out):
         assert build(world, root, "--json") == 0
     events = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [(event["event"], event["stage"]) for event in events] == [("skip", stage) for stage in STAGES]
+    assert [(event["event"], event["stage"]) for event in events[:-1]] == [
+        ("skip", stage) for stage in STAGES
+    ]
+    assert events[-1]["event"] == "note"
+    assert f"{root}/audit/report.html" in events[-1]["text"]
     assert len(world.web.log.paths) == before
 
 
