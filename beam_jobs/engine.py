@@ -6,6 +6,7 @@ package index return wrong results. So a local run is FnApiRunner in_memory, and
 pipelines, each over its own units.
 """
 
+import io
 import logging
 import os
 import signal
@@ -14,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -22,6 +23,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.runners.runner import create_runner
 
 from beam_jobs import failure, lock, progress
 from beam_jobs.stage import Shuffle, Task, Unit, Work
@@ -40,9 +42,15 @@ WRONG = {
 
 
 def options(flags: Sequence[str]) -> PipelineOptions:
-    """Beam's own flags, unread but for what is known to lose records: that is a `UserError`."""
-    given = PipelineOptions(list(flags), pipeline_type_check=True)
-    unknown = given.get_all_options(drop_default=True, retain_unknown_options=False)
+    """Beam's own flags; a `UserError` for what Beam cannot read, and for what is known to lose records."""
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said):  # argparse would print Beam's 300 flags above its complaint
+            given = PipelineOptions(list(flags), pipeline_type_check=True)
+            named = given.get_all_options(drop_default=True)
+            strange = given.get_all_options(drop_default=True, retain_unknown_options=True).keys() - named
+    except SystemExit:
+        raise UserError(f"after --: {said.getvalue().splitlines()[-1].rpartition('error: ')[2]}") from None
     runner = str(given.view_as(StandardOptions).runner or LOCAL).rsplit(".", 1)[-1]
     mode = given.view_as(DirectOptions).direct_running_mode
     if runner in WRONG:
@@ -53,9 +61,19 @@ def options(flags: Sequence[str]) -> PipelineOptions:
         raise UserError(
             f"--direct_running_mode={mode} loses records without an error on Beam 2.77; use wit --workers N"
         )
-    if "runner" not in unknown or runner == "DirectRunner":
+    if "runner" not in named or runner == "DirectRunner":
         given.view_as(StandardOptions).runner = LOCAL
+    _check_runner(str(given.view_as(StandardOptions).runner))
+    if strange and given.view_as(StandardOptions).runner == LOCAL:  # others have flags of their own
+        raise UserError(f"after --: Beam knows no flag --{min(strange)}")
     return given
+
+
+def _check_runner(name: str) -> None:
+    try:
+        create_runner(name)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise UserError(f"--runner={name}: {str(error).splitlines()[0]}") from None
 
 
 def run_shuffle(step: Shuffle, task: Task, flags: Sequence[str]) -> None:
