@@ -2,56 +2,43 @@
 
 from collections.abc import Sequence
 
+from beam_jobs.sets import index_of, read_sets
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
-from beam_jobs.tables import write_sorted
+from beam_jobs.tables import write_whole
 from wit_pipeline import rows
 from wit_pipeline.audit import Overlap, nearest_first, overlaps, results, sample_images
-from wit_pipeline.evaluation import Evaluation, EvaluationImage
-from wit_pipeline.manifest import Counts, File, describe, load, write_json
+from wit_pipeline.manifest import Counts, File, describe, write_json
 from wit_pipeline.report.audit_report import audit_page
 from wit_pipeline.shard import Row
 
 
 def units(task: Task) -> Sequence[Unit]:
     """One unit of work for each shard."""
-    signed = load(task.folders.reads("shard"))
-    assert signed is not None
-    shards = [file for file in signed.named("", ".parquet") if file.rows]
+    shards = [file for file in task.folders.signed("shard").named("", ".parquet") if file.rows]
     return [Unit(name=f"overlap-{file.name.removesuffix('.parquet')}", covers=file.name) for file in shards]
-
-
-def known(task: Task) -> list[EvaluationImage]:
-    """The codes of the evaluation sets, which dedup signed."""
-    paths = task.folders.files("dedup", "evaluation-")
-    return [item for path in paths for item in rows.read(path, EvaluationImage)]
-
-
-_index: dict[str, Evaluation] = {}  # by plan: one index a process
 
 
 def do(task: Task, unit: Unit) -> Done:
     """Look the samples of one shard up in every set."""
-    if task.plan not in _index:
-        _index[task.plan] = Evaluation(known(task), task.recipe.audit)
+    known = index_of(task, task.folders.files("dedup", "evaluation-"))
     samples = list(rows.read(task.folders.reads("shard") / unit.covers, Row))
     path = task.folders.scratch / f"{unit.name}.parquet"
-    count = write_sorted(path, Overlap, overlaps(samples, _index[task.plan]))
+    count = write_whole(path, Overlap, overlaps(samples, known))
     return Counts(read=len(samples), kept=len(samples)), (describe(path, count),)
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """overlap.parquet, results.json and report.html."""
-    out, config, sets = task.folders.out, task.recipe.audit, known(task)
+    out, config = task.folders.out, task.recipe.audit
+    sets = read_sets(task.folders.files("dedup", "evaluation-"))
     found = [
         item
         for unit in units(task)
         for item in rows.read(task.folders.scratch / f"{unit.name}.parquet", Overlap)
     ]
     found.sort(key=lambda item: (item.set, item.image, item.distance, item.key))
-    shards = load(task.folders.reads("shard"))
-    assert shards is not None
-    summary = results(sets, found, config, shards.counts.kept)
-    count = write_sorted(out / "overlap.parquet", Overlap, found)
+    summary = results(sets, found, config, task.folders.signed("shard").counts.kept)
+    count = write_whole(out / "overlap.parquet", Overlap, found)
     write_json(out / "results.json", summary)
     shown = {name: nearest_first(found, name, config.pairs_shown) for name in config.named_sets()}
     keys = {item.key for items in shown.values() for item in items}

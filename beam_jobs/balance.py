@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
-from beam_jobs.tables import ReadParts, WriteTable, write_sorted
+from beam_jobs.tables import ReadParts, WriteTable, write_whole
 from wit_pipeline import rows
 from wit_pipeline.balance import QueryCount, hash_of, judge, limit
 from wit_pipeline.manifest import File, describe
@@ -122,7 +122,7 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     before = rows.read(task.folders.scratch / COUNTS, QueryCount)
     table = [replace(item, after=after[item.query_id]) for item in before]
     path = task.folders.out / COUNTS
-    write_sorted(path, QueryCount, table)
+    write_whole(path, QueryCount, table)
     return (describe(path, len(table)),)
 
 

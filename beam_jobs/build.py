@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 from operator import add
@@ -96,7 +97,8 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
     absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
     if absent:
         raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
-    return [receipt for receipt in receipts if receipt is not None]
+    done = [receipt for receipt in receipts if receipt is not None]
+    return [replace(receipt, files=()) for receipt in done] if step.scratch else done
 
 
 def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
@@ -113,8 +115,7 @@ def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
 
 def _all_files(stage: Stage, task: Task, receipts: Sequence[Receipt]) -> tuple[File, ...]:
     """The files that the manifest lists: those of the units and of `finish`, but not the scratch tables."""
-    out = task.folders.out
-    files = [file for receipt in receipts for file in receipt.files if (out / file.name).exists()]
+    files = [file for receipt in receipts for file in receipt.files]
     return tuple(sorted([*files, *stage.finish(task, files)], key=lambda file: file.name))
 
 
@@ -124,7 +125,6 @@ def _check_funnel(made: Manifest, before: Manifest | None) -> None:
             f"{made.stage}: read {made.counts.read} records where {before.stage} kept {before.counts.kept}: "
             "records were lost between them, nothing was signed"
         )
-
     parts = made.named("part-")
     if parts and sum(file.rows for file in parts) != made.counts.kept:
         raise RunError(f"{made.stage}: kept {made.counts.kept} records, but its parts hold another number")

@@ -10,8 +10,9 @@ import apache_beam as beam
 
 from beam_jobs.files import version
 from beam_jobs.recipe import Recipe
+from beam_jobs.sets import index_of
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
-from beam_jobs.tables import ReadParts, WriteTable, write_sorted
+from beam_jobs.tables import ReadParts, WriteTable, write_whole
 from wit_pipeline import evaluation, neardup, rows
 from wit_pipeline.dedup import (
     NEAR8,
@@ -25,7 +26,7 @@ from wit_pipeline.dedup import (
     near_duplicates,
     settle,
 )
-from wit_pipeline.evaluation import Evaluation, EvaluationImage
+from wit_pipeline.evaluation import EvaluationImage
 from wit_pipeline.manifest import Counts, describe
 from wit_pipeline.records import Pair
 from wit_pipeline.sift import write_sifted
@@ -65,7 +66,7 @@ def encode_set(task: Task, unit: Unit) -> Done:
     name, folder, paths = unit.covers
     path = task.folders.out / f"{unit.name}.parquet"
     known = evaluation.read(name, folder, paths, task.recipe.crawl)
-    return Counts(), (describe(path, write_sorted(path, EvaluationImage, known)),)
+    return Counts(), (describe(path, write_whole(path, EvaluationImage, known)),)
 
 
 def parts(task: Task) -> list[Path]:
@@ -151,23 +152,11 @@ def verdicts_of(scratch: Path, plan: str) -> dict[str, Verdict]:
     return {row.key: Verdict(row.key, row.reason, row.kept, row.distance) for row in found}
 
 
-_known: dict[str, Evaluation] = {}  # by plan: one index a process
-
-
-def known_sets(task: Task) -> Evaluation:
-    """The evaluation sets' index, from the codes that this stage itself wrote."""
-    if task.plan not in _known:
-        paths = [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)]
-        known = [item for path in paths for item in rows.read(path, EvaluationImage)]
-        evaluation.check_readable(known, task.recipe.audit.named_sets())
-        _known[task.plan] = Evaluation(known, task.recipe.audit)
-    return _known[task.plan]
-
-
 def do(task: Task, unit: Unit) -> Done:
     """Apply the verdicts to one part."""
     verdicts = verdicts_of(task.folders.scratch, task.plan)
-    judged = judge(rows.read(unit.covers, Pair), verdicts, known_sets(task), task.recipe.dedup)
+    known = index_of(task, [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)])
+    judged = judge(rows.read(unit.covers, Pair), verdicts, known, task.recipe.dedup)
     return write_sifted(task.folders.out, unit.name, Pair, judged)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import apache_beam as beam
 
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
-from beam_jobs.tables import ReadParts, WriteTable, write_sorted
+from beam_jobs.tables import ReadParts, WriteTable, write_whole
 from wit_pipeline import rows
 from wit_pipeline.balance import is_kept
 from wit_pipeline.chance import SCALE
@@ -132,17 +132,27 @@ def plan(pipeline: beam.Pipeline, task: Task) -> None:
     )
 
 
+@cache  # once a process
+def duplicates_of(scratch: Path, plan: str) -> dict[int, dict[int, str]]:
+    """Where the kept one of each duplicate stands, by part and row."""
+    found: dict[int, dict[int, str]] = {}
+    for item in rows.read(scratch / "duplicates.parquet", Duplicate):
+        found.setdefault(item.part, {})[item.row] = item.kept
+    return found
+
+
+@cache
+def limits_of(scratch: Path, plan: str) -> dict[int, int]:
+    """The limit of every query that has more candidates than are worth fetching."""
+    return {item.query_id: item.limit for item in rows.read(scratch / "limits.parquet", QueryLimit)}
+
+
 def choose(task: Task, unit: Unit) -> Done:
     """Drop a part's duplicates and what balance has no room for; the kept go to scratch."""
-    scratch, number = task.folders.scratch, int(unit.name)
-    duplicates = {
-        item.row: item.kept
-        for item in rows.read(scratch / "duplicates.parquet", Duplicate)
-        if item.part == number
-    }
-    limits = {item.query_id: item.limit for item in rows.read(scratch / "limits.parquet", QueryLimit)}
+    scratch = task.folders.scratch
+    duplicates = duplicates_of(scratch, task.plan).get(int(unit.name), {})
     candidates = enumerate(rows.read(unit.covers, Candidate))
-    judged = judge(candidates, duplicates, limits, task.recipe.seed)
+    judged = judge(candidates, duplicates, limits_of(scratch, task.plan), task.recipe.seed)
     return write_sifted(task.folders.out, unit.name, Candidate, judged, parts=scratch)
 
 
@@ -162,7 +172,7 @@ def write_unit(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None
     """Write one unit's candidates, by key."""
     unit, group = keyed
     ordered = sorted(group, key=lambda row: row["key"])
-    write_sorted(Path(folder) / f"unit-{unit:06d}.parquet", Candidate, ordered)
+    write_whole(Path(folder) / f"unit-{unit:06d}.parquet", Candidate, ordered)
 
 
 def route(pipeline: beam.Pipeline, task: Task) -> None:
@@ -190,25 +200,25 @@ def write(task: Task, unit: Unit) -> Done:
     """Publish one unit's candidates."""
     source = task.folders.scratch / f"unit-{unit.covers:06d}.parquet"
     target = task.folders.out / f"{unit.name}.parquet"
-    count = write_sorted(target, Candidate, rows.read(source, Candidate))
+    count = write_whole(target, Candidate, rows.read(source, Candidate))
     return Counts(), (describe(target, count),)
 
 
 def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """units.parquet: what each unit holds."""
     table = []
-    for unit in crawl_units(task):
-        urls = [row["url"] for row in rows.read_rows(task.folders.out / f"{unit.name}.parquet", ["url"])]
+    for file in (file for file in files if file.name.startswith("part-")):
+        urls = [row["url"] for row in rows.read_rows(task.folders.out / file.name, ["url"])]
         table.append(
             UnitRow(
-                unit=unit.covers,
+                unit=int(file.name.removeprefix("part-").removesuffix(".parquet")),
                 urls=len(set(urls)),
                 candidates=len(urls),
                 hosts=len({host_of(url) for url in urls}),
             )
         )
     path = task.folders.out / "units.parquet"
-    write_sorted(path, UnitRow, table)
+    write_whole(path, UnitRow, table)
     return (describe(path, len(table)),)
 
 

@@ -12,7 +12,7 @@ from beam_jobs import progress
 from beam_jobs.files import match, open_input, version
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
-from beam_jobs.tables import ReadParts, WriteTable, write_sorted
+from beam_jobs.tables import ReadParts, WriteTable, write_whole
 from queries import merge, ngrams, store, wordnet
 from queries.ngrams import Count
 from queries.wikipedia import DumpError, Page, article, pages
@@ -74,7 +74,7 @@ def blocks(texts: Iterator[str]) -> Iterator[list[str]]:
 def write_counts(path: Path, counts: dict[str, Count]) -> File:
     """Write counts, by text."""
     table = (Counted(text=text, count=c, document_count=d) for text, (c, d) in sorted(counts.items()))
-    return describe(path, write_sorted(path, Counted, table))
+    return describe(path, write_whole(path, Counted, table))
 
 
 def add_to(total: dict[str, Count], counts: dict[str, Count]) -> None:

@@ -10,7 +10,7 @@ import apache_beam as beam
 
 from beam_jobs import progress
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
-from beam_jobs.tables import ReadParts, write_sorted
+from beam_jobs.tables import ReadParts, write_whole
 from wit_pipeline import rows
 from wit_pipeline.manifest import File, describe, load, write_json
 from wit_pipeline.records import Pair
@@ -52,10 +52,9 @@ def to_shard(
 
 
 def write_rows(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None:
-    """Write one shard's rows, by key."""
+    """Write one shard's rows, in no order: the shard is put into its own when it is written."""
     shard, group = keyed
-    ordered = sorted(group, key=lambda row: row["key"])
-    write_sorted(Path(folder) / f"shard-{shard:05d}.parquet", Pair, ordered)
+    write_whole(Path(folder) / f"shard-{shard:05d}.parquet", Pair, group)
 
 
 def assign(pipeline: beam.Pipeline, task: Task) -> None:
@@ -78,9 +77,8 @@ def assign(pipeline: beam.Pipeline, task: Task) -> None:
 
 def units(task: Task) -> Sequence[Unit]:
     """The shards to write."""
-    signed = load(task.folders.reads("balance"))
-    assert signed is not None
-    shards = -(-signed.counts.kept // task.recipe.shard.samples)
+    kept = task.folders.signed("balance").counts.kept
+    shards = -(-kept // task.recipe.shard.samples)
     return [Unit(name=f"{number:05d}", covers=number) for number in range(shards)]
 
 

@@ -55,10 +55,14 @@ class Folders:
 
     def files(self, stage: str, prefix: str, suffix: str = "") -> list[Path]:
         """The files of one kind that an earlier stage signed: by its manifest, never by a glob."""
-        signed = manifest.load(self.reads(stage))
-        if signed is None:
+        return [self.reads(stage) / file.name for file in self.signed(stage).named(prefix, suffix)]
+
+    def signed(self, stage: str) -> Manifest:
+        """The manifest of an earlier stage."""
+        found = manifest.load(self.reads(stage))
+        if found is None:
             raise RunError(f"{self.reads(stage)}: is not signed; run `wit {stage}` first")
-        return [self.reads(stage) / file.name for file in signed.named(prefix, suffix)]
+        return found
 
     def clear(self) -> None:
         """Drop what an earlier, different attempt left."""

@@ -42,13 +42,13 @@ class WriteTable(beam.PTransform[Any, Any]):
         path, record, to_record = self.path, self.record, self.to_record
 
         def write(_: None, items: list[Any]) -> int:
-            return write_sorted(Path(path), record, [to_record(item) for item in sorted(items)])
+            return write_whole(Path(path), record, [to_record(item) for item in sorted(items)])
 
         once = elements.pipeline | f"Once {Path(path).name}" >> beam.Create([None])
         return once | beam.Map(write, beam.pvalue.AsList(elements))
 
 
-def write_sorted(path: Path, record: Any, records: Iterable[Any]) -> int:
+def write_whole(path: Path, record: Any, records: Iterable[Any]) -> int:
     """Write records to a file, whole or absent; returns how many."""
     with remembered(str(path)), aside(path) as temporary:
         return rows.write(temporary, record, records)
