@@ -36,6 +36,13 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(stage.name, help=stage.about, description=stage.about)
         command.set_defaults(first=stage.name, last=stage.name)
         _add_run_options(command, run_build)
+        if stage.name == "queries":
+            command.add_argument(
+                "--diff",
+                type=Path,
+                metavar="OLD",
+                help="then say what changed since OLD, a root or queries.parquet",
+            )
     for name, run, about in (
         ("report", inspect.run_report, "write ROOT/report/index.html: the funnel and what lies where"),
         ("verify", inspect.run_verify, "check every signed file against its manifest"),
@@ -43,9 +50,9 @@ def parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("--root", type=Path, required=True, metavar="DIR")
         command.set_defaults(run=run)
-    why = commands.add_parser("why", help="the life of one pair, from its source to a shard or to a rule")
+    why = commands.add_parser("why", help="the life of one pair, or why a query is in the list")
     why.add_argument("--root", type=Path, required=True, metavar="DIR")
-    why.add_argument("what", metavar="KEY|URL")
+    why.add_argument("what", metavar="KEY|URL|QUERY")
     why.set_defaults(run=inspect.run_why)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
     plan.add_argument("--recipe", type=Path, required=True, metavar="R.toml")
@@ -89,6 +96,8 @@ def run_build(arguments: argparse.Namespace) -> None:
     finally:
         workers.close()
         display.close()
+    if getattr(arguments, "diff", None) is not None:
+        inspect.compare(arguments.diff, arguments.root)
 
 
 @contextmanager

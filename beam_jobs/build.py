@@ -18,7 +18,7 @@ from wit_pipeline.chance import digest
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest, Receipt
 
-FORMAT = 1  # raised when the same recipe and input come to mean other bytes: folders are then built anew
+FORMAT = 2  # raised when the same recipe and input come to mean other bytes: folders are then built anew
 
 
 def run_stages(stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine) -> list[Manifest]:
@@ -151,7 +151,7 @@ def _example(made: Manifest, folders: Folders) -> str:
             row = next(rows.read_rows(folders.out / file.name))
             detail = row.get("detail") or row.get("error_message")
             if detail:
-                return f"; the first was {row['url']}: {detail}"
+                return f"; the first was {row.get('url') or row.get('where')}: {detail}"
     return ""
 
 

@@ -30,6 +30,11 @@ def match(patterns: Iterable[str], where: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def size_of(path: str) -> int:
+    """The bytes of a file that `match` found."""
+    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+
+
 def _reason(error: Exception) -> str:
     causes = getattr(error, "exception_details", None) or {}
     return "; ".join(str(cause) for cause in cast(Mapping[str, object], causes).values()) or str(error)

@@ -2,22 +2,26 @@
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from rich.console import Console
 
 from beam_jobs import recipe
 from beam_jobs.stages import STAGES
 from queries import store
+from queries.diff import diff, lines, provenance
 from wit_pipeline import manifest, rows
 from wit_pipeline.balance import QueryCount
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Manifest
+from wit_pipeline.records import Query
 from wit_pipeline.report.build_report import build_page
+from wit_pipeline.report.query_list import query_section
+from wit_pipeline.text import normalise
 
 KEY_DIGITS = 32
 
@@ -39,18 +43,24 @@ def say(line: str) -> None:
 def write_report(root: Path) -> Path:
     """Write ROOT/report/index.html."""
     found = {item.stage: item for item in signed(root)}
-    kinds: Counter[str] = Counter()
     counts: list[QueryCount] = []
-    if "queries" in found:
-        kinds.update(query.kind for query in store.read(root / "queries" / "queries.parquet"))
     if "balance" in found:
         counts = list(rows.read(root / "balance" / "counts.parquet", QueryCount))
     audit = manifest.read_json(root / "audit" / "results.json") if "audit" in found else None
     path = root / "report" / "index.html"
-    page = build_page(list(found.values()), kinds, counts, audit)
+    page = build_page(list(found.values()), query_list(root) if "queries" in found else None, counts, audit)
     with manifest.aside(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
+
+
+def query_list(root: Path) -> dict[str, Any]:
+    """What the report shows of a signed query list."""
+    folder = root / "queries"
+    problems = list(rows.read_rows(folder / "problems.parquet"))
+    return query_section(
+        store.read(folder / "queries.parquet"), manifest.read_json(folder / "results.json"), problems
+    )
 
 
 def run_report(arguments: argparse.Namespace) -> None:
@@ -87,15 +97,48 @@ def run_plan(arguments: argparse.Namespace) -> None:
 
 
 def run_why(arguments: argparse.Namespace) -> None:
-    """wit why: each stage's word on a pair, by its key or its URL."""
+    """wit why: each stage's word on a pair, by its key or its URL, or the sources of a query."""
     what, console = arguments.what, Console(highlight=False, soft_wrap=True)
-    lines = list(life(arguments.root, what))
-    if not lines:
+    told = list(life(arguments.root, what)) or list(origin(arguments.root, what))
+    if not told:
         raise UserError(
-            f"{what}: no stage in {arguments.root} knows it; give a pair's 32-digit key, or its URL"
+            f"{what}: no stage in {arguments.root} knows it; give a pair's 32-digit key, its URL, or a query"
         )
-    for line in lines:
+    for line in told:
         console.print(line, markup=False)
+
+
+def origin(root: Path, what: str) -> Iterator[str]:
+    """Why a query is in the list, or why it is not: a line for each source that offers it."""
+    found, query = {item.stage: item for item in signed(root)}, normalise(what)
+    if "queries" not in found or not query:
+        return
+    table = ds.dataset(root / "queries" / "queries.parquet").to_table(filter=ds.field("query") == query)
+    for row in table.to_pylist():
+        entry = rows.from_row(Query, row)
+        place = f"number {entry.rank + 1:,} of kind {entry.kind}"
+        yield f" queries  {entry.query!r} is query {entry.query_id:,}, {place}"
+        yield from provenance(entry)
+        if "balance" in found:
+            counts = ds.dataset(root / "balance" / "counts.parquet").to_table()
+            for pairs in counts.filter(pc.field("query_id") == entry.query_id).to_pylist():
+                yield f" balance  {pairs['before']:,} pairs contain it, {pairs['after']:,} of them were kept"
+    for row in _find([root / "queries" / "dropped.parquet"], "query", {query}):
+        rule = f" by {row['detail']!r}" if row["detail"] else ""
+        views = f", {row['views']:,} views" if row["views"] else ""
+        yield f" queries  {query!r} was dropped: {row['reason']}{rule}"
+        yield f"{row['kind']:>8}  {row['count']:,} times in {row['document_count']:,} articles{views}"
+
+
+def compare(old: Path, root: Path) -> None:
+    """wit queries --diff OLD: what the list in a root changes; OLD is a root, or a queries.parquet."""
+    place = old / "queries" / "queries.parquet" if old.is_dir() else old
+    if old.is_dir() and not place.exists():
+        place = old / "queries.parquet"
+    if not place.exists():
+        raise UserError(f"--diff {old}: is neither a root with a query list nor a queries.parquet")
+    for line in lines(diff(store.read(place), store.read(root / "queries" / "queries.parquet"))):
+        say(line)
 
 
 def life(root: Path, what: str) -> Iterator[str]:

@@ -1,180 +1,197 @@
-"""queries: dumps to the query list, in two passes: words, then pairs of the frequent ones."""
+"""queries: dumps, page views and WordNet to the query list.
+
+Counts outgrow a machine's memory before anything else here does, so every table of counts lies on disk in
+parts by hash (`queries.tally`). Splits of dumps are counted and written in parts; then each part is added up,
+by whichever process takes it, in the memory that one part needs.
+
+    Words      a split of a dump -> counts in parts, the order of its words as numbers, its redirects
+    AddWords   a part            -> the words that are frequent, or lemmas
+    Bigrams    a split again     -> counts of pairs of frequent words, from the numbers, in parts
+    AddBigrams a part            -> the pairs that are frequent enough
+    Views      a file of views   -> views by title, in parts
+    Names      a part            -> views by what the titles name, redirects followed, in parts again
+    AddNames   a part            -> the titles with enough views
+"""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from functools import cache, partial
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from beam_jobs import progress
-from beam_jobs.files import match, open_input, version
+from beam_jobs.files import version
+from beam_jobs.query_titles import add_names, count_views, name_titles
+from beam_jobs.query_units import (
+    added,
+    all_splits,
+    dumps,
+    lemma_queries,
+    part_units,
+    scratch,
+    split_units,
+    view_files,
+    view_units,
+)
+from beam_jobs.query_words import add_bigrams, add_words, count_bigrams, count_words
 from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
-from beam_jobs.tables import ReadParts, WriteTable, write_whole
-from queries import merge, ngrams, store, wordnet
-from queries.ngrams import Count
-from queries.wikipedia import DumpError, Page, article, pages
-from queries.wikitext import plain
+from beam_jobs.stage import Stage, Task, Work
+from queries import blocklist, merge, ngrams, pageviews, store, tally, wordnet
+from queries.config import QueriesConfig
+from queries.merge import Dropped, Merged
+from queries.ngrams import Bigram
+from queries.titles import Title
 from wit_pipeline import rows
-from wit_pipeline.errors import UserError
-from wit_pipeline.manifest import Counts, File, aside, describe
-from wit_pipeline.records import Counted
+from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.manifest import File, aside, describe, read_json, write_json
+from wit_pipeline.records import Kind
 
-BLOCK = 2000  # articles counted together before their counts are added up
-NOT_AN_ARTICLE = "not_an_article"  # another namespace, a redirect, a disambiguation page
+PROBLEMS = pa.schema([("where", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 
 
 def inputs(recipe: Recipe) -> dict[str, str]:
-    """The dumps and the WordNet folder, each with what tells one version of it from another."""
+    """All files that the list is made of, each with what tells one version of it from another."""
     config = recipe.queries
-    if not config.wikipedia and not config.wordnet:
-        raise UserError("recipe: [queries] needs wikipedia (globs of dumps), wordnet (a folder), or both")
-    found = match(config.wikipedia, "recipe: [queries] wikipedia")
+    if not (config.wikipedia or config.wordnet or config.pageviews):
+        raise UserError(
+            "recipe: [queries] needs wikipedia or pageviews (globs), or wordnet (a folder or file)"
+        )
+    viewed = view_files(config)
+    robots = next(filter(pageviews.is_automated, viewed), "")
+    if robots:
+        raise UserError(
+            f"recipe: [queries] pageviews: {robots} counts robots; name the files that end in -user"
+        )
+    found = dumps(config) | viewed
     if config.wordnet:
         next(wordnet.lemmas(Path(config.wordnet)), None)  # a folder that is none is told at once
-        found[config.wordnet] = version(sorted(Path(config.wordnet).iterdir()))
+        found[config.wordnet] = version(wordnet.files(Path(config.wordnet)))
+    if config.blocklist:
+        blocklist.load(Path(config.blocklist))
+        found[config.blocklist] = version([Path(config.blocklist)])
     return found
 
 
-def units(prefix: str, task: Task) -> Sequence[Unit]:
-    """One unit of work for each dump file."""
-    dumps = match(task.recipe.queries.wikipedia, "recipe: [queries] wikipedia")
-    return [Unit(name=f"{prefix}-{number:05d}", covers=path) for number, path in enumerate(dumps)]
-
-
-def articles(path: str, tally: Counter[str]) -> Iterator[str]:
-    """The text of each article of a dump; `tally` hears of every page read and of what was no article."""
-    with open_input(path) as stream:
-        for item in pages(stream, path):
-            tally["read"] += 1
-            if isinstance(item, DumpError):
-                tally[item.reason] += 1
-                progress.tell(
-                    "note", text=f"queries: {path}: {item.reason} after {item.pages} pages: {item.detail}"
-                )
-            elif not article(item):
-                tally[NOT_AN_ARTICLE] += 1
-            else:
-                yield _text(item)
-
-
-def _text(page: Page) -> str:
-    progress.tell("records", count=1)
-    return plain(page.text)
-
-
-def blocks(texts: Iterator[str]) -> Iterator[list[str]]:
-    """Texts in lists of at most BLOCK, so that memory holds one block and its counts."""
-    while block := list(islice(texts, BLOCK)):
-        yield block
-
-
-def write_counts(path: Path, counts: dict[str, Count]) -> File:
-    """Write counts, by text."""
-    table = (Counted(text=text, count=c, document_count=d) for text, (c, d) in sorted(counts.items()))
-    return describe(path, write_whole(path, Counted, table))
-
-
-def add_to(total: dict[str, Count], counts: dict[str, Count]) -> None:
-    """Add one block's counts to a file's."""
-    for text, count in counts.items():
-        total[text] = ngrams.add(total.get(text, (0, 0)), count)
-
-
-def count_words(task: Task, unit: Unit) -> Done:
-    """Count the words of one dump."""
-    tally: Counter[str] = Counter()
-    total: dict[str, Count] = {}
-    for block in blocks(articles(unit.covers, tally)):
-        add_to(total, ngrams.count_words(block))
-    read = tally.pop("read", 0)
-    counts = Counts(read=read, kept=read - sum(tally.values()), rejected=dict(sorted(tally.items())))
-    return counts, (write_counts(task.folders.scratch / f"{unit.name}.parquet", total),)
-
-
-def count_bigrams(task: Task, unit: Unit) -> Done:
-    """Count the pairs of frequent words of one dump."""
-    vocabulary = frequent(task.folders.scratch / "words.parquet", task.recipe.queries.min_count, task.plan)
-    total: dict[str, Count] = {}
-    for block in blocks(articles(unit.covers, Counter())):
-        add_to(total, ngrams.count_bigrams(block, vocabulary))
-    return Counts(), (write_counts(task.folders.scratch / f"{unit.name}.parquet", total),)
-
-
-@cache  # once a process
-def frequent(path: Path, min_count: int, plan: str) -> frozenset[str]:
-    """The words that occur often enough to be queries."""
-    return frozenset(item.text for item in rows.read(path, Counted) if item.count >= min_count)
-
-
-def counted(path: Path) -> Iterator[tuple[str, Count]]:
-    """(text, counts) of a file of counts."""
-    return ((item.text, (item.count, item.document_count)) for item in rows.read(path, Counted))
-
-
-def sum_counts(counts: list[Count]) -> Count:
-    """Counts of several dumps together."""
-    return sum(count for count, _ in counts), sum(documents for _, documents in counts)
-
-
-def add_up(pipeline: beam.Pipeline, task: Task, prefix: str, least: int) -> None:
-    """The counts of all dumps, of what occurs at least `least` times."""
-    parts = [task.folders.scratch / f"{unit.name}.parquet" for unit in units(prefix, task)]
-    (
-        pipeline
-        | "Read" >> ReadParts(parts, counted)
-        | "Sum" >> beam.CombinePerKey(sum_counts)
-        | "Frequent" >> beam.Filter(lambda item: item[1][0] >= least)
-        | "Write"
-        >> WriteTable(
-            task.folders.scratch / f"{prefix}.parquet",
-            Counted,
-            lambda item: Counted(text=item[0], count=item[1][0], document_count=item[1][1]),
-        )
-    )
-
-
-def add_up_words(pipeline: beam.Pipeline, task: Task) -> None:
-    """All words, the rare ones too: a pair's information needs how many there are."""
-    add_up(pipeline, task, "words", 1)
-
-
-def add_up_bigrams(pipeline: beam.Pipeline, task: Task) -> None:
-    """The pairs that occur often enough."""
-    add_up(pipeline, task, "bigrams", task.recipe.queries.pair_min_count)
-
-
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """queries.parquet: words, bigrams by NPMI, lemmas, without repeats, within the budget."""
-    config, scratch = task.recipe.queries, task.folders.scratch
-    words = [
-        (item.text, item.count, item.document_count) for item in rows.read(scratch / "words.parquet", Counted)
-    ]
-    pairs = (
-        (item.text, item.count, item.document_count)
-        for item in rows.read(scratch / "bigrams.parquet", Counted)
+    """queries.parquet, and what tells how it came to be: what was dropped, what could not be read, sums."""
+    config, folder = task.recipe.queries, task.folders.scratch
+    words = added(folder, "vocabulary", 1).to_pylist() if all_splits(task) else []
+    total = counted_words(task)
+    found, titles_offered = best_titles(folder, config.budget)
+    merged = merge.merge(
+        ((row["text"], row["count"], row["document_count"]) for row in words),
+        bigrams_of(task, {row["text"]: row["count"] for row in words}, total),
+        found,
+        wordnet.lemmas(Path(config.wordnet)) if config.wordnet else (),
+        config,
+        blocklist.load(Path(config.blocklist)).blocks if config.blocklist else merge.nothing_blocked,
     )
-    total = sum(count for _, count, _ in words)
-    bigrams = ngrams.rank_bigrams(pairs, {word: count for word, count, _ in words}, total, config)
-    lemmas = wordnet.lemmas(Path(config.wordnet)) if config.wordnet else ()
-    queries = merge.merge(words, bigrams, lemmas, config)
-    path = task.folders.out / "queries.parquet"
-    with aside(path) as temporary:
-        store.write(temporary, queries)
-    return (describe(path, len(queries)),)
+    if not merged.queries:
+        progress.tell(
+            "note",
+            text=f"queries: the list is empty: of {total:,} words none occurs {config.min_count} times",
+        )
+    problems = [item for fact in facts_of(task) for item in fact["problems"]]
+    summary = results(merged, total, titles_offered, config)
+    out = task.folders.out
+    with aside(out / "queries.parquet") as temporary:
+        store.write(temporary, merged.queries)
+    rows.write(out / "dropped.parquet", Dropped, merged.dropped)
+    rows.write(out / "problems.parquet", PROBLEMS, problems)
+    write_json(out / "results.json", summary)
+    return (
+        describe(out / "queries.parquet", len(merged.queries)),
+        describe(out / "dropped.parquet", len(merged.dropped)),
+        describe(out / "problems.parquet", len(problems)),
+        describe(out / "results.json"),
+    )
+
+
+def facts_of(task: Task) -> list[dict[str, Any]]:
+    """What each unit that read outside files told."""
+    units = [*split_units("words", task), *view_units(task)]
+    return [read_json(scratch(task, unit, ".json")) for unit in units]
+
+
+def counted_words(task: Task) -> int:
+    """The words of all articles together; a `RunError` where adding up the parts gave another number."""
+    before = sum(fact.get("tokens", 0) for fact in facts_of(task))
+    units = part_units("vocabulary", all_splits, task)
+    after = sum(read_json(scratch(task, unit, ".json"))["tokens"] for unit in units)
+    if before != after:
+        raise RunError(f"queries: {before} words were counted, but {after} added up: counts were lost")
+    return before
+
+
+def pairs_of(task: Task) -> Iterator[tuple[str, int, int]]:
+    """The pairs that are frequent enough, with their counts, a part at a time."""
+    for unit in part_units("pairs", all_splits, task):
+        columns = pq.read_table(scratch(task, unit, ".parquet")).columns
+        yield from zip(*(column.to_pylist() for column in columns), strict=True)
+
+
+def bigrams_of(task: Task, counts: Mapping[str, int], total: int) -> list[Bigram]:
+    """The best bigrams, and those that are lemmas, whose counts the list tells as well."""
+    config = task.recipe.queries
+    best = ngrams.rank_bigrams(pairs_of(task), counts, total, config)
+    lemmas, names = set(lemma_queries(config.wordnet, task.plan).to_pylist()), {item.text for item in best}
+    rest = (pair for pair in pairs_of(task) if pair[0] in lemmas and pair[0] not in names)
+    return [*best, *(ngrams.score(pair, counts, total) for pair in rest)]
+
+
+def best_titles(folder: Path, most: int) -> tuple[list[Title], int]:
+    """The best-viewed titles, at most `most`, and how many there are."""
+    paths = sorted(folder.glob("titles-[0-9]*.parquet"))
+    if not paths:
+        return [], 0
+    views = (
+        pa.concat_tables([pq.read_table(path, columns=["views"]) for path in paths])
+        .column("views")
+        .to_numpy()
+    )
+    least = int(np.partition(views, len(views) - most)[len(views) - most]) if len(views) > most else 0
+    table = pa.concat_tables([tally.at_least(pq.read_table(path), "views", least) for path in paths])
+    return [Title(**row) for row in table.to_pylist()], len(views)
+
+
+def results(merged: Merged, total: int, titles_offered: int, config: QueriesConfig) -> dict[str, Any]:
+    """What results.json says: how much each source offered, and what became of it."""
+    kept = Counter(query.kind for query in merged.queries)
+    dropped = Counter(item.reason for item in merged.dropped)
+    return {
+        "words": total,
+        "queries": len(merged.queries),
+        "budget": config.budget,
+        "bigrams_by": config.bigrams,
+        "kinds": {
+            kind: {
+                "offered": max(merged.offered[kind], titles_offered * (kind is Kind.TITLE)),
+                "kept": kept[kind],
+            }
+            for kind in Kind
+        },
+        "dropped": dict(sorted(dropped.items())),
+    }
 
 
 STAGE = Stage(
     name="queries",
-    about="the query list: frequent words and bigrams of Wikipedia, WordNet lemmas",
+    about="the query list: frequent words and bigrams of Wikipedia, titles by page views, WordNet lemmas",
     inputs=inputs,
     steps=(
-        Work(name="Words", units=partial(units, "words"), do=count_words, scratch=True),
-        Shuffle(name="AddWords", build=add_up_words),
-        Work(name="Bigrams", units=partial(units, "bigrams"), do=count_bigrams, scratch=True),
-        Shuffle(name="AddBigrams", build=add_up_bigrams),
+        Work(name="Words", units=partial(split_units, "words"), do=count_words, scratch=True),
+        Work(
+            name="AddWords", units=partial(part_units, "vocabulary", all_splits), do=add_words, scratch=True
+        ),
+        Work(name="Bigrams", units=partial(split_units, "bigrams"), do=count_bigrams, scratch=True),
+        Work(name="AddBigrams", units=partial(part_units, "pairs", all_splits), do=add_bigrams, scratch=True),
+        Work(name="Views", units=view_units, do=count_views, scratch=True),
+        Work(name="Names", units=partial(part_units, "names", view_units), do=name_titles, scratch=True),
+        Work(name="AddNames", units=partial(part_units, "titles", view_units), do=add_names, scratch=True),
     ),
     finish=finish,
 )

@@ -1,35 +1,114 @@
-"""One list of queries from words, bigrams and lemmas: ranked, without repeats, within the budget."""
+"""One list of queries from words, bigrams, titles and lemmas: ranked, without repeats, within the budget."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from queries.config import QueriesConfig
-from queries.ngrams import Bigram, Count, add, best_first
-from wit_pipeline.records import Kind, Query
+from queries.ngrams import Bigram, admits, best_first
+from queries.titles import Title
+from wit_pipeline.records import Kind, Query, Reason
 from wit_pipeline.text import normalise
+
+Count = tuple[int, int]  # occurrences, documents
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dropped:
+    """A query that a source offered and the list does not hold."""
+
+    query: str
+    kind: Kind
+    reason: Reason
+    detail: str
+    count: int
+    document_count: int
+    npmi: float
+    views: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Merged:
+    """The list, and what became of all that was offered."""
+
+    queries: list[Query]
+    dropped: list[Dropped]
+    offered: Mapping[Kind, int]  # distinct queries of each source above its own bounds; one may have several
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Sources:
+    """What each source says of a query, by the query."""
+
+    counts: Mapping[str, Count]  # words and pairs; rare ones too, where the caller has them
+    frequent: Mapping[str, Count]
+    pairs: Mapping[str, Bigram]  # admitted ones, in order of rank
+    titles: Mapping[str, Title]  # in order of rank
+    lemmas: Mapping[str, str]  # as WordNet spells it
+
+    def kinds(self, query: str) -> tuple[str, ...]:
+        places = (self.frequent, self.pairs, self.titles, self.lemmas)
+        return tuple(kind for kind, place in zip(Kind, places, strict=True) if query in place)
+
+    def query(self, query: str, kind: Kind) -> Query:
+        """All that is known of a query; id and rank are given later."""
+        pair, title = self.pairs.get(query), self.titles.get(query)
+        count, documents = self.counts.get(query, (0, 0))
+        return Query(
+            query_id=0,
+            query=query,
+            kind=kind,
+            sources=self.kinds(query),
+            count=count,
+            document_count=documents,
+            npmi=pair.npmi if pair else 0.0,
+            pmi=pair.pmi if pair else 0.0,
+            llr=pair.llr if pair else 0.0,
+            views=title.views if title else 0,
+            title=title.title if title else "",
+            lemma=self.lemmas.get(query, ""),
+        )
+
+
+def nothing_blocked(query: str) -> str:
+    """The rule of an empty block list."""
+    return ""
 
 
 def merge(
     words: Iterable[tuple[str, int, int]],
     bigrams: Iterable[Bigram],
+    titles: Iterable[Title],
     lemmas: Iterable[str],
     config: QueriesConfig,
-) -> list[Query]:
-    """The query list in order of trust: words, bigrams, lemmas, cut at the budget; ids are positions.
+    blocks: Callable[[str], str] = nothing_blocked,
+) -> Merged:
+    """The query list in order of trust: words, bigrams, titles, lemmas; ids are positions.
 
-    `words` are (word, count, document_count), the rare ones too where the caller has them: a lemma takes its
-    count from there. Within a kind the order is (count, text), for bigrams (npmi, count, text), so that the
-    order of the arguments does not matter. What is the same once normalised is one query, counted together.
+    `words` are (word, count, document_count), and like `bigrams` may hold rare ones: a lemma takes its count
+    from there. Within a kind the order is by count, measure, views or count, then by text, never by the
+    order of the arguments. What is the same once normalised is one query: it stands where the most trusted of
+    its sources puts it, and names them all. `blocks` gives the rule of the block list that a query meets.
+
+    Titles fill the room that the other kinds leave in the budget, unless the recipe gives them one of their
+    own; then, as before that, what stands last is cut.
     """
-    counts = _counted(words)
-    pairs = _scored(bigrams)
-    ranked = [
-        *_words(counts, config),
-        *_bigrams(pairs, config),
-        *_synsets(lemmas, counts, pairs),
-    ]
-    return _numbered(ranked, config.budget)
+    found = _gathered(words, bigrams, titles, lemmas, config)
+    queries: list[Query] = []
+    dropped: list[Dropped] = []
+    wanted = dict.fromkeys(query for query in _by_trust(found))
+    for query in wanted:
+        reason, detail = _refused(query, blocks)
+        made = found.query(query, Kind(found.kinds(query)[0]))
+        if reason is None:
+            queries.append(made)
+        else:
+            dropped.append(_drop(made, reason, detail))
+    kept, over = _within(queries, config)
+    dropped += [_drop(query, Reason.QUERY_OVER_BUDGET, "") for query in over]
+    offered = Counter(Kind(kind) for query in wanted for kind in found.kinds(query))
+    return Merged(queries=_numbered(kept), dropped=dropped, offered={kind: offered[kind] for kind in Kind})
 
 
 def worth_asking(query: str) -> bool:
@@ -40,66 +119,113 @@ def worth_asking(query: str) -> bool:
     return len(query) > 1 or (len(query) == 1 and unicodedata.name(query, "").startswith("CJK"))
 
 
+def _gathered(
+    words: Iterable[tuple[str, int, int]],
+    bigrams: Iterable[Bigram],
+    titles: Iterable[Title],
+    lemmas: Iterable[str],
+    config: QueriesConfig,
+) -> _Sources:
+    counts, bigrams = _counted(words), list(bigrams)
+    frequent = ((word, count) for word, count in counts.items() if count[0] >= config.min_count)
+    return _Sources(
+        counts=_counts_of(bigrams) | counts,
+        frequent=dict(sorted(frequent, key=lambda item: (-item[1][0], item[0]))),
+        pairs=_paired(bigrams, config),
+        titles=_titled(titles, config),
+        lemmas=_lemmas(lemmas),
+    )
+
+
 def _counted(words: Iterable[tuple[str, int, int]]) -> dict[str, Count]:
     counts: dict[str, Count] = {}
-    for word, count, document_count in words:
+    for word, count, documents in words:
         query = normalise(word)
-        counts[query] = add(counts.get(query, (0, 0)), (count, document_count))
+        before = counts.get(query, (0, 0))
+        counts[query] = (before[0] + count, before[1] + documents)
     return counts
 
 
-def _scored(bigrams: Iterable[Bigram]) -> dict[str, Bigram]:
-    """Bigrams by their normalised text; of two that become one, the better is kept."""
-    scored: dict[str, Bigram] = {}
-    for bigram in sorted(bigrams, key=best_first):
-        query = normalise(bigram.text)
-        scored.setdefault(query, replace(bigram, text=query))
-    return scored
+def _counts_of(bigrams: Iterable[Bigram]) -> dict[str, Count]:
+    counts: dict[str, Count] = {}
+    for item in bigrams:
+        query = normalise(item.text)
+        counts[query] = max(counts.get(query, (0, 0)), (item.count, item.document_count))
+    return counts
 
 
-def _words(counts: Mapping[str, Count], config: QueriesConfig) -> Iterator[Query]:
-    frequent = ((word, found) for word, found in counts.items() if found[0] >= config.min_count)
-    for word, (count, documents) in sorted(frequent, key=lambda item: (-item[1][0], item[0])):
-        yield Query(query_id=0, query=word, kind=Kind.WORD, count=count, document_count=documents)
-
-
-def _bigrams(pairs: Mapping[str, Bigram], config: QueriesConfig) -> Iterator[Query]:
-    admitted = (
-        pair
-        for pair in pairs.values()
-        if pair.count >= config.pair_min_count and pair.npmi >= config.bigram_min_npmi
+def _paired(bigrams: Iterable[Bigram], config: QueriesConfig) -> dict[str, Bigram]:
+    """Admitted bigrams by their normalised text, best first; of two that become one, the better is kept."""
+    ranked = sorted(
+        (item for item in bigrams if admits(item, config)), key=lambda item: best_first(item, config.bigrams)
     )
-    for pair in sorted(admitted, key=best_first)[: config.bigram_budget]:
-        yield Query(
-            query_id=0,
-            query=pair.text,
-            kind=Kind.BIGRAM,
-            count=pair.count,
-            document_count=pair.document_count,
-            npmi=pair.npmi,
-        )
+    pairs: dict[str, Bigram] = {}
+    for item in ranked:
+        query = normalise(item.text)
+        if len(pairs) < config.most_bigrams:
+            pairs.setdefault(query, replace(item, text=query))
+    return pairs
 
 
-def _synsets(
-    lemmas: Iterable[str], counts: Mapping[str, Count], pairs: Mapping[str, Bigram]
-) -> Iterator[Query]:
-    known = {text: (pair.count, pair.document_count) for text, pair in pairs.items()} | dict(counts)
-    found = {query: known.get(query, (0, 0)) for query in map(normalise, lemmas)}
-    for query, (count, documents) in sorted(found.items(), key=lambda item: (-item[1][0], item[0])):
-        yield Query(query_id=0, query=query, kind=Kind.SYNSET, count=count, document_count=documents)
+def _titled(titles: Iterable[Title], config: QueriesConfig) -> dict[str, Title]:
+    """Titles by their query, most viewed first."""
+    ranked = sorted(titles, key=lambda item: (-item.views, item.query))
+    return {item.query: item for item in ranked if item.query and item.views >= config.title_min_views}
 
 
-def _numbered(ranked: Iterable[Query], budget: int) -> list[Query]:
-    """The first `budget` queries worth asking, once each, with ids, and ranks within their kind."""
-    queries: list[Query] = []
-    seen: set[str] = set()
-    ranks = dict.fromkeys(Kind, 0)
-    for query in ranked:
-        if len(queries) == budget:
-            break
-        if query.query in seen or not worth_asking(query.query):
-            continue
-        seen.add(query.query)
-        queries.append(replace(query, query_id=len(queries), rank=ranks[query.kind]))
+def _lemmas(lemmas: Iterable[str]) -> dict[str, str]:
+    """Lemmas by their query; of several spellings the first in the alphabet, which has the capitals."""
+    found: dict[str, str] = {}
+    for lemma in lemmas:
+        query = normalise(lemma)
+        if query:
+            found[query] = min(lemma, found.get(query, lemma))
+    return found
+
+
+def _by_trust(found: _Sources) -> Iterator[str]:
+    yield from found.frequent
+    yield from found.pairs
+    yield from found.titles
+    yield from sorted(found.lemmas, key=lambda query: (-found.query(query, Kind.SYNSET).count, query))
+
+
+def _refused(query: str, blocks: Callable[[str], str]) -> tuple[Reason | None, str]:
+    if not worth_asking(query):
+        return Reason.QUERY_TOO_SHORT, ""
+    rule = blocks(query)
+    return (Reason.QUERY_BLOCKED, rule) if rule else (None, "")
+
+
+def _within(queries: list[Query], config: QueriesConfig) -> tuple[list[Query], list[Query]]:
+    """The queries that the budget has room for, and those that it has not, both in order."""
+    titles_alone = [query for query in queries if query.sources == (Kind.TITLE,)]
+    room = config.title_budget or max(0, config.budget - (len(queries) - len(titles_alone)))
+    cut = {query.query for query in titles_alone[room:]}
+    left = [query for query in queries if query.query not in cut]
+    kept = left[: config.budget]
+    names = {query.query for query in kept}
+    return kept, [query for query in queries if query.query not in names]
+
+
+def _drop(query: Query, reason: Reason, detail: str) -> Dropped:
+    return Dropped(
+        query=query.query,
+        kind=query.kind,
+        reason=reason,
+        detail=detail,
+        count=query.count,
+        document_count=query.document_count,
+        npmi=query.npmi,
+        views=query.views,
+    )
+
+
+def _numbered(queries: Iterable[Query]) -> list[Query]:
+    """The queries with their ids, and with their ranks within their kind."""
+    ranks: Counter[Kind] = Counter()
+    numbered = []
+    for query_id, query in enumerate(queries):
+        numbered.append(replace(query, query_id=query_id, rank=ranks[query.kind]))
         ranks[query.kind] += 1
-    return queries
+    return numbered

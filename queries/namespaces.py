@@ -40,3 +40,36 @@ IMAGE_OPTION = re.compile(
     r"(?:thumb(?:nail)?|upright|alt|link|page|class|lang|start|end|thumbtime)\s*=.*)?",
     re.IGNORECASE | re.DOTALL,
 )
+
+# Names of templates, in lower case, that only disambiguation pages carry; English ones have a pattern.
+DISAMBIGUATIONS = frozenset(
+    """
+    aimai|anlam ayrımı|anlamayrımı|apartigilo|argipen|begriffsklärung|betydelselista|bkl
+    dezambiguizare|desambig|desambiguació|desambiguación|desambiguacion|desambiguação|disambigua
+    disambr|discretiva|dp|dpintro|doorverwijspagina|dəqiqləşdirmə|egyért|egyértelműsítő lap
+    flertydig|flertydighed|förgrening|gren|grensida|giklaro|homonyme|homonymie|homónimos
+    nozīmju atdalīšana|pansayod|peker|pekerside|razdvojba|razločitev|rozcestník|rozlišovacia stránka
+    täpsustuslehekülg|täpsustus|täsmennyssivu|ujednoznacznienie|višeznačna odrednica|định hướng
+    trang định hướng|toponymie|αποσαφήνιση|αποσαφ|айрық|багатозначність|вишезначна одредница
+    многозначност|многозначность|неадназначнасць|неоднозначность|неоднозначність|пояснение|פירושונים
+    ابهام‌زدایی|ابهام زدایی|توضيح|توضیح|صفحة توضيح|बहुविकल्पी शब्द|แก้กำกวม|მრავალმნიშვნელოვანი|동음이의
+    동명이인|人名の曖昧さ回避|地名の曖昧さ回避|曖昧さ回避|消歧义|消歧義|消歧义页|消歧義頁|消歧义頁
+    """.strip()
+    .replace("\n", "|")
+    .replace("    ", "")
+    .split("|")
+)
+
+# What stands in brackets at the end of their titles.
+MEANINGS = frozenset(
+    """
+    disambiguation|begriffsklärung|homonymie|desambiguación|desambiguação|desambiguació|disambigua
+    dezambiguizare|doorverwijspagina|ujednoznacznienie|olika betydelser|flertydig|andre betydninger
+    rozcestník|täsmennyssivu|egyértelműsítő lap|anlam ayrımı|định hướng|disambiguasi|apartigilo
+    razdvojba|višeznačna odrednica|значения|пояснение|значення|вишезначна одредница|αποσαφήνιση
+    פירושונים|توضيح|ابهام‌زدایی|동음이의|曖昧さ回避|消歧义|消歧義
+    """.strip()
+    .replace("\n", "|")
+    .replace("    ", "")
+    .split("|")
+)

@@ -1,8 +1,12 @@
 """Wikitext to plain text, in a few linear passes in the order in which MediaWiki itself works.
 
-What never shows (comments, references, formulas, templates) goes first, with one regex and a stack; then
-links, innermost first; then what stands at the start of a line; then tags, quotes and entities. Markup that
-is not closed stays as text, without its brackets: a mistake in an article costs a line, not the article.
+What is no prose (comments, references, formulas, templates, tables) goes first; then links, innermost first;
+then what stands at the start of a line; then tags, quotes and entities. Tables go because their cells are
+numbers and names in no order of speech: neighbours there are no phrase. Markup that is not closed stays as
+text, without its brackets: a mistake in an article costs a line, not the article.
+
+Each pass is one regex or split that runs in C, linear on any input: quantifiers are possessive or stop at the
+next place where the regex could start.
 """
 
 import html
@@ -10,106 +14,112 @@ import re
 
 from queries.namespaces import CATEGORY, FILE, IMAGE_OPTION, LANGUAGE
 
-HIDDEN = (  # elements whose content is no prose: gone with all that is in them
-    "ref|references|math|chem|ce|gallery|imagemap|timeline|score|graph|mapframe|maplink|hiero|source|"
-    "syntaxhighlight|templatedata|templatestyles|categorytree|inputbox|style|script|section|indicator"
+# Elements whose content is no prose: gone with all that is in them.
+HIDDEN = """
+    ref references math chem ce gallery imagemap timeline score graph mapframe maplink hiero source table
+    syntaxhighlight templatedata templatestyles categorytree inputbox style script section indicator
+""".split()  # noqa: SIM905  a list of words reads better than words in quotes
+ELEMENT = re.compile(  # its content may hold other elements, but not a second one of its own name
+    rf"<(?:!--.*?(?:-->|\Z)|({'|'.join(HIDDEN)}|(nowiki|pre))\b[^<>]*+"
+    r"(?:(?<=/)>|>((?:[^<]++|<(?!/?\1\b))*+)</\1\s*>))",
+    re.IGNORECASE | re.DOTALL,
 )
-SHOWN = "nowiki|pre"  # elements whose content shows as it is written
-TOKEN = re.compile(rf"<!--|<({HIDDEN}|{SHOWN})\b([^<>]*)>|\{{\{{|\}}\}}", re.IGNORECASE)
-CLOSING = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in f"{HIDDEN}|{SHOWN}".split("|")}
 LITERAL = {ord(mark): f"&#{ord(mark)};" for mark in "[]{}|'=*#:;!<>_/-"}  # hides marks from the later passes
+ROW = re.compile(r"\n[ \t:]*(?:[|]|\{\||!.*(?:[|]|!!)).*")  # of a table or template that is not closed
 
 NESTING = 6  # links in captions in captions; what nests deeper loses its brackets only
 LINK = re.compile(r"\[\[([^\[\]]*+(?:\[[^\[\]]*+\][^\[\]]*+)*+)\]\]")
 EXTERNAL = re.compile(r"\[(?:https?:|ftps?:|mailto:|//)[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]")
 ADDRESS = re.compile(r"(?:https?|ftps?)://[^\s<>\[\]|{}\"]+")
-ROW = re.compile(r"\n[ \t:]*(\{\||\|\}|\|-|\|\+|[|!])(.*)")
-CELL = re.compile(r"\|\||!!")
-START = re.compile(r"\n(?:[*#:;]+[ \t]*|-{4,})")
-HEADING = re.compile(r"\n=(.*)=[ \t]*(?=\n)")
+BEFORE, AFTER = "*#:;= \t\r\xa0", "= \t\r\xa0"  # what lines start and end with: lists, headings, blanks
+# A wiki whose names `namespaces` does not know: a file tells by its ending, most categories by their stem.
+MEDIUM = re.compile(
+    r".+\.(?:jpe?g|png|gif|svg|tiff?|webp|xcf|og[gav]|webm|mid|mp[34]|wav|flac|pdf|djvu)\s*", re.IGNORECASE
+)
+STEM = re.compile(r"[ck]at[eé]gor\w*|катег\w*")
+RULE = re.compile(r"\n-{4,}")
 TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>")
-PART = re.compile(r"(?:br|p|div|li|t[dhr]|d[dt]|h[r1-6]|[uo]l|caption|blockquote|table)", re.IGNORECASE)
-POSSESSIVE = re.compile(r"(?<!')''(?!')([^'\n]+)'''s\b")  # ''Titanic'''s: the third quote is an apostrophe
+PART = frozenset(  # these part lines; all others may stand within a word, as <sub> in H<sub>2</sub>O
+    "br p div li tr td th dt dd h1 h2 h3 h4 h5 h6 ul ol dl caption blockquote table center".split()  # noqa: SIM905
+)
+POSSESSIVE = re.compile(r"''(?<!''')(?!')([^'\n]+)'''s\b")  # ''Titanic'''s: the third quote is an apostrophe
 QUOTES = re.compile(r"''+")
 SWITCH = re.compile(r"__[A-Z]{3,}__")
 REST = re.compile(r"\[\[|\]\]|\{\{+|\}\}+|\{\||\|\}")
-HUGE = re.compile(r"&#[0-9]{8,}")  # no character, and `html.unescape` raises from 4,300 digits on
+HUGE = re.compile(r"&#[0-9]{8,};?")  # no character, and `html.unescape` raises from 4,300 digits on
 
 
 def plain(wikitext: str) -> str:
-    """The text that a reader sees in an article: its body, cells and captions, a line for each part.
+    """The text that a reader sees in an article outside its tables, a line for each part.
 
     Never raises, and takes time in proportion to the length, whatever the input.
     """
-    text = "\n" + _links(_visible(wikitext)) + "\n"  # every line has a "\n" before and after it
-    text = HEADING.sub(_heading, START.sub("\n", ROW.sub(_row, text)))
+    text = ELEMENT.sub(_element, f"\n{wikitext}\n")  # every line has a "\n" before and after it
+    text = _unnested(text, "{{", "}}")
+    if "{|" in text:
+        text = _unnested(text, "{|", "|}")
+    text = RULE.sub("\n", ROW.sub("\n", _links(text)))
     if "'''s" in text:
         text = POSSESSIVE.sub(r"\1's", text)
-    text = QUOTES.sub("", text)
-    text = REST.sub(" ", SWITCH.sub(" ", TAG.sub(_tag, text)))
-    lines = html.unescape(HUGE.sub(" ", text)).split("\n")
-    return "\n".join(filter(None, map(str.strip, lines)))
+    text = SWITCH.sub(" ", TAG.sub(_tag, QUOTES.sub("", text)))
+    if "{" in text or "}" in text or "[[" in text or "]]" in text:
+        text = REST.sub(" ", text)
+    if "&" in text:
+        text = html.unescape(HUGE.sub(" ", text))
+    lines = [line.lstrip(BEFORE).rstrip(AFTER) for line in text.split("\n")]
+    return "\n".join(filter(None, lines)).strip()
 
 
-def _visible(text: str) -> str:
-    """`text` without comments, hidden elements and templates, its `nowiki` safe from later passes."""
+def _element(match: re.Match[str]) -> str:
+    """What shows of a comment, a hidden element, or one whose content shows as it is written."""
+    if match[2]:
+        return (match[3] or "").translate(LITERAL)
+    return " " if match[1] else ""
+
+
+def _unnested(text: str, opening: str, closing: str) -> str:
+    """`text` without what stands between marks that pair, however deep; a mark without its like may stay."""
     pieces: list[str] = []
-    templates: list[int] = []  # how many pieces stood before each {{ that is still open
-    unclosed: set[str] = set()  # elements known not to be closed from here on, so as to look only once
-    place = 0
-    while match := TOKEN.search(text, place):
-        pieces.append(text[place : match.start()])
-        place = match.end()
-        token = match[0]
-        if token == "{{":
-            templates.append(len(pieces))
-        elif token == "}}":
-            if templates:
-                del pieces[templates.pop() :]
+    opened: list[int] = []  # how many pieces stood before each mark that is still open
+    for number, after in enumerate(text.split(opening)):
+        if number:
+            opened.append(len(pieces))
+            pieces.append(opening)
+        *inside, rest = after.split(closing)
+        for piece in inside:
+            pieces.append(piece)
+            if opened:
+                del pieces[opened.pop() :]
             pieces.append(" ")
-        elif token == "<!--":
-            place = text.find("-->", place) + 3
-            if place < 3:
-                return "".join(pieces)  # as MediaWiki does: it comments out the rest
-        else:
-            shown, place = _element(text, match, unclosed)
-            pieces.append(shown)
-    pieces.append(text[place:])
+        pieces.append(rest)
     return "".join(pieces)
 
 
-def _element(text: str, opening: re.Match[str], unclosed: set[str]) -> tuple[str, int]:
-    """What shows of a hidden or literal element, and the place behind it."""
-    name, start = opening[1].lower(), opening.end()
-    if opening[2].endswith("/") or name in unclosed:
-        return " ", start
-    closing = CLOSING[name].search(text, start)
-    if closing is None:
-        unclosed.add(name)
-        return " ", start
-    shown = text[start : closing.start()].translate(LITERAL) if name in SHOWN.split("|") else " "
-    return shown, closing.end()
-
-
 def _links(text: str) -> str:
-    text = EXTERNAL.sub(r"\1", text)
     for _ in range(NESTING):
-        text, count = LINK.subn(_link, text)
-        if not count:
+        if "[[" not in text:
             break
-    return ADDRESS.sub(" ", text)
+        parts = LINK.split(text)
+        parts[1::2] = [_link(link) if ":" in link else link.partition("|")[2] or link for link in parts[1::2]]
+        text = "".join(parts)
+    text = "".join(EXTERNAL.split(text))
+    return ADDRESS.sub(" ", text) if "://" in text else text
 
 
-def _link(match: re.Match[str]) -> str:
-    """What shows of `[[target|label]]`."""
-    target, bar, label = match[1].partition("|")
+def _link(link: str) -> str:
+    """What shows of `[[target|label]]` where the target has a prefix."""
+    target, bar, label = link.partition("|")
     prefix, colon, name = target.partition(":")
     if colon and prefix:
         prefix = prefix.strip()
         space = prefix.casefold()
-        if space in CATEGORY or (not bar and LANGUAGE.fullmatch(prefix) and name[:1].strip()):
-            return ""
-        if space in FILE:
+        if (
+            space in CATEGORY
+            or STEM.fullmatch(space)
+            or (not bar and LANGUAGE.fullmatch(prefix) and name[:1].strip())
+        ):
+            return " "
+        if space in FILE or MEDIUM.fullmatch(name):
             return _caption(label)
     return label or target.lstrip(":")
 
@@ -120,17 +130,6 @@ def _caption(options: str) -> str:
     return "\n" if IMAGE_OPTION.fullmatch(last) else f"\n{last}\n"
 
 
-def _row(match: re.Match[str]) -> str:
-    """The cells of a line of a table, a line for each; attributes stand before a single bar."""
-    mark, body = match[1], match[2]
-    if mark in ("{|", "|}", "|-"):
-        return "\n"
-    return "\n" + "\n".join(cell.rpartition("|")[2] for cell in CELL.split(body))
-
-
-def _heading(match: re.Match[str]) -> str:
-    return "\n" + match[1].strip("= \t")
-
-
 def _tag(match: re.Match[str]) -> str:
-    return "\n" if PART.fullmatch(match[1]) else ""
+    name = match[1].lower()
+    return "\n" if name in PART else " " if name in HIDDEN else ""

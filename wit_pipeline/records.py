@@ -38,6 +38,11 @@ class Query:
     npmi: float = 0.0  # bigrams: normalised pointwise mutual information, -1 to 1
     views: int = 0  # titles: page views
     rank: int = 0  # within its kind, 0 first
+    sources: tuple[str, ...] = ()  # every kind that offers it; `kind` is the first
+    pmi: float = 0.0  # bigrams: pointwise mutual information, bits
+    llr: float = 0.0  # bigrams: log-likelihood ratio G²
+    title: str = ""  # titles: the most viewed article of that name
+    lemma: str = ""  # synsets: as WordNet spells it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,6 +57,10 @@ class Counted:
 class Reason(StrEnum):
     """Why a record was dropped. Closed: a stage that drops says one of these."""
 
+    # queries
+    QUERY_BLOCKED = "query_blocked"
+    QUERY_TOO_SHORT = "query_too_short"
+    QUERY_OVER_BUDGET = "query_over_budget"
     # extract
     SOURCE_UNREADABLE = "source_unreadable"
     PAGE_OPTED_OUT = "page_opted_out"

@@ -6,7 +6,7 @@ import unicodedata
 
 import ftfy
 
-APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "＇": "'", "`": "'", "´": "'"})
+APOSTROPHES = "’‘ʼ＇`´"
 CONTROL = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )
@@ -35,7 +35,9 @@ def fold(text: str) -> str:
     """`text` in the one form that is compared: NFKC, case-folded, one kind of apostrophe."""
     if text.isascii():  # most of the web, and NFKC changes nothing there
         return text.lower().replace("`", "'")
-    return unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).casefold()
+    for mark in APOSTROPHES:  # before NFKC, which makes two characters of "´"
+        text = text.replace(mark, "'")
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def words(text: str) -> list[str]:
@@ -46,14 +48,17 @@ def words(text: str) -> list[str]:
     >>> words("The dog’s well-known “Ball” (2nd), it's O'Brien's")
     ['the', 'dog', 'well', 'known', 'ball', '2nd', 'it', "o'brien"]
     """
-    folded = fold(text)
+    return _words(fold(text))
+
+
+def _words(folded: str) -> list[str]:
     found = (PLAIN_WORD if folded.isascii() else WORD).findall(folded)
     return [POSSESSIVE.sub("", word) for word in found] if "'s" in folded else found
 
 
 def phrases(text: str) -> list[list[str]]:
     """The words of `text`, parted where punctuation or a line's end parts them: no bigram crosses those."""
-    return [part for part in (words(piece) for piece in BREAK.split(text)) if part]
+    return [part for part in map(_words, BREAK.split(fold(text))) if part]
 
 
 def normalise(query: str) -> str:

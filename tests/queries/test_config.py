@@ -2,7 +2,7 @@
 
 import pytest
 
-from queries.config import QueriesConfig
+from queries.config import Bigrams, QueriesConfig
 from wit_pipeline.config import section
 from wit_pipeline.errors import UserError
 
@@ -22,6 +22,12 @@ def test_every_key_has_a_default() -> None:
         ("bigram_min_npmi", 1, 1.01),
         ("wikipedia", ["a.xml"], "a.xml"),
         ("wordnet", "dict", 3),
+        ("bigrams", "llr", "pmi"),
+        ("bigram_min_llr", 0.0, -0.1),
+        ("title_min_views", 0, -1),
+        ("title_budget", 0, -1),
+        ("project", "zh-min-nan", "en.wikipedia"),
+        ("disambiguations", True, 1),
     ],
 )
 def test_both_sides_of_each_bound(key: str, good: object, bad: object) -> None:
@@ -35,7 +41,8 @@ def test_a_pair_needs_as_many_occurrences_as_a_word_unless_told_otherwise() -> N
     assert QueriesConfig(min_count=7, bigram_min_count=3).pair_min_count == 3
 
 
-def test_page_views_are_refused_rather_than_left_unread() -> None:
-    assert QueriesConfig(pageviews=()).pageviews == ()
-    with pytest.raises(ValueError, match="pageviews cannot be read yet"):
-        QueriesConfig(pageviews=("views/*.gz",))
+def test_metaclips_rule_has_no_minimum_and_no_budget_of_pairs() -> None:
+    strict = QueriesConfig(bigrams=Bigrams.STRICT_METACLIP, min_count=7, bigram_budget=5, budget=50)
+    assert (strict.pair_min_count, strict.vocabulary_min_count, strict.most_bigrams) == (1, 1, 50)
+    ours = QueriesConfig(min_count=7, bigram_budget=5)
+    assert (ours.pair_min_count, ours.vocabulary_min_count, ours.most_bigrams) == (7, 7, 5)

@@ -13,9 +13,10 @@ from wit_pipeline.records import Kind, Query
 QUERIES = [
     Query(query_id=0, query="dog", kind=Kind.WORD, count=5, document_count=2),
     Query(query_id=1, query="new york", kind=Kind.BIGRAM, count=3, document_count=1, npmi=0.5),
-    Query(query_id=2, query="犬", kind=Kind.SYNSET),
+    Query(query_id=2, query="犬", kind=Kind.SYNSET, sources=("title", "synset"), title="犬 (x)", lemma="犬"),
 ]
 COLUMNS = ["query_id", "query", "kind", "count", "document_count", "npmi", "views", "rank"]
+COLUMNS += ["sources", "pmi", "llr", "title", "lemma"]
 
 
 @pytest.mark.parametrize("queries", [QUERIES, []])

@@ -1,17 +1,22 @@
 """Pages come out of every kind of dump, and a bad dump ends in one counted problem, never in a crash."""
 
 import bz2
+import gzip
 import io
+import lzma
+import sys
 import time
 import tracemalloc
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries import wikipedia
+from queries import export_xml
 from queries.wikipedia import DumpError, Page, Problem, article, pages
 
 DUMPS = Path(__file__).parents[3] / "shared/data/wiki_dumps"
@@ -41,7 +46,7 @@ def titles(data: bytes) -> list[str]:
 @pytest.mark.parametrize("attributes", [NAMESPACE, 'version="0.3"', 'xmlns:mw="x" xmlns="y"'])
 def test_a_page_is_its_title_and_text(attributes: str) -> None:
     data = dump(SITE, page("A &amp; B", "x &lt;ref&gt; y\nz"), attributes=attributes)
-    assert read(data) == [Page(title="A & B", text="x <ref> y\nz")]
+    assert read(data) == [Page(title="A & B", text="x <ref> y\nz", page_id=1)]
 
 
 def test_a_prefixed_namespace_is_read_as_well() -> None:
@@ -51,7 +56,7 @@ def test_a_prefixed_namespace_is_read_as_well() -> None:
 
 def test_utf_16_is_read_as_well() -> None:
     text = dump(page("Ж", "х")).decode()
-    assert read(text.encode("utf-16")) == [Page(title="Ж", text="х")]
+    assert read(text.encode("utf-16")) == [Page(title="Ж", text="х", page_id=1)]
 
 
 def test_of_several_revisions_the_last_counts() -> None:
@@ -141,8 +146,13 @@ def test_bz2_streams_end_to_end_read_as_one(cuts: list[int]) -> None:
         (b"<html><body></body></html>", Problem.NOT_A_DUMP, "<html>"),
         (bz2.compress(b"not xml"), Problem.NOT_A_DUMP, "syntax error"),
         (bz2.compress(b""), Problem.NOT_A_DUMP, "no element found"),
-        (b"\x1f\x8b\x08\x00", Problem.NOT_A_DUMP, "gzip"),
-        (b"7z\xbc\xaf\x27\x1c", Problem.NOT_A_DUMP, "7z"),
+        (b"PK\x03\x04", Problem.UNSUPPORTED, "zip"),
+        (b"Rar!\x1a\x07", Problem.UNSUPPORTED, "rar"),
+        (b"\x1f\x8b\x08\x00", Problem.TRUNCATED, "before their end mark"),
+        (b"\x1f\x8b\xff\x00", Problem.BROKEN_COMPRESSION, "unknown compression method"),
+        (b"7z\xbc\xaf\x27\x1c", Problem.TRUNCATED, "within its header"),
+        (b"7z\xbc\xaf\x27\x1c" + b"\xff" * 40, Problem.TRUNCATED, "list of contents"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(40), Problem.BROKEN_COMPRESSION, ""),
         (b"BZh9 but no more", Problem.BROKEN_COMPRESSION, "Invalid data stream"),
         (dump(page("A", "\xff")).decode().encode("latin-1"), Problem.BROKEN_XML, "not well-formed"),
         (dump("<!DOCTYPE x>"), Problem.BROKEN_XML, "not well-formed"),
@@ -171,9 +181,88 @@ def test_a_doctype_is_refused_before_it_can_define_anything(doctype: str) -> Non
     assert titles(f"{doctype}<mediawiki>{page('&l9;', 'x')}</mediawiki>".encode()) == [Problem.FORBIDDEN_XML]
 
 
-def test_a_broken_page_keeps_what_came_before_it() -> None:
-    data = dump(page("A", "x"), page("B", "x"), "<page><title>C</page>", page("D", "x"))
-    assert titles(data) == ["A", "B", Problem.BROKEN_XML]
+BROKEN = Problem.BROKEN_XML
+
+
+@pytest.mark.parametrize(
+    ("bad", "expected"),
+    [
+        ("<page><title>B</page>", [BROKEN]),
+        (page("B", "this & that"), [BROKEN]),
+        (page("B", "1 < 2"), [BROKEN]),
+        (page("B", "a <b> tag"), [BROKEN]),
+        (page("B", "&nbsp;"), [BROKEN]),
+        (page("B", "\x01"), [BROKEN]),
+        (page("B", "x").replace("</text>", ""), [BROKEN]),
+        (page("B", "x").removesuffix("</page>"), [BROKEN]),
+        (page("B", "x" * 9)[:40], [BROKEN]),  # the next page begins inside its text
+        (page("B", "a <page> in text"), [BROKEN, BROKEN]),  # each `<page` counts as one
+        (page("B", "x") + "</page>", ["B", BROKEN]),
+        (page("B", "x") + "& garbage", ["B", BROKEN]),
+        (page("B", "x") + " garbage ", ["B"]),
+        ("<page><title>" + "<x>" * 50, [BROKEN]),
+        (page("B", "1 < 2") * 3, [BROKEN] * 3),
+        (page("B", "x") + "</mediawiki><mediawiki>" + page("C", "x"), ["B", BROKEN, "C"]),
+        (page("B", "x") + "</mediawiki>" + page("C", "x"), ["B", "C"]),
+        ("<pages/>", []),
+        ("<!-- no page -->", []),
+    ],
+)
+def test_what_is_broken_costs_its_own_page_alone(bad: str, expected: list[str]) -> None:
+    assert titles(dump(page("A", "x"), bad, page("Z", "x"))) == ["A", *expected, "Z"]
+
+
+def test_an_invalid_byte_costs_its_page_alone_and_the_place_is_told() -> None:
+    data = dump(page("A", "x"), page("B", "@"), page("C", "x")).replace(b"@", b"\xff")
+    _, error, last = read(data)
+    assert isinstance(error, DumpError)
+    assert error.detail == f"not well-formed (invalid token) at byte {data.index(255)}"
+    assert (error.pages, isinstance(last, Page)) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (page("A", "x").encode(), ["A"]),  # no root at all
+        (b"<siteinfo/>" + page("A", "x").encode(), [BROKEN, "A"]),
+        (b"<html>" + page("A", "x").encode(), [BROKEN, "A"]),
+        (dump("<siteinfo>&bad;</siteinfo>", page("A", "x")), [BROKEN, "A"]),
+        (b"\xef\xbb\xbf \n" + dump(page("A", "x")), ["A"]),
+        (b" \r\n<?xml version='1.0' encoding='latin-1'?>" + dump(page("A", "x")), ["A"]),
+        (b"<!-- made by hand -->" + dump(page("A", "x")), ["A"]),
+    ],
+)
+def test_a_head_may_be_strange(data: bytes, expected: list[str]) -> None:
+    assert titles(data) == expected
+
+
+def test_a_doctype_inside_a_dump_defines_nothing() -> None:
+    data = dump(page("A", "x"), '<!DOCTYPE m [<!ENTITY l9 "ha">]>', page("&l9;", "x"), page("Z", "x"))
+    assert titles(data) == ["A", BROKEN, BROKEN, "Z"]
+
+
+@pytest.mark.parametrize("bad", [page("B", "&"), "<page>", "<page", "<page><a x='", "<page/><"])
+def test_a_million_broken_pages_take_time_in_proportion(bad: str) -> None:
+    def seconds(count: int) -> float:
+        data = dump(bad * count)
+        begun = time.process_time()
+        assert len(read(data)) <= count + 1
+        return time.process_time() - begun
+
+    seconds(100)
+    assert seconds(20_000) < 20  # 100 times what it takes here, a hundredth of what its square would
+
+
+@given(st.data())
+def test_any_broken_byte_keeps_the_other_pages(data: st.DataObject) -> None:
+    whole = [page(f"P{number}", "x" * 50) for number in range(5)]
+    good = dump(*whole)
+    place = data.draw(st.integers(good.index(b"<page>") + 1, len(good) - 20))
+    byte = data.draw(st.binary(min_size=1, max_size=1))
+    hit = good[:place].count(b"<page>") - 1
+    others = [f"P{number}" for number in range(5) if abs(number - hit) > 1]
+    found = titles(good[:place] + byte + good[place + 1 :])
+    assert [one for one in found if one in others] == others
 
 
 @given(st.data())
@@ -203,16 +292,16 @@ def test_any_bytes_end_in_pages_or_a_problem(data: bytes) -> None:
 
 
 def test_a_page_that_is_too_long_is_left_out_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wikipedia, "MAX_PAGE", 10)
+    monkeypatch.setattr(export_xml, "MAX_PAGE", 10)
     data = dump(page("A", "x" * 10), page("B", "x" * 11), page("C", "x"))
     assert titles(data) == ["A", Problem.PAGE_TOO_LONG, "C"]
-    assert read(data)[0] == Page(title="A", text="x" * 10)
+    assert read(data)[0] == Page(title="A", text="x" * 10, page_id=1)
 
 
 @pytest.mark.parametrize("inside", ["<page x='", "<page><title>", "<!--"], ids=["tag", "text", "comment"])
 def test_memory_stays_bounded_whatever_is_packed(inside: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wikipedia, "MAX_PAGE", 1 << 20)
-    monkeypatch.setattr(wikipedia, "MAX_TOKEN", 1 << 20)
+    monkeypatch.setattr(export_xml, "MAX_PAGE", 1 << 20)
+    monkeypatch.setattr(export_xml, "MAX_TOKEN", 1 << 20)
     bomb = bz2.compress(b"<mediawiki>" + inside.encode() + b"a" * (1 << 25))
     tracemalloc.start()
     last = read(bomb)[-1]
@@ -222,12 +311,193 @@ def test_memory_stays_bounded_whatever_is_packed(inside: str, monkeypatch: pytes
     assert peak < 1 << 23
 
 
+@pytest.mark.parametrize(
+    ("text", "extra", "target"),
+    [
+        ("x", "", ""),
+        ("#REDIRECT [[Hound]]", "", "Hound"),
+        ("#redirect:[[ hound_dog #Breeds|the breeds]]", "", "hound dog"),
+        ("\n#пренасочване [[:Куче]]", "", "Куче"),
+        ("#เปลี่ยนทาง [[หมา]]", "", "หมา"),
+        ("#पुनर्प्रेषित [[कुत्ता]]", "", "कुत्ता"),
+        ("#REDIRECT [[#Section]]", "", "Dog"),  # to itself
+        ("#REDIRECT [[Cat]]", "<redirect title='Hound'/>", "Hound"),
+        ("#REDIRECT [[Cat]]", "<redirect />", "Cat"),  # schemas before 0.6
+        ("broken", "<redirect />", "Dog"),
+        ("# [[Cat]]", "", ""),
+        ("#*[[Cat]]", "", ""),
+    ],
+)
+def test_a_redirect_names_its_target(text: str, extra: str, target: str) -> None:
+    (found,) = read(dump(page("Dog", text, extra=extra)))
+    assert isinstance(found, Page)
+    assert found.redirect == target
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("Hund", "{{Begriffsklärung}}"),
+        ("Chien", "{{Homonymie}}"),
+        ("Perro", "{{ desambiguación }}"),
+        ("Cane", "{{Disambigua}}"),
+        ("Hond", "{{dp}}"),
+        ("Cão", "{{desambiguação|x}}"),
+        ("Пёс", "{{многозначность}}"),
+        ("Пес", "{{Неоднозначность}}"),
+        ("Pies", "{{Ujednoznacznienie}}"),
+        ("犬", "{{Aimai}}"),
+        ("犬", "{{人名の曖昧さ回避}}"),
+        ("狗", "{{消歧义}}"),
+        ("Куче", "{{Пояснение}}"),
+        ("Pes", "{{Rozlišovacia_stránka}}"),
+        ("Hund (Begriffsklärung)", "x"),
+        ("Куче (пояснение)", "x"),
+        ("개 (동음이의)", "x"),
+    ],
+)
+def test_disambiguation_pages_of_other_languages_are_none_either(title: str, text: str) -> None:
+    found = Page(title=title, text=text)
+    assert not article(found)
+    assert article(found, disambiguations=True)
+
+
+def test_redirects_and_other_namespaces_stay_out_even_with_disambiguation_pages() -> None:
+    assert not article(Page(title="A", text="x", redirect="B"), disambiguations=True)
+    assert not article(Page(title="A", text="x", namespace=1), disambiguations=True)
+
+
+SLOT = "<content><role>{}</role><model>{}</model><text>{}</text></content>"
+
+
+@pytest.mark.parametrize(
+    ("revision", "text"),
+    [
+        ("<model>wikitext</model><text>x</text>", "x"),
+        ("<text>x</text><model>wikitext</model>", "x"),  # the order of 0.8
+        ("<model>Scribunto</model><text>return 1</text>", ""),
+        ("<text>{}</text><model>json</model>", ""),
+        ("<text>x</text>" + SLOT.format("mediainfo", "json", "{}"), "x"),
+        (SLOT.format("mediainfo", "json", "{}") + "<text>x</text>", "x"),
+        (SLOT.format("main", "wikitext", "x") + SLOT.format("other", "json", "{}"), "x"),
+        (SLOT.format("main", "css", "x"), ""),
+        ("<text>old</text></revision><revision>", ""),
+        ("<model>css</model><text>old</text></revision><revision><text>x</text>", "x"),
+    ],
+)
+def test_the_text_is_the_wikitext_of_the_main_slot(revision: str, text: str) -> None:
+    data = dump(f"<page><title>A</title><ns>0</ns><id>7</id><revision><id>8</id>{revision}</revision></page>")
+    assert read(data) == [Page(title="A", text=text, page_id=7)]
+
+
+def test_a_slot_that_is_too_long_is_left_out_with_its_page_if_it_is_the_main_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(export_xml, "MAX_PAGE", 10)
+    start, end = "<page><title>A</title><revision>", "</revision></page>"
+    assert titles(dump(start + SLOT.format("other", "json", "x" * 11) + end)) == ["A"]
+    assert titles(dump(start + SLOT.format("main", "wikitext", "x" * 11) + end)) == [Problem.PAGE_TOO_LONG]
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "bz2": bz2.compress,
+    "gzip": gzip.compress,
+    "xz": lzma.compress,
+    "zstd": zstd.compress,
+}
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+def test_every_packing_is_read_also_of_parts_end_to_end(pack: Callable[[bytes], bytes]) -> None:
+    data = dump(*(page(f"P{number}", "x" * 1000) for number in range(50)))
+    assert read(pack(data)) == read(pack(data[:7000]) + pack(b"") + pack(data[7000:])) == read(data)
+
+
+@pytest.mark.parametrize("pad", [gzip.compress, lzma.compress])
+def test_zeros_behind_the_end_are_padding(pad: Callable[[bytes], bytes]) -> None:
+    data = dump(page("A", "x"))
+    assert titles(pad(data) + bytes(512)) == ["A"]
+
+
+@pytest.mark.parametrize("pack", PACKERS.values(), ids=PACKERS)
+@given(st.data())
+def test_a_broken_packing_ends_in_one_problem(pack: Callable[[bytes], bytes], data: st.DataObject) -> None:
+    whole = pack(dump(*(page(f"P{number}", "x") for number in range(6))))
+    last = read(whole[: data.draw(st.integers(6, len(whole) - 1))])[-1]
+    assert isinstance(last, DumpError)
+    assert last.reason is Problem.TRUNCATED
+    place = data.draw(st.integers(6, len(whole) - 1))
+    read(whole[:place] + bytes([whole[place] ^ data.draw(st.integers(1, 255))]) + whole[place + 1 :])
+
+
+def streams(*inside: str) -> list[bytes]:
+    """A multistream dump, stream by stream: the root, some pages, …, the root's end."""
+    return [bz2.compress(part.encode()) for part in ("<mediawiki>", *inside, "</mediawiki>")]
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda packed: packed[:-9], Problem.TRUNCATED),
+        (lambda packed: packed[:15], Problem.TRUNCATED),
+        (lambda packed: packed[:10] + b"\xff\xff\xff\xff" + packed[14:], Problem.BROKEN_COMPRESSION),
+        (lambda packed: packed[:30] + bytes([packed[30] ^ 64]) + packed[31:], Problem.BROKEN_COMPRESSION),
+        (lambda packed: packed + b"garbage", Problem.BROKEN_COMPRESSION),
+    ],
+)
+def test_a_broken_stream_costs_its_own_pages_alone(harm: Callable[[bytes], bytes], reason: Problem) -> None:
+    parts = streams(page("A", "x"), page("B", "y"), page("C", "z"))
+    parts[2] = harm(parts[2])
+    found = titles(b"".join(parts))
+    assert [one for one in found if one != "B"] == ["A", reason, "C"]
+
+
+def test_bombs_unpack_no_faster_than_they_are_read() -> None:
+    for pack in PACKERS.values():
+        bomb = pack(b"<mediawiki>" + b" " * (1 << 26) + page("A", "x").encode() + b"</mediawiki>")
+        tracemalloc.start()
+        assert titles(bomb) == ["A"]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 1 << 24
+
+
+def test_a_dump_in_7z_is_read(tmp_path: Path) -> None:
+    data = dump(*(page(f"P{number}", f"{number} " * 1000) for number in range(200)))
+    packed = seven(tmp_path, data)
+    assert read(packed) == read(data)
+    assert titles(packed[:-5]) == [Problem.TRUNCATED]
+    middle = len(packed) // 2
+    assert titles(packed[:middle] + bytes(9) + packed[middle + 9 :])[-1] is Problem.BROKEN_COMPRESSION
+    some = pages(io.BytesIO(packed), "a dump")
+    assert isinstance(next(some), Page)  # and its thread ends with the reader
+    some.close()  # type: ignore[attr-defined]
+
+
+def seven(folder: Path, data: bytes) -> bytes:
+    py7zr = pytest.importorskip("py7zr", reason="needs the extra sevenzip")
+    (folder / "dump.xml").write_bytes(data)
+    with py7zr.SevenZipFile(folder / "dump.7z", "w") as archive:
+        archive.write(folder / "dump.xml", "dump.xml")
+    return (folder / "dump.7z").read_bytes()
+
+
+def test_without_py7zr_a_dump_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "py7zr", None)
+    (error,) = read(b"7z\xbc\xaf\x27\x1c" + bytes(40))
+    assert isinstance(error, DumpError)
+    assert error.reason is Problem.UNSUPPORTED
+    assert "pip install 'webimagetext[sevenzip]'" in error.detail
+
+
 REAL = {  # pages, articles
     "gensim/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2": (206, 98),
     "gensim/bgwiki-latest-pages-articles-shortened.xml.bz2": (3, 1),
     "gensim/enwiki-table-markup.xml.bz2": (5, 5),
     "dumpster-dive/smallwiki-latest-pages-articles.xml": (2004, 903),
+    "dumpster-dive/tinywiki-latest-pages-articles.xml": (8, 6),
     "dkpro-jwpl/aawiki-20260101-pages-meta-current.xml.bz2": (507, 1),
+    "dkpro-jwpl/aawiki-20260101-pages-meta-history.xml.7z": (507, 1),
     "json-wikipedia/wikipedia-small-test.xml.bz2": (3, 1),
     "json-wikipedia/mercedes.xml": (1, 1),
     "wikipedia2vec/enwiki-pages-articles-sample.xml.bz2": (3, 2),
@@ -239,6 +509,8 @@ def test_real_dumps_read_to_their_end(name: str) -> None:
     path = DUMPS / name
     if not path.is_file():
         pytest.skip(f"needs the real dump {path}")
+    if name.endswith("7z"):
+        pytest.importorskip("py7zr", reason="needs the extra sevenzip")
     with path.open("rb") as stream:
         found = list(pages(stream, name))
     whole = [one for one in found if isinstance(one, Page)]

@@ -1,7 +1,9 @@
 from wit_pipeline.balance import QueryCount
 from wit_pipeline.manifest import Counts, File, Manifest
+from wit_pipeline.records import Kind, Query
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.card import croissant, dataset_card
+from wit_pipeline.report.query_list import query_section
 
 CRAWL = Manifest(
     stage="crawl",
@@ -17,10 +19,10 @@ COUNTS = [QueryCount(query_id=i, before=1000 // (i + 1), limit=0, after=100 // (
 
 
 def test_the_page_holds_the_funnel_and_loads_nothing() -> None:
-    page = build_page([CRAWL], {"word": 40, "bigram": 10}, COUNTS, {"sets": {}})
+    page = build_page([CRAWL], None, COUNTS, {"sets": {}})
     assert "1,500" in page
     assert "200 http_not_found, 100 timeout" in page
-    assert "50 queries: 40 word, 10 bigram" in page
+    assert "50 queries have at least one pair" in page
     assert page.count("<polyline") == 2
     assert "nan" not in page.lower().replace("finance", "")
     assert "http://" not in page
@@ -28,9 +30,44 @@ def test_the_page_holds_the_funnel_and_loads_nothing() -> None:
 
 
 def test_a_root_that_is_half_built_has_a_page_too() -> None:
-    page = build_page([CRAWL], {}, [], None)
+    page = build_page([CRAWL], None, [], None)
     assert "<polyline" not in page
     assert "Evaluation overlap" not in page
+
+
+def queries_of(kind: Kind, names: list[str], *more: str) -> list[Query]:
+    return [
+        Query(
+            query_id=i, query=name, kind=kind, rank=i, count=1000 - i, sources=(str(kind), *more), lemma=name
+        )
+        for i, name in enumerate(names)
+    ]
+
+
+def test_the_query_list_shows_its_sources_and_the_first_of_each_kind() -> None:
+    queries = [
+        *queries_of(Kind.WORD, [f"word{i}" for i in range(30)], "synset"),
+        *queries_of(Kind.SYNSET, ["<b>zebra</b>"]),
+    ]
+    kinds = {kind: {"offered": 40, "kept": 0} for kind in Kind}
+    results = {"words": 12345, "budget": 500, "dropped": {"query_blocked": 3}, "kinds": kinds}
+    problems = [{"where": "dump.xml", "reason": "broken_xml", "detail": f"byte {i}."} for i in range(25)]
+    section = query_section(queries, results, problems)
+    assert [(bar["label"], bar["first"], bar["shared"]) for bar in section["bars"]] == [
+        ("words of Wikipedia", 30, 0),
+        ("bigrams of Wikipedia", 0, 0),
+        ("titles by page views", 0, 0),
+        ("WordNet lemmas", 1, 30),
+    ]
+    page = build_page([], section, [], None)
+    assert "31 queries of a budget of 500; 12,345 words" in page
+    assert "3 query_blocked" in page
+    assert "<td>word19</td>" in page
+    assert "word20" not in page
+    assert "&lt;b&gt;zebra" in page
+    assert "byte 19." in page
+    assert "byte 20." not in page
+    assert "The first 20 of 25" in page
 
 
 def test_the_card_holds_the_funnel_and_the_columns() -> None:

@@ -14,11 +14,11 @@ LEFT, TOP, WIDTH, HEIGHT = 50, 10, 840, 210  # of the chart, in units of its vie
 
 def build_page(
     manifests: Sequence[Manifest],
-    kinds: Mapping[str, int],
+    queries: Mapping[str, Any] | None,
     counts: Sequence[QueryCount],
     audit: Mapping[str, Any] | None,
 ) -> str:
-    """The page. `kinds` are the queries by kind, `counts` their pairs before and after the balance."""
+    """The page. `queries` is a `query_section`, `counts` the pairs per query before and after the balance."""
     stages = [
         {
             "stage": item.stage,
@@ -32,17 +32,16 @@ def build_page(
         }
         for item in manifests
     ]
-    queries = _chart(kinds, counts) if counts else None
-    return environment().get_template("index.html").render(stages=stages, queries=queries, audit=audit)
+    balance = _chart(counts) if counts else None
+    template = environment().get_template("index.html")
+    return template.render(stages=stages, list=queries, balance=balance, audit=audit)
 
 
-def _chart(kinds: Mapping[str, int], counts: Sequence[QueryCount]) -> dict[str, Any]:
+def _chart(counts: Sequence[QueryCount]) -> dict[str, Any]:
     ranked = sorted(counts, key=lambda item: (-item.before, item.query_id))
     top = max(item.before for item in ranked)
     powers = range(math.ceil(math.log10(top + 1)) + 1)
     return {
-        "total": sum(kinds.values()),
-        "kinds": dict(kinds),
         "matched": len(ranked),
         "before": _line([item.before for item in ranked], top),
         "after": _line(sorted((item.after for item in ranked), reverse=True), top),

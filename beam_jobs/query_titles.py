@@ -1,0 +1,99 @@
+"""The steps of the queries stage that add up the page views of what titles name."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+import pyarrow as pa
+
+from beam_jobs.files import open_input
+from beam_jobs.query_units import (
+    REDIRECTS,
+    Tally,
+    finished,
+    of_units,
+    part_units,
+    parts,
+    scratch,
+    split_units,
+    table_of,
+    view_units,
+    write_table,
+)
+from beam_jobs.stage import Done, Task, Unit
+from queries import pageviews, tally, titles
+from queries.namespaces import NUMBERS
+from queries.pageviews import Views, ViewsError
+from wit_pipeline.manifest import Counts
+from wit_pipeline.text import normalise
+
+MOST_TITLES = 1 << 20  # titles of page views held at once
+VIEWS = pa.schema([("title", pa.string()), ("views", pa.int64())])
+NAMES = pa.schema([("query", pa.string()), ("title", pa.string()), ("views", pa.int64())])
+
+
+def count_views(task: Task, unit: Unit) -> Done:
+    """The views of each title in one file, those of its language and no other."""
+    counting = Tally(unit.covers)
+    number = 0
+    with open_input(unit.covers) as stream:
+        found = good_views(pageviews.views(stream, unit.covers, task.recipe.queries.project), counting)
+        for number, views in enumerate(batches_of_views(found), start=1):
+            table = pa.table({"title": list(views), "views": list(views.values())}, VIEWS)
+            name = f"{unit.name}-{number - 1:04d}.views"
+            tally.write(task.folders.scratch / name, table, parts(task))
+    return finished(task, unit, counting, files=number)
+
+
+def good_views(found: Iterable[Views | ViewsError], counting: Tally) -> Iterator[Views]:
+    """The rows that could be read; the tally hears of all."""
+    for item in found:
+        if isinstance(item, ViewsError):
+            counting.problem(item.reason, item.detail)
+        else:
+            counting.read += 1
+            yield item
+
+
+def batches_of_views(found: Iterator[Views]) -> Iterator[dict[str, int]]:
+    """Views by title, of as many rows as fit in memory."""
+    while batch := list(islice(found, MOST_TITLES)):
+        views: Counter[str] = Counter()
+        for item in batch:
+            views[titles.canonical(item.title)] += item.views
+        yield views
+
+
+def name_titles(task: Task, unit: Unit) -> Done:
+    """One part of all views: by what the titles name, a redirect's views counted for its target."""
+    files = of_units(view_units(task), task, ".views")
+    table = tally.added_up(tally.read_part(files, unit.covers, VIEWS))
+    redirects = redirects_of(task, unit.covers)
+    named: dict[tuple[str, str], int] = {}
+    for title, views in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        target = redirects.get(title, title)
+        if titles.article_title(target, NUMBERS):
+            key = (normalise(titles.named(target)), target)
+            named[key] = named.get(key, 0) + views
+    rows_of = [(query, title, views) for (query, title), views in named.items() if query]
+    tally.write(scratch(task, unit, ".names"), table_of(NAMES, rows_of), parts(task))
+    return Counts(), ()
+
+
+def redirects_of(task: Task, part: int) -> dict[str, str]:
+    """The redirects whose titles are in a part, of all dumps."""
+    paths = [scratch(task, unit, ".redirects") for unit in split_units("words", task)]
+    table = tally.read_part(paths, part, REDIRECTS)
+    return dict(zip(table.column("title").to_pylist(), table.column("target").to_pylist(), strict=True))
+
+
+def add_names(task: Task, unit: Unit) -> Done:
+    """One part of all that titles name: those with enough views, under the title viewed most."""
+    units = part_units("names", view_units, task)
+    table = tally.read_part([scratch(task, item, ".names") for item in units], unit.covers, NAMES)
+    each = zip(table.column("title").to_pylist(), table.column("views").to_pylist(), strict=True)
+    found = titles.rank(each, task.recipe.queries.title_min_views, 0)
+    write_table(
+        scratch(task, unit, ".parquet"), table_of(NAMES, [(t.query, t.title, t.views) for t in found])
+    )
+    return Counts(), ()

@@ -1,0 +1,149 @@
+"""What the steps of the queries stage share: units, tables in parts, and what could not be read."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beam_jobs import progress
+from beam_jobs.files import match, open_input, size_of
+from beam_jobs.stage import Done, Task, Unit
+from queries import splits, tally, wordnet
+from queries.config import QueriesConfig
+from queries.splits import Split
+from wit_pipeline.manifest import Counts, aside, read_json, write_json
+from wit_pipeline.text import normalise
+
+SPLIT_BYTES = 1 << 25  # packed bytes of a dump that one unit of work reads; a tenth of a gigabyte of XML
+PART_BYTES = 1 << 26  # packed bytes of dumps and page views that make one more part
+MOST_PARTS = 256
+SHOWN = 5  # problems of one split or file that are told on the terminal; all are counted
+LISTED = 100  # and that problems.parquet lists
+REDIRECTS = pa.schema([("title", pa.string()), ("target", pa.string())])
+
+
+def dumps(config: QueriesConfig) -> dict[str, str]:
+    """The dumps and their indexes, each with its version."""
+    return match(config.wikipedia, "recipe: [queries] wikipedia")
+
+
+def view_files(config: QueriesConfig) -> dict[str, str]:
+    """The files of page views, each with its version."""
+    return match(config.pageviews, "recipe: [queries] pageviews")
+
+
+def all_splits(task: Task) -> tuple[Split, ...]:
+    """The splits of all dumps, in order."""
+    return _all_splits(tuple(dumps(task.recipe.queries)), SPLIT_BYTES, task.plan)
+
+
+@cache  # an index of the English dump has 25 million lines
+def _all_splits(paths: tuple[str, ...], target: int, plan: str) -> tuple[Split, ...]:
+    found: list[Split] = []
+    for path in paths:
+        if not splits.is_index(path):
+            index = splits.index_of(path)
+            found += splits.split(path, size_of(path), open_input, index if index in paths else "", target)
+    return tuple(found)
+
+
+def split_units(prefix: str, task: Task) -> Sequence[Unit]:
+    """A unit for each split of a dump."""
+    return [Unit(name=f"{prefix}-{i:05d}", covers=split) for i, split in enumerate(all_splits(task))]
+
+
+def view_units(task: Task) -> Sequence[Unit]:
+    """A unit for each file of page views."""
+    return [
+        Unit(name=f"views-{i:05d}", covers=path) for i, path in enumerate(view_files(task.recipe.queries))
+    ]
+
+
+def part_units(prefix: str, of: Callable[[Task], Sequence[Any]], task: Task) -> Sequence[Unit]:
+    """A unit for each part of the tables of some units; none where there are no such units."""
+    return [Unit(name=f"{prefix}-{part:03d}", covers=part) for part in range(parts(task) if of(task) else 0)]
+
+
+def parts(task: Task) -> int:
+    """How many parts tables of counts have: more for larger inputs, whoever does the work."""
+    config = task.recipe.queries
+    return _parts((*dumps(config), *view_files(config)), PART_BYTES, task.plan)
+
+
+@cache
+def _parts(paths: tuple[str, ...], part_bytes: int, plan: str) -> int:
+    return min(MOST_PARTS, 1 + sum(map(size_of, paths)) // part_bytes)
+
+
+class Tally:
+    """What became of the pages or rows of one unit."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.read = 0
+        self.rejected: Counter[str] = Counter()
+        self.problems: list[dict[str, str]] = []
+
+    def problem(self, reason: str, detail: str) -> None:
+        """Count what could not be read; say so of the first ones."""
+        self.read += 1
+        self.rejected[reason] += 1
+        if len(self.problems) < LISTED:
+            self.problems.append({"where": self.where, "reason": reason, "detail": detail})
+        if len(self.problems) <= SHOWN:
+            progress.tell("note", text=f"queries: {self.where}: {reason}: {detail}")
+
+    def counts(self) -> Counts:
+        kept = self.read - self.rejected.total()
+        return Counts(read=self.read, kept=kept, rejected=dict(sorted(self.rejected.items())))
+
+
+def scratch(task: Task, unit: Unit, suffix: str) -> Path:
+    """A file of a unit for a later step."""
+    return task.folders.scratch / f"{unit.name}{suffix}"
+
+
+def of_units(units: Sequence[Unit], task: Task, suffix: str) -> list[Path]:
+    """The numbered files that some units wrote, in order."""
+    return [
+        task.folders.scratch / f"{unit.name}-{number:04d}{suffix}"
+        for unit in units
+        for number in range(read_json(scratch(task, unit, ".json"))["files"])
+    ]
+
+
+def finished(task: Task, unit: Unit, counting: Tally, **facts: int) -> Done:
+    """The end of a unit that read outside files: its facts for later steps, and its counts."""
+    write_json(scratch(task, unit, ".json"), {**facts, "problems": counting.problems})
+    return counting.counts(), ()
+
+
+def table_of(schema: pa.Schema, rows_of: Sequence[tuple[Any, ...]]) -> pa.Table:
+    """Rows as a table."""
+    columns = list(zip(*rows_of, strict=True)) or [()] * len(schema)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
+    )
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table of a later step, whole or absent."""
+    with aside(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def added(folder: Path, prefix: str, least: int, column: str = "count") -> pa.Table:
+    """The tables of all parts of a step, in order, of what has at least `least` in a column."""
+    paths = sorted(folder.glob(f"{prefix}-[0-9]*.parquet"))  # a scratch folder holds one plan's files
+    return tally.at_least(pa.concat_tables(map(pq.read_table, paths)), column, least)
+
+
+@cache
+def lemma_queries(folder: str, plan: str) -> pa.Array:
+    """The lemmas as queries, to look words up in."""
+    found = {normalise(lemma) for lemma in wordnet.lemmas(Path(folder))} if folder else set()
+    return pa.array(sorted(found), pa.string())

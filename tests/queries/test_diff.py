@@ -1,0 +1,48 @@
+"""What a newer list changes, in lines that a shell can cut."""
+
+from queries.diff import diff, lines, provenance
+from wit_pipeline.records import Kind, Query
+
+
+def query(name: str, kind: Kind = Kind.WORD, count: int = 5) -> Query:
+    return Query(query_id=0, query=name, kind=kind, count=count, document_count=2, sources=(str(kind),))
+
+
+OLD = [query("dog"), query("cat"), query("ice cream", Kind.SYNSET)]
+NEW = [query("dog", count=7), query("ice cream", Kind.BIGRAM), query("emu")]
+
+
+def test_every_change_is_told_once() -> None:
+    found = diff(OLD, NEW)
+    assert ([item.query for item in found.added], [item.query for item in found.removed]) == (
+        ["emu"],
+        ["cat"],
+    )
+    assert [(was.kind, now.kind) for was, now in found.moved] == [(Kind.SYNSET, Kind.BIGRAM)]
+    assert list(lines(found)) == [
+        "1 added, 1 removed, 2 kept, of which 1 under another source",
+        "+\temu\tword\t5 times in 2 articles",
+        "-\tcat\tword\t5 times in 2 articles",
+        "~\tice cream\tsynset -> bigram\t5 times in 2 articles",
+    ]
+
+
+def test_a_list_differs_from_itself_in_nothing() -> None:
+    assert list(lines(diff(OLD, OLD))) == ["0 added, 0 removed, 3 kept, of which 0 under another source"]
+
+
+def test_each_source_has_its_word() -> None:
+    told = list(
+        provenance(
+            Query(
+                query_id=3, query="new york", kind=Kind.BIGRAM, count=1480, document_count=44, npmi=0.8261,
+                pmi=9.63, llr=1995.4, views=9987, title="New York (state)", lemma="New York",
+                sources=("bigram", "title", "synset"),
+            )
+        )
+    )  # fmt: skip
+    assert told == [
+        "  bigram  1,480 times in 44 articles; NPMI 0.826, PMI 9.6 bits, G² 1,995",
+        "   title  9,987 views of 'New York (state)'",
+        "  synset  WordNet's 'New York'",
+    ]
