@@ -81,6 +81,9 @@ def run_build(arguments: argparse.Namespace) -> None:
     """Run stages, with progress on the terminal or as JSON lines."""
     if list(STAGES).index(arguments.first) > list(STAGES).index(arguments.last):
         raise UserError(f"--from {arguments.first} comes after --to {arguments.last}")
+    old = getattr(arguments, "diff", None)
+    if old is not None:
+        inspect.query_table(old)  # before any work
     loaded = recipe.load(arguments.recipe)
     engine.options(arguments.beam)  # wrong flags are told before any work
     display = progress.JsonLines() if arguments.json else progress.Display()
@@ -96,8 +99,8 @@ def run_build(arguments: argparse.Namespace) -> None:
     finally:
         workers.close()
         display.close()
-    if getattr(arguments, "diff", None) is not None:
-        inspect.compare(arguments.diff, arguments.root)
+    if old is not None:
+        inspect.compare(old, arguments.root)
 
 
 @contextmanager

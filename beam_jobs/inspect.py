@@ -130,14 +130,19 @@ def origin(root: Path, what: str) -> Iterator[str]:
         yield f"{row['kind']:>8}  {row['count']:,} times in {row['document_count']:,} articles{views}"
 
 
-def compare(old: Path, root: Path) -> None:
-    """wit queries --diff OLD: what the list in a root changes; OLD is a root, or a queries.parquet."""
+def query_table(old: Path) -> Path:
+    """The queries.parquet of a root, of its queries folder, or itself; a `UserError` where there is none."""
     place = old / "queries" / "queries.parquet" if old.is_dir() else old
     if old.is_dir() and not place.exists():
         place = old / "queries.parquet"
     if not place.exists():
         raise UserError(f"--diff {old}: is neither a root with a query list nor a queries.parquet")
-    for line in lines(diff(store.read(place), store.read(root / "queries" / "queries.parquet"))):
+    return place
+
+
+def compare(old: Path, root: Path) -> None:
+    """wit queries --diff OLD: what the list in a root changes."""
+    for line in lines(diff(store.read(query_table(old)), store.read(root / "queries" / "queries.parquet"))):
         say(line)
 
 

@@ -29,6 +29,7 @@ from beam_jobs.query_titles import add_names, count_views, name_titles
 from beam_jobs.query_units import (
     added,
     all_splits,
+    check_once,
     dumps,
     lemma_queries,
     part_units,
@@ -60,13 +61,14 @@ def inputs(recipe: Recipe) -> dict[str, str]:
         raise UserError(
             "recipe: [queries] needs wikipedia or pageviews (globs), or wordnet (a folder or file)"
         )
-    viewed = view_files(config)
+    dumped, viewed = dumps(config), view_files(config)
+    check_once(dumped)
     robots = next(filter(pageviews.is_automated, viewed), "")
     if robots:
         raise UserError(
             f"recipe: [queries] pageviews: {robots} counts robots; name the files that end in -user"
         )
-    found = dumps(config) | viewed
+    found = dumped | viewed
     if config.wordnet:
         next(wordnet.lemmas(Path(config.wordnet)), None)  # a folder that is none is told at once
         found[config.wordnet] = version(wordnet.files(Path(config.wordnet)))

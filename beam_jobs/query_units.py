@@ -1,7 +1,7 @@
 """What the steps of the queries stage share: units, tables in parts, and what could not be read."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from beam_jobs.stage import Done, Task, Unit
 from queries import splits, tally, wordnet
 from queries.config import QueriesConfig
 from queries.splits import Split
+from wit_pipeline.errors import UserError
 from wit_pipeline.manifest import Counts, aside, read_json, write_json
 from wit_pipeline.text import normalise
 
-SPLIT_BYTES = 1 << 25  # packed bytes of a dump that one unit of work reads; a tenth of a gigabyte of XML
+SPLIT_BYTES = 1 << 23  # packed bytes of a dump that one unit of work reads: some 40 MB of XML
 PART_BYTES = 1 << 26  # packed bytes of dumps and page views that make one more part
 MOST_PARTS = 256
 SHOWN = 5  # problems of one split or file that are told on the terminal; all are counted
@@ -29,6 +30,16 @@ REDIRECTS = pa.schema([("title", pa.string()), ("target", pa.string())])
 def dumps(config: QueriesConfig) -> dict[str, str]:
     """The dumps and their indexes, each with its version."""
     return match(config.wikipedia, "recipe: [queries] wikipedia")
+
+
+def check_once(paths: Collection[str]) -> None:
+    """A `UserError` where two dumps hold the same pages: Wikimedia packs each in two ways."""
+    for path in paths:
+        twin = path.replace("-multistream", "")
+        if twin != path and twin in paths:
+            raise UserError(
+                f"recipe: [queries] wikipedia: {path} and {twin} hold the same pages; name one of them"
+            )
 
 
 def view_files(config: QueriesConfig) -> dict[str, str]:

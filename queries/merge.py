@@ -174,12 +174,12 @@ def _titled(titles: Iterable[Title], config: QueriesConfig) -> dict[str, Title]:
 
 
 def _lemmas(lemmas: Iterable[str]) -> dict[str, str]:
-    """Lemmas by their query; of several spellings the first in the alphabet, which has the capitals."""
+    """Lemmas by their query; of several spellings the last in the alphabet, which has the fewest capitals."""
     found: dict[str, str] = {}
     for lemma in lemmas:
         query = normalise(lemma)
         if query:
-            found[query] = min(lemma, found.get(query, lemma))
+            found[query] = max(lemma, found.get(query, lemma))
     return found
 
 

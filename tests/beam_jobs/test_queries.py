@@ -262,6 +262,24 @@ def test_why_tells_every_source(small: Path, tmp_path: Path, capsys: pytest.Capt
     assert main(["why", "--root", str(tmp_path / "root"), "axolotl"]) == 2
 
 
+def test_one_dump_in_two_packings_is_not_counted_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    multistream(tmp_path)
+    (tmp_path / "enwiki-1-pages-articles.xml.bz2").write_bytes(bz2.compress(whole_dump().encode()))
+    path = recipe(tmp_path, f"{tmp_path}/*.bz2")
+    assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
+    assert "hold the same pages; name one of them" in capsys.readouterr().err
+
+
+def test_views_of_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dump.xml").write_text(whole_dump())
+    (tmp_path / "pageviews-202306-spider.bz2").write_bytes(b"")
+    path = recipe(tmp_path, f"{tmp_path}/dump.xml", pageviews=[f"{tmp_path}/pageviews-*"])
+    assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
+    assert "counts robots; name the files that end in -user" in capsys.readouterr().err
+
+
 def test_a_list_that_comes_out_empty_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dump.xml").write_text(whole_dump())
     build(recipe(tmp_path, f"{tmp_path}/dump.xml", min_count=1000, bigram_min_count=1000), tmp_path / "root")
