@@ -9,3 +9,4 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 # While it is imported, Beam warns of the Google client that nobody asked for, in every worker process.
 logging.getLogger().addFilter(_is_news)
+logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what it logs is raised, too, and told in a line

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from beam_jobs import build, engine, inspect, progress, recipe
+from beam_jobs import build, engine, files, inspect, progress, recipe
 from beam_jobs.failure import of_the_disk
 from beam_jobs.stages import STAGES, between
 from wit_pipeline.errors import UserError, WitError
@@ -85,7 +85,7 @@ def run_build(arguments: argparse.Namespace) -> None:
     if old is not None:
         inspect.query_table(old)  # before any work
     loaded = recipe.load(arguments.recipe)
-    engine.options(arguments.beam)  # wrong flags are told before any work
+    files.use(engine.options(arguments.beam))  # wrong flags are told before any work
     display = progress.JsonLines() if arguments.json else progress.Display()
     progress.send_to(display)
     workers = engine.Workers(arguments.workers, arguments.beam)

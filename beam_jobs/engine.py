@@ -7,7 +7,6 @@ pipelines, each over its own units.
 """
 
 import io
-import logging
 import os
 import signal
 import threading
@@ -186,7 +185,6 @@ def _do(step: Work, task: Task, unit: Unit) -> str:
 
 
 def _run(build: Callable[[beam.Pipeline], None], flags: Sequence[str]) -> None:
-    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # what it logs is raised, too
     failure.forget()
     pipeline = beam.Pipeline(options=options(flags))
     build(pipeline)

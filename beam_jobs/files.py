@@ -6,9 +6,17 @@ from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
+
+FileSystems.set_options(PipelineOptions([]))  # without any, Beam can name no s3:// file
+
+
+def use(options: PipelineOptions) -> None:
+    """Open files as Beam's flags say from now on, such as --s3_endpoint_url."""
+    FileSystems.set_options(options)
 
 
 def match(patterns: Iterable[str], where: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
             text=f"queries: the list is empty: of {total:,} words none occurs {config.min_count} times",
         )
     problems = [item for fact in facts_of(task) for item in fact["problems"]]
-    summary = results(merged, total, titles_offered, config)
+    summary = {**results(merged, total, titles_offered, config), "titles": facts_of_titles(task)}
     out = task.folders.out
     with aside(out / "queries.parquet") as temporary:
         store.write(temporary, merged.queries)
@@ -117,6 +117,15 @@ def facts_of(task: Task) -> list[dict[str, Any]]:
     """What each unit that read outside files told."""
     units = [*split_units("words", task), *view_units(task)]
     return [read_json(scratch(task, unit, ".json")) for unit in units]
+
+
+def facts_of_titles(task: Task) -> dict[str, int]:
+    """What became of the titles of page views before any of them was offered."""
+    units = [unit for prefix in ("names", "titles") for unit in part_units(prefix, view_units, task)]
+    facts: Counter[str] = Counter()
+    for unit in units:
+        facts.update(read_json(scratch(task, unit, ".json")))
+    return dict(facts)
 
 
 def counted_words(task: Task) -> int:

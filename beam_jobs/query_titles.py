@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from beam_jobs.files import open_input
 from beam_jobs.query_units import (
     REDIRECTS,
-    Tally,
+    Account,
     finished,
     of_units,
     part_units,
@@ -24,7 +25,7 @@ from beam_jobs.stage import Done, Task, Unit
 from queries import pageviews, tally, titles
 from queries.namespaces import NUMBERS
 from queries.pageviews import Views, ViewsError
-from wit_pipeline.manifest import Counts
+from wit_pipeline.manifest import Counts, write_json
 from wit_pipeline.text import normalise
 
 MOST_TITLES = 1 << 20  # titles of page views held at once
@@ -34,24 +35,24 @@ NAMES = pa.schema([("query", pa.string()), ("title", pa.string()), ("views", pa.
 
 def count_views(task: Task, unit: Unit) -> Done:
     """The views of each title in one file, those of its language and no other."""
-    counting = Tally(unit.covers)
+    account = Account(unit.covers)
     number = 0
     with open_input(unit.covers) as stream:
-        found = good_views(pageviews.views(stream, unit.covers, task.recipe.queries.project), counting)
+        found = good_views(pageviews.views(stream, unit.covers, task.recipe.queries.project), account)
         for number, views in enumerate(batches_of_views(found), start=1):
             table = pa.table({"title": list(views), "views": list(views.values())}, VIEWS)
             name = f"{unit.name}-{number - 1:04d}.views"
             tally.write(task.folders.scratch / name, table, parts(task))
-    return finished(task, unit, counting, files=number)
+    return finished(task, unit, account, files=number)
 
 
-def good_views(found: Iterable[Views | ViewsError], counting: Tally) -> Iterator[Views]:
-    """The rows that could be read; the tally hears of all."""
+def good_views(found: Iterable[Views | ViewsError], account: Account) -> Iterator[Views]:
+    """The rows that could be read; the account hears of all."""
     for item in found:
         if isinstance(item, ViewsError):
-            counting.problem(item.reason, item.detail)
+            account.problem(item.reason, item.detail)
         else:
-            counting.read += 1
+            account.read += 1
             yield item
 
 
@@ -70,13 +71,17 @@ def name_titles(task: Task, unit: Unit) -> Done:
     table = tally.added_up(tally.read_part(files, unit.covers, VIEWS))
     redirects = redirects_of(task, unit.covers)
     named: dict[tuple[str, str], int] = {}
+    no_thing = 0
     for title, views in zip(*(column.to_pylist() for column in table.columns), strict=True):
         target = redirects.get(title, title)
-        if titles.article_title(target, NUMBERS):
-            key = (normalise(titles.named(target)), target)
-            named[key] = named.get(key, 0) + views
-    rows_of = [(query, title, views) for (query, title), views in named.items() if query]
+        query = normalise(titles.named(target)) if titles.article_title(target, NUMBERS) else ""
+        if query:
+            named[query, target] = named.get((query, target), 0) + views
+        else:
+            no_thing += 1
+    rows_of = [(query, title, views) for (query, title), views in named.items()]
     tally.write(scratch(task, unit, ".names"), table_of(NAMES, rows_of), parts(task))
+    write_json(scratch(task, unit, ".json"), {"titles": table.num_rows, "name_no_thing": no_thing})
     return Counts(), ()
 
 
@@ -93,6 +98,8 @@ def add_names(task: Task, unit: Unit) -> Done:
     table = tally.read_part([scratch(task, item, ".names") for item in units], unit.covers, NAMES)
     each = zip(table.column("title").to_pylist(), table.column("views").to_pylist(), strict=True)
     found = titles.rank(each, task.recipe.queries.title_min_views, 0)
+    few = pc.count_distinct(table.column("query")).as_py() - len(found)
+    write_json(scratch(task, unit, ".json"), {"too_few_views": few})
     write_table(
         scratch(task, unit, ".parquet"), table_of(NAMES, [(t.query, t.title, t.views) for t in found])
     )

@@ -90,7 +90,7 @@ def _parts(paths: tuple[str, ...], part_bytes: int, plan: str) -> int:
     return min(MOST_PARTS, 1 + sum(map(size_of, paths)) // part_bytes)
 
 
-class Tally:
+class Account:
     """What became of the pages or rows of one unit."""
 
     def __init__(self, where: str) -> None:
@@ -127,10 +127,10 @@ def of_units(units: Sequence[Unit], task: Task, suffix: str) -> list[Path]:
     ]
 
 
-def finished(task: Task, unit: Unit, counting: Tally, **facts: int) -> Done:
+def finished(task: Task, unit: Unit, account: Account, **facts: int) -> Done:
     """The end of a unit that read outside files: its facts for later steps, and its counts."""
-    write_json(scratch(task, unit, ".json"), {**facts, "problems": counting.problems})
-    return counting.counts(), ()
+    write_json(scratch(task, unit, ".json"), {**facts, "problems": account.problems})
+    return account.counts(), ()
 
 
 def table_of(schema: pa.Schema, rows_of: Sequence[tuple[Any, ...]]) -> pa.Table:

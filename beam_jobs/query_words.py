@@ -12,7 +12,7 @@ from beam_jobs import progress
 from beam_jobs.files import open_input
 from beam_jobs.query_units import (
     REDIRECTS,
-    Tally,
+    Account,
     added,
     finished,
     lemma_queries,
@@ -35,9 +35,9 @@ from wit_pipeline.manifest import Counts, write_json
 
 def count_words(task: Task, unit: Unit) -> Done:
     """Count the words of one split, and keep their order and the redirects."""
-    counting = Tally(unit.covers.path)
+    account = Account(unit.covers.path)
     redirects: list[tuple[str, str]] = []
-    texts = articles(unit.covers, counting, redirects, task.recipe.queries)
+    texts = articles(unit.covers, account, redirects, task.recipe.queries)
     tokens = number = 0
     for number, segment in enumerate(segments(texts), start=1):
         name = f"{unit.name}-{number - 1:04d}"
@@ -45,24 +45,24 @@ def count_words(task: Task, unit: Unit) -> Done:
         write_segment(task.folders.scratch / f"{name}.order", segment)
         tokens += pc.sum(segment.counts.column("count")).as_py() or 0
     tally.write(scratch(task, unit, ".redirects"), table_of(REDIRECTS, redirects), parts(task))
-    return finished(task, unit, counting, files=number, tokens=tokens)
+    return finished(task, unit, account, files=number, tokens=tokens)
 
 
 def articles(
-    split: Split, counting: Tally, redirects: list[tuple[str, str]], config: QueriesConfig
+    split: Split, account: Account, redirects: list[tuple[str, str]], config: QueriesConfig
 ) -> Iterator[str]:
-    """The text of each article of a split; the tally hears of every page, and redirects are kept apart."""
+    """The text of each article of a split; the account hears of every page, and redirects are kept apart."""
     for item in splits.pages_of(split, open_input):
         if isinstance(item, DumpError):
-            counting.problem(item.reason, item.detail)
+            account.problem(item.reason, item.detail)
             continue
-        counting.read += 1
+        account.read += 1
         progress.tell("records", count=1)
         if item.redirect and item.namespace == 0:
             redirects.append((titles.canonical(item.title), titles.canonical(item.redirect)))
         reason = no_article(item, config)
         if reason:
-            counting.rejected[reason] += 1
+            account.rejected[reason] += 1
         else:
             yield item.text if item.plain else plain(item.text)
 

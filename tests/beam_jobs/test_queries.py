@@ -10,6 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.options.pipeline_options import S3Options
 
 from beam_jobs import progress, query_units
 from beam_jobs.__main__ import main
@@ -131,6 +133,17 @@ def test_from_three_sources_to_one_list(small: Path, tmp_path: Path) -> None:
     results = manifest.read_json(tmp_path / "root/queries/results.json")
     assert results["kinds"]["title"] == {"offered": 3, "kept": 1}
     assert results["queries"] == len(queries)
+    assert results["titles"] == {"titles": 8, "name_no_thing": 2, "too_few_views": 1}
+
+
+@pytest.mark.parametrize("key", ["pageviews", "wordnet"])
+def test_one_source_is_enough(small: Path, tmp_path: Path, key: str) -> None:
+    lines = small.read_text().splitlines()
+    small.write_text("\n".join(line for line in lines if line.startswith(("[queries]", key, "title"))))
+    build(small, tmp_path / "root")
+    found = store.read(tmp_path / "root/queries/queries.parquet")
+    titles, lemmas = ["mercury", "dog", "ice cream", "puppy"], ["ice cream", "red", "zebra"]
+    assert [item.query for item in found] == (titles if key == "pageviews" else lemmas)
 
 
 def test_a_block_list_is_honoured_and_counted(
@@ -278,6 +291,15 @@ def test_views_of_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = recipe(tmp_path, f"{tmp_path}/dump.xml", pageviews=[f"{tmp_path}/pageviews-*"])
     assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
     assert "counts robots; name the files that end in -user" in capsys.readouterr().err
+
+
+def test_beams_flags_reach_its_file_systems_before_the_first_file_is_looked_for(
+    small: Path, tmp_path: Path
+) -> None:
+    build(small, tmp_path / "root", "--", "--s3_endpoint_url=http://127.0.0.1:1")
+    options = FileSystems._pipeline_options  # Beam has no public way to ask
+    assert options is not None
+    assert options.view_as(S3Options).s3_endpoint_url == "http://127.0.0.1:1"
 
 
 def test_a_list_that_comes_out_empty_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
