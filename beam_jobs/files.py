@@ -30,7 +30,7 @@ def match(patterns: Iterable[str], where: str) -> dict[str, str]:
             matched = FileSystems.match([pattern])[0].metadata_list
         except (BeamIOError, ValueError) as error:
             raise UserError(f"{where}: {pattern}: {_reason(error)}") from None
-        files = [item for item in matched if not item.path.endswith("/")]
+        files = [item for item in matched if not (item.path.endswith("/") or Path(item.path).is_dir())]
         if not files:
             raise UserError(f"{where}: no file matches {pattern!r}")
         for item in files:

@@ -92,7 +92,7 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         config,
         blocklist.load(Path(config.blocklist)).blocks if config.blocklist else merge.nothing_blocked,
     )
-    if not merged.queries:
+    if total and not merged.queries:
         progress.tell(
             "note",
             text=f"queries: the list is empty: of {total:,} words none occurs {config.min_count} times",

@@ -285,6 +285,12 @@ def test_one_dump_in_two_packings_is_not_counted_twice(
     assert "hold the same pages; name one of them" in capsys.readouterr().err
 
 
+def test_a_folder_is_no_dump(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recipe(tmp_path, str(tmp_path))
+    assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
+    assert "no file matches" in capsys.readouterr().err
+
+
 def test_views_of_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dump.xml").write_text(whole_dump())
     (tmp_path / "pageviews-202306-spider.bz2").write_bytes(b"")
