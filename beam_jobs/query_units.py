@@ -147,10 +147,10 @@ def write_table(path: Path, table: pa.Table) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def added(folder: Path, prefix: str, least: int, column: str = "count") -> pa.Table:
-    """The tables of all parts of a step, in order, of what has at least `least` in a column."""
+def added(folder: Path, prefix: str, least: int) -> pa.Table:
+    """The tables of all parts of a step, in order, of what was counted at least `least` times."""
     paths = sorted(folder.glob(f"{prefix}-[0-9]*.parquet"))  # a scratch folder holds one plan's files
-    return tally.at_least(pa.concat_tables(map(pq.read_table, paths)), column, least)
+    return tally.at_least(pa.concat_tables(map(pq.read_table, paths)), "count", least)
 
 
 @cache

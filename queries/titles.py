@@ -1,7 +1,7 @@
 """What the titles of articles name, and how often people ask for it."""
 
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -10,7 +10,6 @@ from queries.page import MEANING
 from wit_pipeline.text import normalise
 
 MAX_TITLE = 1024  # characters; MediaWiki takes 255 bytes, which are 765 characters percent-encoded
-MAX_HOPS = 5  # MediaWiki's robots mend redirects to redirects, so that more than two are rare
 ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
 # What MediaWiki makes one blank of (MediaWikiTitleCodec), and the marks of direction, which it drops.
 BLANKS = re.compile(r"[\s_\u180e]+")
@@ -105,18 +104,6 @@ def article_title(title: str, namespaces: Container[str]) -> bool:
     return not (colon and (prefix in namespaces or prefix in PREFIXES or prefix in LANGUAGES))
 
 
-def resolve(views: Mapping[str, int], redirects: Mapping[str, str]) -> dict[str, int]:
-    """The views of each title that is no redirect, those of the redirects to it added.
-
-    All titles are canonical. Of a chain `MAX_HOPS` are followed; what runs into a loop keeps its own views.
-    """
-    resolved: dict[str, int] = {}
-    for title, count in views.items():
-        end = _end(title, redirects)
-        resolved[end] = resolved.get(end, 0) + count
-    return resolved
-
-
 def rank(views: Iterable[tuple[str, int]], min_views: int, budget: int) -> list[Title]:
     """The best-viewed things that canonical titles name, at most `budget` (0: all), by (-views, query).
 
@@ -150,15 +137,3 @@ def _decoded(title: str) -> str:
             title = unquote_to_bytes(title.encode("utf-8", "surrogatepass")).decode()
         except UnicodeDecodeError:
             return title
-
-
-def _end(title: str, redirects: Mapping[str, str]) -> str:
-    seen, at = {title}, title
-    for _ in range(MAX_HOPS):
-        if at not in redirects:
-            return at
-        at = redirects[at]
-        if at in seen:
-            return title
-        seen.add(at)
-    return at

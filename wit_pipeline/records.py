@@ -45,15 +45,6 @@ class Query:
     lemma: str = ""  # synsets: as WordNet spells it
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Counted:
-    """A word, or two with a blank between, and how often Wikipedia has it."""
-
-    text: str
-    count: int
-    document_count: int
-
-
 class Reason(StrEnum):
     """Why a record was dropped. Closed: a stage that drops says one of these."""
 

@@ -285,6 +285,14 @@ def test_one_dump_in_two_packings_is_not_counted_twice(
     assert "hold the same pages; name one of them" in capsys.readouterr().err
 
 
+def test_disambiguation_pages_are_counted_where_the_recipe_asks(small: Path, tmp_path: Path) -> None:
+    small.write_text(small.read_text() + "disambiguations = true\n")
+    signed = build(small, tmp_path / "root")
+    assert "disambiguation" not in signed.counts.rejected
+    queries = {item.query: item for item in store.read(tmp_path / "root/queries/queries.parquet")}
+    assert queries["red"].document_count == 40  # 39 dogs, and "Red may be:"
+
+
 def test_a_folder_is_no_dump(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = recipe(tmp_path, str(tmp_path))
     assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2

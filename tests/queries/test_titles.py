@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.namespaces import NUMBERS
-from queries.titles import MAX_TITLE, Title, article_title, canonical, named, rank, resolve
+from queries.titles import MAX_TITLE, Title, article_title, canonical, named, rank
 
 TITLES = st.text(st.one_of(st.sampled_from("%0124aAeE_ :#\u200e\u00a0(ßǆა"), st.characters()), max_size=24)
 COUNTS = st.dictionaries(st.sampled_from("ABCDEFGH"), st.integers(0, 9), max_size=8)
@@ -105,30 +105,6 @@ def test_what_is_no_article_about_a_thing_is_dropped(title: str) -> None:
 def test_the_namespaces_are_the_callers() -> None:
     assert article_title("Discussion:Chien", NUMBERS)
     assert not article_title("Discussion:Chien", {"discussion"})
-
-
-def test_a_redirects_views_go_to_its_target() -> None:
-    redirects = {"Puppy dog": "Doggy", "Doggy": "Dog", "Hound": "Hunting dog"}
-    views = {"Dog": 10, "Doggy": 3, "Puppy dog": 1, "Hound": 5, "Cat": 7}
-    assert resolve(views, redirects) == {"Dog": 14, "Hunting dog": 5, "Cat": 7}
-
-
-def test_a_chain_is_followed_for_five_steps() -> None:
-    redirects = {letter: chr(ord(letter) + 1) for letter in "ABCDEFG"}
-    assert resolve({"A": 1}, redirects) == {"F": 1}
-    assert resolve({"B": 1}, redirects) == {"G": 1}
-
-
-def test_what_runs_into_a_loop_keeps_its_views() -> None:
-    redirects = {"A": "B", "B": "C", "C": "B", "D": "D"}
-    assert resolve({"A": 1, "B": 2, "C": 3, "D": 4}, redirects) == {"A": 1, "B": 2, "C": 3, "D": 4}
-
-
-@given(COUNTS, st.dictionaries(st.sampled_from("ABCDEFGH"), st.sampled_from("ABCDEFGH"), max_size=8))
-def test_no_view_is_lost_whatever_the_order(views: dict[str, int], redirects: dict[str, str]) -> None:
-    resolved = resolve(views, redirects)
-    assert sum(resolved.values()) == sum(views.values())
-    assert resolve(dict(reversed(views.items())), redirects) == resolved
 
 
 VIEWS = [
