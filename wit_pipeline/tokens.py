@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,8 @@ from wit_pipeline.text import MARKS, fold
 
 Array = npt.NDArray[Any]
 
+# Compiled code holds the numbers below, and its cache on disk asks only whether this file has changed: they
+# stay in it.
 GAP = 0  # stands in a sequence of ids where no bigram may cross: punctuation, a line's or a document's end
 BLOCK = 1 << 18  # bytes scanned at once, roughly: bounds what a call may need of new slots
 
@@ -166,6 +168,17 @@ class Lexicon:
         return self._counts[: self.size, 0].copy(), self._counts[: self.size, 1].copy()
 
 
+def compiled(function: Callable[..., Any], **how: Any) -> Any:
+    """A function compiled at its first call; kept on disk for the next process where anything can be."""
+    try:
+        return njit(cache=True, **how)(function)
+    except RuntimeError:  # neither beside this file nor in the user's cache: compiled again in each process
+        return njit(**how)(function)
+
+
+inlined = partial(compiled, inline="always")
+
+
 def _blocks(texts: Iterable[str]) -> Iterator[list[bytes]]:
     """Texts folded, in lists of about BLOCK bytes, as UTF-8."""
     block: list[str] = []
@@ -203,7 +216,7 @@ def _grown(array: Array, rows: int) -> Array:
     return larger
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _point_at(data, i):  # type: ignore[no-untyped-def]
     """The code point at byte i, and the bytes it takes."""
     first = np.int64(data[i])
@@ -217,7 +230,7 @@ def _point_at(data, i):  # type: ignore[no-untyped-def]
     return high | (data[i + 2] & 0x3F) << 6 | (data[i + 3] & 0x3F), 4
 
 
-@njit(cache=True)
+@compiled
 def _fold(data, ends, starts, lengths, pool, out, out_ends):  # type: ignore[no-untyped-def]
     """Write each text folded; where it ends, or ~ of where it began if a character needs its context."""
     i, n = 0, 0
@@ -244,14 +257,14 @@ def _fold(data, ends, starts, lengths, pool, out, out_ends):  # type: ignore[no-
             out_ends[text] = n
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _class_at(data, i, classes):  # type: ignore[no-untyped-def]
     """The class of the character at byte i, and the bytes it takes."""
     point, width = _point_at(data, i)
     return classes[point], width
 
 
-@njit(cache=True)
+@compiled
 def _word_end(data, i, end, classes):  # type: ignore[no-untyped-def]
     """Where the word that begins at i ends; an apostrophe is part of it before a letter or digit."""
     while i < end:
@@ -265,7 +278,7 @@ def _word_end(data, i, end, classes):  # type: ignore[no-untyped-def]
     return i
 
 
-@njit(cache=True)
+@compiled
 def _hash(data, start, end):  # type: ignore[no-untyped-def]
     """FNV-1a of some bytes, mixed, as its low bits alone are poor."""
     value = np.uint64(0xCBF29CE484222325)
@@ -274,7 +287,7 @@ def _hash(data, start, end):  # type: ignore[no-untyped-def]
     return value ^ (value >> np.uint64(29))
 
 
-@njit(cache=True)
+@compiled
 def _same(data, start, letters, offset, length):  # type: ignore[no-untyped-def]
     for i in range(length):  # noqa: SIM110  compiled: a plain loop
         if data[start + i] != letters[offset + i]:
@@ -282,7 +295,7 @@ def _same(data, start, letters, offset, length):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True)
+@compiled
 def _intern(data, start, end, hashes, ids, letters, offsets, size):  # type: ignore[no-untyped-def]
     """The id of the word data[start:end]; size + 1 and its letters kept where it is new."""
     value = _hash(data, start, end)
@@ -307,7 +320,7 @@ def _intern(data, start, end, hashes, ids, letters, offsets, size):  # type: ign
     return size + 1
 
 
-@njit(cache=True)
+@compiled
 def _rehash(old_hashes, old_ids, hashes, ids):  # type: ignore[no-untyped-def]
     mask = np.uint64(len(ids) - 1)
     for i in range(len(old_ids)):
@@ -318,7 +331,7 @@ def _rehash(old_hashes, old_ids, hashes, ids):  # type: ignore[no-untyped-def]
             hashes[slot], ids[slot] = old_hashes[i], old_ids[i]
 
 
-@njit(cache=True)
+@compiled
 def _encode(  # type: ignore[no-untyped-def]
     data, byte_ends, classes, hashes, ids, letters, offsets, counts, size, documents, out, ends
 ):
@@ -374,7 +387,7 @@ def hashes(words: pa.StringArray) -> Array:
     return _hashes(data, ends.astype(np.int64))  # type: ignore[no-any-return]
 
 
-@njit(cache=True)
+@compiled
 def _hashes(data, ends):  # type: ignore[no-untyped-def]
     out = np.empty(len(ends) - 1, np.uint64)
     for i in range(len(out)):

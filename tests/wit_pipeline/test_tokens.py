@@ -1,6 +1,7 @@
 """The compiled rules are the rules of `text`: the same words, in the same phrases, for any text."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -99,3 +100,15 @@ def test_hashes_are_the_same_in_any_place() -> None:
     assert found[0] == found[3] == hashes(words.slice(3)).tolist()[0] == 14604957119322890286
     assert len(set(found)) == 3
     assert hashes(pa.array([], pa.string())).tolist() == []
+
+
+def test_code_that_can_be_kept_nowhere_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    real: Any = tokens.njit
+
+    def njit(function: Any, cache: bool = False) -> Any:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(function)
+
+    monkeypatch.setattr(tokens, "njit", njit)
+    assert tokens.compiled(lambda number: number + 1)(2) == 3
