@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import numba
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -103,7 +104,7 @@ def test_hashes_are_the_same_in_any_place() -> None:
 
 
 def test_code_that_can_be_kept_nowhere_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    real: Any = tokens.njit
+    real: Any = numba.njit
 
     def njit(function: Any, cache: bool = False) -> Any:
         if cache:
