@@ -106,10 +106,13 @@ def test_hashes_are_the_same_in_any_place() -> None:
 def test_code_that_can_be_kept_nowhere_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     real: Any = numba.njit
 
-    def njit(function: Any, cache: bool = False) -> Any:
-        if cache:
-            raise RuntimeError("cannot cache function: no locator available")
-        return real(function)
+    def njit(cache: bool = False) -> Any:
+        def decorate(function: Any) -> Any:
+            if cache:
+                raise RuntimeError("cannot cache function: no locator available")
+            return real(function)
+
+        return decorate
 
     monkeypatch.setattr(tokens, "njit", njit)
     assert tokens.compiled(lambda number: number + 1)(2) == 3
