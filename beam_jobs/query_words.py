@@ -28,7 +28,7 @@ from queries import ngrams, splits, tally, titles
 from queries.config import QueriesConfig
 from queries.count import COUNTS, read_segment, segments, write_segment
 from queries.splits import Split
-from queries.wikipedia import DumpError, Page, disambiguation
+from queries.wikipedia import DumpError, no_article
 from queries.wikitext import plain
 from wit_pipeline.manifest import Counts, write_json
 
@@ -60,20 +60,11 @@ def articles(
         progress.tell("records", count=1)
         if item.redirect and item.namespace == 0:
             redirects.append((titles.canonical(item.title), titles.canonical(item.redirect)))
-        reason = no_article(item, config)
+        reason = no_article(item, config.disambiguations)
         if reason:
             account.rejected[reason] += 1
         else:
             yield item.text if item.plain else plain(item.text)
-
-
-def no_article(page: Page, config: QueriesConfig) -> str:
-    """Why a page is not counted: "" for an article."""
-    if page.namespace != 0:
-        return "other_namespace"
-    if page.redirect:
-        return "redirect"
-    return "disambiguation" if not config.disambiguations and disambiguation(page) else ""
 
 
 def add_words(task: Task, unit: Unit) -> Done:

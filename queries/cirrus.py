@@ -6,6 +6,7 @@ from typing import Any
 
 from queries.page import DumpError, Page, Problem, parts_meanings
 from queries.unpack import Broken, Piece
+from wit_pipeline.text import valid
 
 MAX_LINE = 1 << 26  # bytes; some dumps hold a page three times: its text, its wikitext, its links
 
@@ -87,10 +88,10 @@ def _pages(document: dict[str, Any], page_id: int) -> list[Page]:
     title, text = document.get("title"), document.get("text", "")
     if not isinstance(title, str) or not isinstance(text, str):
         raise _Refused(Problem.BROKEN_JSON, "is no document: its title or its text is no string")
-    title = _clean(title)
+    title = valid(title)
     page = Page(
         title=title,
-        text=_clean(text),
+        text=valid(text),
         namespace=_number(document.get("namespace")),
         page_id=_number(document.get("page_id")) or page_id,
         plain=True,
@@ -103,7 +104,7 @@ def _redirects(found: object, title: str) -> Iterator[Page]:
     for one in found if isinstance(found, list) else ():
         if isinstance(one, dict) and isinstance(name := one.get("title"), str):
             namespace = _number(one.get("namespace"))
-            yield Page(title=_clean(name), text="", namespace=namespace, redirect=title, plain=True)
+            yield Page(title=valid(name), text="", namespace=namespace, redirect=title, plain=True)
 
 
 def _templates(found: object) -> Iterator[str]:
@@ -116,8 +117,3 @@ def _number(found: object) -> int:
     if isinstance(found, str) and found.isascii() and found.isdecimal() and len(found) <= 9:
         return int(found)
     return found if isinstance(found, int) and abs(found) < 10**9 else 0
-
-
-def _clean(text: str) -> str:
-    """Text without halves of surrogate pairs, which JSON can write and UTF-8 cannot."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from wit_pipeline.manifest import aside
-from wit_pipeline.tokens import Lexicon, Sequence
+from wit_pipeline.tokens import Lexicon, Sequence, batches
 
 # A segment ends at the first of these. It takes some 200 MB while it is made, and about 10 MB on disk.
 WORDS = 1 << 19  # distinct words
@@ -28,7 +28,7 @@ class Segment:
 def segments(texts: Iterable[str]) -> Iterator[Segment]:
     """Texts, one a document, in segments of bounded size."""
     lexicon, sequences, tokens = Lexicon(), [], 0
-    for batch in _batches(texts):
+    for batch in batches(texts, BATCH):
         sequences.append(lexicon.encode(batch))
         tokens += len(sequences[-1].ids)
         if tokens >= TOKENS or lexicon.size >= WORDS:
@@ -36,19 +36,6 @@ def segments(texts: Iterable[str]) -> Iterator[Segment]:
             lexicon, sequences, tokens = Lexicon(), [], 0
     if sequences:
         yield _segment(lexicon, sequences)
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    size = 0
-    for text in texts:
-        batch.append(text)
-        size += len(text)
-        if size >= BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
 
 
 def _segment(lexicon: Lexicon, sequences: list[Sequence]) -> Segment:

@@ -53,7 +53,16 @@ class DumpError:
 
 def article(page: Page, disambiguations: bool = False) -> bool:
     """Whether a page is prose: in namespace 0, no redirect, and no disambiguation page unless asked for."""
-    return page.namespace == 0 and not page.redirect and (disambiguations or not disambiguation(page))
+    return not no_article(page, disambiguations)
+
+
+def no_article(page: Page, disambiguations: bool) -> str:
+    """Why a page is no article, to be counted by; "" for an article."""
+    if page.namespace != 0:
+        return "other_namespace"
+    if page.redirect:
+        return "redirect"
+    return "" if disambiguations or not disambiguation(page) else "disambiguation"
 
 
 def disambiguation(page: Page) -> bool:

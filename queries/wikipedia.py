@@ -5,10 +5,10 @@ from itertools import chain
 from typing import BinaryIO
 
 from queries import cirrus, export_xml
-from queries.page import DumpError, Page, Problem, article, disambiguation
+from queries.page import DumpError, Page, Problem, article, disambiguation, no_article
 from queries.unpack import Piece, text, unpacked
 
-__all__ = ["DumpError", "Page", "Problem", "article", "disambiguation", "pages", "pages_in"]
+__all__ = ["DumpError", "Page", "Problem", "article", "disambiguation", "no_article", "pages", "pages_in"]
 
 
 def pages(stream: BinaryIO, name: str) -> Iterator[Page | DumpError]:

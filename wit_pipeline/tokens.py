@@ -122,7 +122,7 @@ class Lexicon:
         parts: list[Array] = []
         ends: list[Array] = []
         total = 0
-        for block in _blocks(texts):
+        for block in map(_folded, batches(texts, BLOCK)):
             ids, block_ends = self._scan(block)
             parts.append(ids)
             ends.append(block_ends + total)
@@ -179,18 +179,18 @@ def compiled(function: Callable[..., Any], **how: Any) -> Any:
 inlined = partial(compiled, inline="always")
 
 
-def _blocks(texts: Iterable[str]) -> Iterator[list[bytes]]:
-    """Texts folded, in lists of about BLOCK bytes, as UTF-8."""
-    block: list[str] = []
-    size = 0
+def batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Texts in lists of about `size` characters, so that memory holds one list."""
+    batch: list[str] = []
+    length = 0
     for text in texts:
-        block.append(text)
-        size += len(text)
-        if size >= BLOCK:
-            yield _folded(block)
-            block, size = [], 0
-    if block:
-        yield _folded(block)
+        batch.append(text)
+        length += len(text)
+        if length >= size:
+            yield batch
+            batch, length = [], 0
+    if batch:
+        yield batch
 
 
 def _folded(texts: list[str]) -> list[bytes]:
