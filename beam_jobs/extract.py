@@ -1,41 +1,82 @@
 """extract: source files to Candidates, a split of a file at a time."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
-from beam_jobs.files import match, open_input
+from beam_jobs.files import match, open_input, size_of
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from queries import store
+from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
 from wit_pipeline.extract import candidates
+from wit_pipeline.fetch.client import Client
+from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.match import Matcher
 from wit_pipeline.records import Candidate
 from wit_pipeline.sift import write_sifted
-from wit_pipeline.sources import READERS, SPLITTERS, Split
+from wit_pipeline.sources import KINDS, Source
+from wit_pipeline.sources.source import Split, World
+
+
+def where(number: int) -> str:
+    """How messages name a source of the recipe."""
+    return f"[[extract.sources]] {number} path"
 
 
 def inputs(recipe: Recipe) -> dict[str, str]:
     """The source files, each with what tells one version of it from another."""
     if not recipe.extract.sources:
-        raise UserError("recipe: needs at least one [[extract.sources]] with kind and path")
+        raise UserError(f"recipe: needs at least one [[extract.sources]] of kind {', '.join(KINDS)}")
     found = {}
     for number, source in enumerate(recipe.extract.sources):
-        for path, version in match(source.path, f"[[extract.sources]] {number} path").items():
+        if KINDS[source.kind].fetches:
+            found[f"{number} crawl"] = digest(recipe.table("crawl"))
+        for path, version in files_of(source, number).items():
             found[f"{number} {path}"] = version
     return found
 
 
+def files_of(source: Source, number: int) -> dict[str, str]:
+    """The files that a source's globs match, each with its version; none where its kind has no files."""
+    patterns = getattr(source, "path", ())
+    return match(patterns, where(number)) if patterns else {}
+
+
 def units(task: Task) -> Sequence[Unit]:
     """One unit for each split of each source file, in the recipe's order."""
-    splits = []
+    splits, world = [], world_of(task)
     for number, source in enumerate(task.recipe.extract.sources):
-        for path in match(source.path, f"[[extract.sources]] {number} path"):
-            with open_input(path) as stream:
-                ranges = SPLITTERS[source.kind](stream, path, source)
+        for path in files_of(source, number) or [""]:
+            ranges = KINDS[source.kind].splits(source, path, world)
             splits += [Split(source=number, path=path, first=first, last=last) for first, last in ranges]
     return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(splits)]
+
+
+def world_of(task: Task) -> World:
+    """What the sources may ask for."""
+    path = task.folders.reads("queries") / "queries.parquet"
+    return World(
+        open=open_input,
+        size=size_of,
+        queries=partial(query_texts, path, task.plan),
+        crawl=task.recipe.crawl,
+        client=client,
+        seed=task.recipe.seed,
+    )
+
+
+@cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
+def client(config: CrawlConfig) -> Client:
+    """The process's client for pages or interfaces."""
+    return Client(config)
+
+
+@cache
+def query_texts(path: Path, plan: str) -> tuple[str, ...]:
+    """The queries of a signed list, by id."""
+    return tuple(query.query for query in store.read(path))
 
 
 @cache  # one list of queries a process
@@ -49,10 +90,9 @@ def do(task: Task, unit: Unit) -> Done:
     split, config = unit.covers, task.recipe.extract
     source = config.sources[split.source]
     queries = matcher(task.folders.reads("queries") / "queries.parquet", task.plan)
-    with open_input(split.path) as stream:
-        raws = READERS[source.kind](stream, split.path, source, (split.first, split.last))
-        judged = candidates(raws, source.kind, queries, config)
-        return write_sifted(task.folders.out, unit.name, Candidate, judged)
+    raws = KINDS[source.kind].read(source, split, world_of(task))
+    judged = candidates(raws, source.kind, queries, config)
+    return write_sifted(task.folders.out, unit.name, Candidate, judged)
 
 
 STAGE = Stage(

@@ -1,14 +1,18 @@
 """Small records for tests: every field has a value, and a test names the ones it is about."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image as Pillow
 
-from wit_pipeline.records import Candidate, Image, Kind, Pair, Query, pair_key
+from wit_pipeline.records import Candidate, Image, Kind, Pair, Query, Raw, Reject, pair_key
+from wit_pipeline.sources import KINDS
+from wit_pipeline.sources.source import Split, World
 
 
 def query(query_id: int, text: str, **fields: Any) -> Query:
@@ -63,3 +67,24 @@ def encoded(picture: Pillow.Image, kind: str = "JPEG", **options: Any) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def world(files: Mapping[str, bytes], **fields: Any) -> World:
+    """A world whose files are in memory."""
+    return World(open=lambda path: BytesIO(files[path]), size=lambda path: len(files[path]), **fields)
+
+
+def local_world(**fields: Any) -> World:
+    """A world whose files are this machine's."""
+    return World(
+        open=lambda path: Path(path).open("rb"), size=lambda path: Path(path).stat().st_size, **fields
+    )
+
+
+def records_of(config: Any, path: str, where: World) -> list[Raw | Reject]:
+    """All records of a file of a source, split by split."""
+    kind = KINDS[config.kind]
+    splits = [
+        Split(source=0, path=path, first=first, last=last) for first, last in kind.splits(config, path, where)
+    ]
+    return [item for split in splits for item in kind.read(config, split, where)]

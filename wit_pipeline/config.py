@@ -73,6 +73,8 @@ def value_of(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise UserError(f"{where}: wants a table, found {value!r}")
         return {key: value_of(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if origin is types.UnionType:
+        return _one_of(arguments, value, where)
     if origin is typing.Literal:
         if value not in arguments:
             raise UserError(f"{where}: {value!r} is not one of {', '.join(map(str, arguments))}")
@@ -91,6 +93,19 @@ def value_of(hint: Any, value: Any, where: str) -> Any:
         wanted = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}[hint]
         raise UserError(f"{where}: wants {wanted}, found {value!r}")
     return value
+
+
+def _one_of(configs: tuple[Any, ...], value: Any, where: str) -> Any:
+    """A table as the one of several dataclasses that its `kind` names."""
+    if not isinstance(value, dict):
+        raise UserError(f"{where}: wants a table, found {value!r}")
+    kinds = {typing.get_args(typing.get_type_hints(config)["kind"])[0]: config for config in configs}
+    kind = value.get("kind")
+    if kind is None:
+        raise UserError(f"{where}: needs kind; one of {', '.join(kinds)}")
+    if kind not in kinds:
+        raise UserError(f"{where} kind: {kind!r} is not one of {', '.join(kinds)}")
+    return section(kinds[kind], value, where)
 
 
 def as_table(config: object) -> dict[str, Any]:

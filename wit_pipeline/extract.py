@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import urlsplit
 
 from wit_pipeline.match import Matcher
 from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
+from wit_pipeline.sources import Source
 from wit_pipeline.text import clean, words
 
 STAGE = "extract"
@@ -26,33 +26,10 @@ FILE_NAME = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class SourceConfig:
-    """One `[[extract.sources]]`: where pairs come from."""
-
-    kind: Literal["list", "warc"]
-    path: tuple[
-        str, ...
-    ]  # globs; list: .parquet .csv .tsv .jsonl, the last three also .gz; warc: .warc .warc.gz
-    url: str = "url"  # list: names of columns …
-    text: str = "caption"
-    page_url: str = ""  # … these only where they are named
-    license: str = ""
-    attribution: str = ""
-    language: str = ""
-    columns: tuple[str, ...] = ()  # csv, tsv: the columns' names where the file has no header
-
-    def __post_init__(self) -> None:
-        if not self.path:
-            raise ValueError("path names no file")
-        if self.columns and not {self.url, self.text} <= set(self.columns):
-            raise ValueError(f"columns lack {self.url!r} or {self.text!r}: {', '.join(self.columns)}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class ExtractConfig:
     """The recipe's `[extract]`: what a caption must be."""
 
-    sources: tuple[SourceConfig, ...] = ()
+    sources: tuple[Source, ...] = ()
     min_characters: int = 5  # LAION-400M's rule
     max_characters: int = 2000
     min_words: int = 2

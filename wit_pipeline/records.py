@@ -62,6 +62,12 @@ class Reason(StrEnum):
     TEXT_TOO_LONG = "text_too_long"
     TEXT_FEW_LETTERS = "text_few_letters"
     TEXT_FILE_NAME = "text_file_name"
+    TEXT_CAMERA = "text_camera"  # a camera's name or its settings
+    TEXT_DATE = "text_date"
+    TEXT_URL = "text_url"
+    TEXT_BOILERPLATE = "text_boilerplate"
+    TEXT_REPETITIVE = "text_repetitive"
+    TEXT_BLOCKED = "text_blocked"
     TEXT_LANGUAGE = "text_language"
     NO_QUERY = "no_query"
     # frontier
@@ -99,6 +105,7 @@ class Reason(StrEnum):
     BALANCED_OUT = "balanced_out"
 
 
+DETAIL = 500  # characters of a detail that a source's Reject keeps
 SUCCESS = "success"  # the status of a fetched URL, where it is not a Reason
 
 
@@ -113,6 +120,8 @@ class Raw:
     license: str = ""
     attribution: str = ""
     language: str = ""
+    text_kind: str = ""  # which of an image's texts: "alt", "title", "figcaption", "reference", …
+    held: str = ""  # where the image's bytes lie, if somebody fetched them before: "path#offset+length"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +137,8 @@ class Candidate:
     license: str = ""
     attribution: str = ""
     language: str = ""  # as the source states it, or as identified where languages are filtered
+    text_kind: str = ""  # which of an image's texts
+    held: str = ""  # "path#offset+length" of bytes that need no fetching
     queries: tuple[int, ...] = ()  # ids of the queries that the caption contains, ascending
 
 
@@ -202,3 +213,13 @@ def reject(candidate: Candidate, stage: str, reason: Reason, detail: str = "") -
         where=candidate.where,
         caption=candidate.caption,
     )
+
+
+def dropped(reason: Reason, where: str, detail: str = "", url: str = "") -> Reject:
+    """The Reject of something in a source that gives no Raw."""
+    return Reject(key="", url=url, stage="extract", reason=reason, detail=detail[:DETAIL], where=where)
+
+
+def unreadable(where: str, detail: str, url: str = "") -> Reject:
+    """The Reject of what could not be read at all."""
+    return dropped(Reason.SOURCE_UNREADABLE, where, detail, url)

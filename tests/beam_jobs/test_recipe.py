@@ -7,6 +7,7 @@ import pytest
 from beam_jobs import recipe
 from beam_jobs.recipe import Recipe
 from wit_pipeline.errors import UserError
+from wit_pipeline.sources.url_list import ListSource
 
 FOLDER = Path(recipe.__file__).parent / "recipes"
 
@@ -82,5 +83,7 @@ def test_the_keys_that_others_write_stay(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(CONTRACT)
     found = recipe.load(tmp_path / "a.toml")
     assert found.queries.wikipedia == ("dumps/enwiki-*.xml.bz2",)
-    assert found.extract.sources[0].url == "URL"
+    (listed,) = found.extract.sources
+    assert isinstance(listed, ListSource)
+    assert listed.url == "URL"
     assert dict(found.audit.sets) == {"cifar10": "eval/cifar10/test"}

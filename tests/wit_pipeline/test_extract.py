@@ -1,3 +1,5 @@
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -7,7 +9,6 @@ from tests.strategies import TEXTS
 from wit_pipeline import rows
 from wit_pipeline.extract import (
     ExtractConfig,
-    SourceConfig,
     identify,
     is_file_name,
     judge,
@@ -17,6 +18,7 @@ from wit_pipeline.extract import (
 from wit_pipeline.frontier import host_of
 from wit_pipeline.match import Matcher
 from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
+from wit_pipeline.sources.url_list import ListSource
 from wit_pipeline.text import valid
 
 MATCHER = Matcher([query(0, "dog"), query(1, "red")])
@@ -127,6 +129,6 @@ def test_https_passes() -> None:
         ({"path": ("a.tsv",), "columns": ("a", "b")}, "columns lack"),
     ],
 )
-def test_a_source_that_cannot_be_read_is_refused(fields: dict[str, tuple[str, ...]], message: str) -> None:
+def test_a_source_that_cannot_be_read_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        SourceConfig(kind="list", **fields)  # type: ignore[arg-type]
+        ListSource(**fields)

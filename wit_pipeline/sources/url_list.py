@@ -7,26 +7,46 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_pipeline.errors import UserError
-from wit_pipeline.extract import STAGE, SourceConfig
-from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.records import Raw, Reject, unreadable
+from wit_pipeline.sources.source import WHOLE, Range, Split, World, needs_path
 from wit_pipeline.text import valid
 
 SPLIT_ROWS = 50_000  # rows of Parquet a worker reads at a time, in whole row groups
 PEEK = 100  # lines of JSON whose keys are taken for the columns: one row may lack a key, not all
 FIELD_LIMIT = 1 << 20  # characters in a field of a text file; a longer one is a broken quote
-WHOLE = (0, 0)
 DAMAGED = (OSError, EOFError, zlib.error)  # what a torn or broken .gz raises
 TEXTS = ("url", "text", "page_url", "license", "attribution", "language")  # fields of Raw, and of the recipe
 
 csv.field_size_limit(FIELD_LIMIT)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListSource:
+    """`kind = "list"`: tables of URLs and captions."""
+
+    kind: Literal["list"] = "list"
+    path: tuple[str, ...]  # globs of .parquet .csv .tsv .jsonl, the last three also .gz
+    url: str = "url"  # names of columns …
+    text: str = "caption"
+    page_url: str = ""  # … these only where they are named
+    license: str = ""
+    attribution: str = ""
+    language: str = ""
+    columns: tuple[str, ...] = ()  # csv, tsv: the columns' names where the file has no header
+
+    def __post_init__(self) -> None:
+        needs_path(self.path)
+        if self.columns and not {self.url, self.text} <= set(self.columns):
+            raise ValueError(f"columns lack {self.url!r} or {self.text!r}: {', '.join(self.columns)}")
 
 
 def format_of(path: str) -> str:
@@ -38,11 +58,16 @@ def format_of(path: str) -> str:
     return found
 
 
-def splits(stream: BinaryIO, path: str, config: SourceConfig) -> list[tuple[int, int]]:
+def splits(config: ListSource, path: str, world: World) -> list[Range]:
     """Ranges of row groups of a Parquet file; a text file is one split.
 
     A `UserError` where there is no row, or a column that the recipe names is not there.
     """
+    with world.open(path) as stream:
+        return _splits(stream, path, config)
+
+
+def _splits(stream: BinaryIO, path: str, config: ListSource) -> list[Range]:
     kind = format_of(path)
     if kind != "parquet":
         if not stream.read(1):
@@ -70,7 +95,7 @@ def _parquet(stream: BinaryIO, path: str) -> pq.ParquetFile:
         raise UserError(f"{path}: is not a Parquet file: {error}") from None
 
 
-def _ranges(row_counts: list[int]) -> list[tuple[int, int]]:
+def _ranges(row_counts: list[int]) -> list[Range]:
     ranges, first, rows = [], 0, 0
     for index, count in enumerate(row_counts):
         rows += count
@@ -80,8 +105,13 @@ def _ranges(row_counts: list[int]) -> list[tuple[int, int]]:
     return [*ranges, (first, len(row_counts))] if first < len(row_counts) else ranges
 
 
-def read(stream: BinaryIO, path: str, config: SourceConfig, split: tuple[int, int]) -> Iterator[Raw | Reject]:
+def read(config: ListSource, split: Split, world: World) -> Iterator[Raw | Reject]:
     """The rows of a split; a row that cannot be read is a Reject, and the others go on."""
+    with world.open(split.path) as stream:
+        yield from _read(stream, split.path, config, (split.first, split.last))
+
+
+def _read(stream: BinaryIO, path: str, config: ListSource, split: Range) -> Iterator[Raw | Reject]:
     kind = format_of(path)
     if kind == "parquet":
         yield from _read_parquet(stream, path, config, split)
@@ -106,9 +136,7 @@ def _text(stream: BinaryIO) -> Iterator[io.TextIOWrapper]:
         lines.detach()
 
 
-def _read_parquet(
-    stream: BinaryIO, path: str, config: SourceConfig, split: tuple[int, int]
-) -> Iterator[Raw | Reject]:
+def _read_parquet(stream: BinaryIO, path: str, config: ListSource, split: Range) -> Iterator[Raw | Reject]:
     with _parquet(stream, path) as file:
         columns = sorted({column for column in _columns(config).values() if column})
         number = sum(file.metadata.row_group(i).num_rows for i in range(split[0]))
@@ -125,7 +153,7 @@ def _as_bytes(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.cast(pa.schema(list(zip(batch.schema.names, kinds, strict=True))))
 
 
-def _read_jsonl(lines: io.TextIOWrapper, path: str, config: SourceConfig) -> Iterator[Raw | Reject]:
+def _read_jsonl(lines: io.TextIOWrapper, path: str, config: ListSource) -> Iterator[Raw | Reject]:
     number = 0
     try:
         for number, line in enumerate(lines):
@@ -135,7 +163,7 @@ def _read_jsonl(lines: io.TextIOWrapper, path: str, config: SourceConfig) -> Ite
         yield unreadable(f"{path}#{number}", str(error))
 
 
-def _json_row(line: str, where: str, config: SourceConfig) -> Raw | Reject:
+def _json_row(line: str, where: str, config: ListSource) -> Raw | Reject:
     try:
         row = json.loads(line)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -145,7 +173,7 @@ def _json_row(line: str, where: str, config: SourceConfig) -> Raw | Reject:
     return _raw(row, where, config)
 
 
-def _read_csv(lines: io.TextIOWrapper, path: str, config: SourceConfig, kind: str) -> Iterator[Raw | Reject]:
+def _read_csv(lines: io.TextIOWrapper, path: str, config: ListSource, kind: str) -> Iterator[Raw | Reject]:
     """CSV by RFC 4180. TSV has no quoting, so a caption may begin with a quotation mark."""
     reader = _csv_rows(lines, config, kind)
     names = next(reader, [])
@@ -171,7 +199,7 @@ def _read_csv(lines: io.TextIOWrapper, path: str, config: SourceConfig, kind: st
             yield _raw(dict(zip(names, values, strict=True)), where, config)
 
 
-def _csv_rows(lines: Iterable[str], config: SourceConfig, kind: str) -> Iterator[list[str]]:
+def _csv_rows(lines: Iterable[str], config: ListSource, kind: str) -> Iterator[list[str]]:
     """The rows of a text table, the columns' names first."""
     tabs = kind == "tsv"
     reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if tabs else csv.reader(lines)
@@ -188,11 +216,11 @@ def _json_names(lines: Iterable[str]) -> list[str]:
     return list(names)
 
 
-def _columns(config: SourceConfig) -> dict[str, str]:
+def _columns(config: ListSource) -> dict[str, str]:
     return {name: getattr(config, name) for name in TEXTS}
 
 
-def _check_columns(found: list[str], path: str, config: SourceConfig) -> None:
+def _check_columns(found: list[str], path: str, config: ListSource) -> None:
     absent = sorted({column for column in _columns(config).values() if column} - set(found))
     if absent:
         raise UserError(
@@ -200,7 +228,7 @@ def _check_columns(found: list[str], path: str, config: SourceConfig) -> None:
         )
 
 
-def _raw(row: dict[str, Any], where: str, config: SourceConfig) -> Raw:
+def _raw(row: dict[str, Any], where: str, config: ListSource) -> Raw:
     texts = {name: _string(row.get(column)) if column else "" for name, column in _columns(config).items()}
     return Raw(where=where, **texts)
 
@@ -211,10 +239,3 @@ def _string(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return valid(value if isinstance(value, str) else str(value))
-
-
-def unreadable(where: str, detail: str) -> Reject:
-    """The Reject of a row that could not be read at all."""
-    return Reject(
-        key="", url="", stage=STAGE, reason=Reason.SOURCE_UNREADABLE, detail=detail[:500], where=where
-    )

@@ -24,11 +24,11 @@ from beam_jobs.demo.vocabulary import COLOURS, FILLER, PLACES, SHAPES, SURFACES,
 from beam_jobs.demo.world import World, make_world
 from queries.wikipedia import Page, article, pages
 from queries.wikitext import plain
+from tests.factories import local_world, records_of
 from wit_pipeline.codes import Codes, codes
-from wit_pipeline.extract import SourceConfig
 from wit_pipeline.neardup import distance16
 from wit_pipeline.records import Raw, Reason, Reject
-from wit_pipeline.sources import warc
+from wit_pipeline.sources.warc import WarcSource
 from wit_pipeline.text import words
 
 BASE = "http://127.0.0.1:8000"
@@ -58,10 +58,9 @@ def code(path: Path, *, mirror: bool = False) -> Codes:
 
 
 def shown(world: World) -> list[Raw | Reject]:
-    config, found = SourceConfig(kind="warc", path=("*",)), []
+    found = []
     for path in sorted(world.folder.glob("pages-*.warc.gz")):
-        with path.open("rb") as stream:
-            found += list(warc.read(stream, path.name, config, warc.WHOLE))
+        found += records_of(WarcSource(path=("*",)), str(path), local_world())
     return found
 
 

@@ -3,25 +3,25 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.factories import local_world, records_of, world
 from wit_pipeline.errors import UserError
-from wit_pipeline.extract import SourceConfig
 from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import url_list
+from wit_pipeline.sources.url_list import ListSource
 
 
-def source(**fields: object) -> SourceConfig:
-    return SourceConfig(kind="list", path=("x",), **fields)  # type: ignore[arg-type]
+def source(**fields: Any) -> ListSource:
+    return ListSource(path=("x",), **fields)
 
 
-def read(content: bytes, name: str, **fields: object) -> list[Raw | Reject]:
-    config = source(**fields)
-    splits = url_list.splits(io.BytesIO(content), name, config)
-    return [item for split in splits for item in url_list.read(io.BytesIO(content), name, config, split)]
+def read(content: bytes, name: str, **fields: Any) -> list[Raw | Reject]:
+    return records_of(source(**fields), name, world({name: content}))
 
 
 def facts(items: list[Raw | Reject]) -> list[tuple[str, str]]:
@@ -73,7 +73,7 @@ def test_columns_by_name_and_where_a_row_stands() -> None:
 def test_a_parquet_file_is_split_by_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(url_list, "SPLIT_ROWS", 2)
     content = parquet(ROWS, row_group_size=1)
-    assert url_list.splits(io.BytesIO(content), "a.parquet", source()) == [(0, 2), (2, 4), (4, 5)]
+    assert url_list.splits(source(), "a.parquet", world({"a.parquet": content})) == [(0, 2), (2, 4), (4, 5)]
     found = read(content, "a.parquet")
     assert facts(found) == EXPECTED
     assert [item.where for item in found] == [f"a.parquet#{i}" for i in range(5)]
@@ -154,11 +154,7 @@ def test_a_missing_column_is_said_with_those_there_are(name: str) -> None:
 def test_real_lists(real_data: Path) -> None:
     folder = real_data / "url_caption_lists"
     path = next(folder.rglob("test_10000.parquet"))
-    config = source(url="URL", text="TEXT")
-    with path.open("rb") as stream:
-        splits = url_list.splits(stream, str(path), config)
-    with path.open("rb") as stream:
-        found = list(url_list.read(stream, str(path), config, splits[0]))
+    found = records_of(source(url="URL", text="TEXT"), str(path), local_world())
     assert len(found) == 10_000
     odd = [item for item in found if not (isinstance(item, Raw) and item.url.startswith("http"))]
     assert [item.url for item in odd] == ["UNLIKELY"]  # the list has one row whose columns slipped

@@ -1,19 +1,19 @@
-import io
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.factories import local_world, records_of, world
 from wit_pipeline.errors import UserError
-from wit_pipeline.extract import SourceConfig
+from wit_pipeline.html.page import read_page
 from wit_pipeline.records import Raw, Reason, Reject
-from wit_pipeline.sources import warc
+from wit_pipeline.sources.warc import WarcSource
 
-CONFIG = SourceConfig(kind="warc", path=("x",))
+CONFIG = WarcSource(path=("x",))
 
 
 def page(html: str, robots: list[str] | None = None, charset: str = "") -> list[Raw | Reject]:
-    return list(warc.read_page(html.encode(), "http://a.test/dir/page.html", "w#0", robots or [], charset))
+    return list(read_page(html.encode(), "http://a.test/dir/page.html", "w#0", robots or [], charset))
 
 
 def test_images_with_their_texts() -> None:
@@ -82,18 +82,18 @@ def test_encodings() -> None:
         ("é".encode("cp1252"), "no-such"),
     ):
         html = b'<img src="1.jpg" alt="' + body + b'">'
-        (found,) = warc.read_page(html, "http://a.test/", "w#0", [], charset)
+        (found,) = read_page(html, "http://a.test/", "w#0", [], charset)
         assert isinstance(found, Raw)
         assert found.text == "é"
 
 
 def test_an_empty_file_is_the_users() -> None:
     with pytest.raises(UserError, match="is empty"):
-        warc.splits(io.BytesIO(b""), "a.warc", CONFIG)
+        records_of(CONFIG, "a.warc", world({"a.warc": b""}))
 
 
 def test_what_is_no_warc_is_counted() -> None:
-    (found,) = warc.read(io.BytesIO(b"hello\n" * 100), "a.warc", CONFIG, (0, 0))
+    (found,) = records_of(CONFIG, "a.warc", world({"a.warc": b"hello\n" * 100}))
     assert isinstance(found, Reject)
     assert found.reason is Reason.SOURCE_UNREADABLE
 
@@ -101,8 +101,7 @@ def test_what_is_no_warc_is_counted() -> None:
 def test_real_warcs(real_data: Path) -> None:
     tally: Counter[str] = Counter()
     for path in sorted((real_data / "warc_samples").rglob("*.warc*")):
-        with path.open("rb") as stream:
-            for item in warc.read(stream, path.name, CONFIG, (0, 0)):
-                tally["image" if isinstance(item, Raw) else item.reason] += 1
+        for item in records_of(CONFIG, str(path), local_world()):
+            tally["image" if isinstance(item, Raw) else item.reason] += 1
     assert tally["image"] > 900
     assert set(tally) <= {"image", "source_unreadable"}

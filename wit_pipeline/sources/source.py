@@ -1,0 +1,58 @@
+"""What a source is: a `[[extract.sources]]` of one kind, its splits, and the records of a split.
+
+Each kind is a module with a dataclass for its keys in the recipe and two functions:
+
+    splits(config, path, world)   how a file, or what stands in for one, is shared out
+    read(config, split, world)    its records in order: a Raw for each text of an image, or a Reject
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from wit_pipeline.fetch.client import Client
+from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.records import Raw, Reject
+
+WHOLE = (0, 0)  # the range of a file that is read in one go
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Split:
+    """A part of a source that one worker reads. What the range counts is the kind's own affair."""
+
+    source: int  # position in the recipe's sources
+    path: str  # "" for a source that has no files
+    first: int = 0  # row groups, bytes, queries …
+    last: int = 0  # exclusive; 0 is the whole file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class World:
+    """What a source may ask for besides its split."""
+
+    open: Callable[[str], BinaryIO]  # a file's bytes as they are, seekable
+    size: Callable[[str], int]  # bytes of a file
+    queries: Callable[[], Sequence[str]] = tuple  # the query list: the position is the id
+    crawl: CrawlConfig = field(default_factory=CrawlConfig)
+    client: Callable[[CrawlConfig], Client] = Client  # one a process for each config
+    seed: int = 0
+
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """What the job knows of a kind of source."""
+
+    config: type[Any]
+    splits: Callable[[Any, str, World], list[Range]]
+    read: Callable[[Any, Split, World], Iterator[Raw | Reject]]
+    fetches: bool = False  # whether it asks servers, so that `[crawl]` decides what it gives
+
+
+def needs_path(path: tuple[str, ...]) -> None:
+    """A `ValueError` where a source of files names none."""
+    if not path:
+        raise ValueError("path names no file")
