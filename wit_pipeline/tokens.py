@@ -33,6 +33,7 @@ CLASSES = {  # the later wins
 IN_CONTEXT = 255
 MOST = 3  # times a character's own bytes that its folded form may take
 LETTER_S, SQUOTE = ord("s"), ord("'")
+BASIS, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # of FNV-1a
 
 
 @cache
@@ -122,25 +123,23 @@ class Lexicon:
         parts: list[Array] = []
         ends: list[Array] = []
         total = 0
-        for block in map(_folded, batches(texts, BLOCK)):
-            ids, block_ends = self._scan(block)
+        for block in batches(texts, BLOCK):
+            ids, block_ends = self._scan(*_folded(*packed(block)))
             parts.append(ids)
             ends.append(block_ends + total)
             total += len(ids)
         empty_ids, empty_ends = np.zeros(0, np.uint32), np.zeros(0, np.int64)
         return Sequence(ids=np.concatenate([empty_ids, *parts]), ends=np.concatenate([empty_ends, *ends]))
 
-    def _scan(self, block: list[bytes]) -> tuple[Array, Array]:
-        data = np.frombuffer(b"".join(block), np.uint8)
-        byte_ends = np.cumsum([len(text) for text in block], dtype=np.int64)
+    def _scan(self, data: Array, byte_ends: Array) -> tuple[Array, Array]:
         self._reserve(len(data))
-        ids = np.empty(2 * len(data) + len(block), np.uint32)
-        ends = np.empty(len(block), np.int64)
+        ids = np.empty(2 * len(data) + len(byte_ends), np.uint32)
+        ends = np.empty(len(byte_ends), np.int64)
         length, self.size = _encode(
             data, byte_ends, classes(), self._hashes, self._ids, self._letters, self._offsets, self._counts,
             self.size, self.documents, ids, ends,
         )  # fmt: skip
-        self.documents += len(block)
+        self.documents += len(byte_ends)
         return ids[:length].copy(), ends
 
     def _reserve(self, size: int) -> None:
@@ -193,19 +192,42 @@ def batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _folded(texts: list[str]) -> list[bytes]:
-    table = folding()
+def packed(texts: Iterable[str]) -> tuple[Array, Array]:
+    """The UTF-8 of texts, one after another, uint8, and where each ends, int64 (texts,)."""
     raw = [text.encode("utf-8", "surrogatepass") for text in texts]
-    ends = np.cumsum([len(item) for item in raw], dtype=np.int64)
-    out, out_ends = np.empty(MOST * int(ends[-1]), np.uint8), np.empty(len(raw), np.int64)
-    data = np.frombuffer(b"".join(raw), np.uint8)
+    return np.frombuffer(b"".join(raw), np.uint8), np.cumsum([len(item) for item in raw], dtype=np.int64)
+
+
+def buffers(texts: pa.StringArray) -> tuple[Array, Array]:
+    """The same of an Arrow array, without a copy; a null is an empty text."""
+    _, offsets, letters = texts.buffers()
+    if not len(texts) or letters is None:
+        return np.zeros(0, np.uint8), np.zeros(len(texts), np.int64)
+    ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    return np.frombuffer(letters, np.uint8)[ends[0] : ends[-1]], ends[1:] - ends[0]
+
+
+def _folded(data: Array, ends: Array) -> tuple[Array, Array]:
+    """Texts folded, in the form of `packed`."""
+    table = folding()
+    out, out_ends = np.empty(MOST * len(data), np.uint8), np.empty(len(ends), np.int64)
     _fold(data, ends, table.starts, table.lengths, table.pool, out, out_ends)
-    folded, start = [], 0
-    for text, end in zip(texts, out_ends.tolist(), strict=True):
-        alone = end >= 0
-        folded.append(out[start:end].tobytes() if alone else fold(text).encode("utf-8", "surrogatepass"))
-        start = end if alone else ~end
-    return folded
+    alone = out_ends >= 0
+    if alone.all():
+        return out[: out_ends[-1] if len(ends) else 0], out_ends
+    first = np.concatenate([np.zeros(1, np.int64), ends[:-1]])
+    out_first = np.concatenate([np.zeros(1, np.int64), np.where(alone, out_ends, ~out_ends)[:-1]])
+    pieces = [
+        out[out_first[i] : out_ends[i]].tobytes()
+        if alone[i]
+        else _fold_one(data[first[i] : ends[i]].tobytes())
+        for i in range(len(ends))
+    ]
+    return np.frombuffer(b"".join(pieces), np.uint8), np.cumsum([len(piece) for piece in pieces])
+
+
+def _fold_one(letters: bytes) -> bytes:
+    return fold(letters.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
 
 
 def _grown(array: Array, rows: int) -> Array:
@@ -278,12 +300,20 @@ def _word_end(data, i, end, classes):  # type: ignore[no-untyped-def]
     return i
 
 
+@inlined
+def _without_possessive(data, start, stop):  # type: ignore[no-untyped-def]
+    """Where a word ends without its possessive endings."""
+    while stop - start > 2 and data[stop - 1] == LETTER_S and data[stop - 2] == SQUOTE:
+        stop -= 2
+    return stop
+
+
 @compiled
 def _hash(data, start, end):  # type: ignore[no-untyped-def]
     """FNV-1a of some bytes, mixed, as its low bits alone are poor."""
-    value = np.uint64(0xCBF29CE484222325)
+    value = BASIS
     for i in range(start, end):
-        value = (value ^ np.uint64(data[i])) * np.uint64(0x100000001B3)
+        value = (value ^ np.uint64(data[i])) * PRIME
     return value ^ (value >> np.uint64(29))
 
 
@@ -357,9 +387,7 @@ def _encode(  # type: ignore[no-untyped-def]
                 i += width
                 continue
             stop = _word_end(data, i, end, classes)
-            last = stop
-            while last - i > 2 and data[last - 1] == LETTER_S and data[last - 2] == SQUOTE:
-                last -= 2  # a possessive
+            last = _without_possessive(data, i, stop)
             found = _intern(data, i, last, hashes, ids, letters, offsets, size)
             size = max(size, found)
             counts[found - 1, 0] += 1
@@ -379,17 +407,120 @@ def _encode(  # type: ignore[no-untyped-def]
 
 def hashes(words: pa.StringArray) -> Array:
     """A 64-bit hash of each string, uint64 (n,): the same on every machine and in every run."""
-    if not len(words):
-        return np.zeros(0, np.uint64)
-    _, offsets, letters = words.buffers()
-    ends = np.frombuffer(offsets, np.int32)[words.offset : words.offset + len(words) + 1]
-    data = np.frombuffer(letters, np.uint8) if letters is not None else np.zeros(0, np.uint8)
-    return _hashes(data, ends.astype(np.int64))  # type: ignore[no-any-return]
+    return _hashes(*buffers(words))  # type: ignore[no-any-return]
 
 
 @compiled
 def _hashes(data, ends):  # type: ignore[no-untyped-def]
-    out = np.empty(len(ends) - 1, np.uint64)
-    for i in range(len(out)):
-        out[i] = _hash(data, ends[i], ends[i + 1])
+    out = np.empty(len(ends), np.uint64)
+    start = 0
+    for i in range(len(ends)):
+        out[i] = _hash(data, start, ends[i])
+        start = ends[i]
     return out
+
+
+@cache
+def ascii_letters() -> Array:
+    """What each byte is in a word of ASCII, folded, uint8 (256,); 0 where it parts words or is no ASCII."""
+    table = np.zeros(256, np.uint8)
+    for code in range(128):
+        letter = ord(fold(chr(code)))
+        if classes()[letter] in (WORD, APOSTROPHE):
+            table[code] = letter
+    return table
+
+
+def word_hashes(data: Array, ends: Array) -> tuple[Array, Array]:
+    """The hashes of the words of texts in the form of `packed`, by the rules of `text.words`.
+
+    uint64 (words,), and where each text's words end, int64 (texts,).
+    """
+    beyond, rest, rest_ends = (
+        np.zeros(len(ends), np.bool_),
+        np.empty(len(data), np.uint8),
+        np.empty_like(ends),
+    )
+    size, count = _beyond_ascii(data, ends, beyond, rest, rest_ends)
+    folded, folded_ends = _folded(rest[:size], rest_ends[:count])
+    out = np.empty((len(data) + len(folded) + len(ends)) // 2 + 1, np.uint64)
+    out_ends = np.empty_like(ends)
+    count = _word_hashes(
+        data, ends, beyond, folded, folded_ends, classes(), ascii_letters(), out, out_ends
+    )  # fmt: skip
+    return out[:count], out_ends
+
+
+@compiled
+def _beyond_ascii(data, ends, beyond, rest, rest_ends):  # type: ignore[no-untyped-def]
+    """Mark and copy the texts that are not all ASCII; returns their bytes and how many they are."""
+    size, count, start = 0, 0, 0
+    for text in range(len(ends)):
+        every = np.uint8(0)
+        for i in range(start, ends[text]):
+            every |= data[i]
+        if every >= 0x80:
+            beyond[text] = True
+            length = ends[text] - start
+            rest[size : size + length] = data[start : ends[text]]
+            size += length
+            rest_ends[count] = size
+            count += 1
+        start = ends[text]
+    return size, count
+
+
+@compiled
+def _word_hashes(  # type: ignore[no-untyped-def]
+    data, ends, beyond, folded, folded_ends, classes, letters, out, out_ends
+):
+    n, start, others, other_start = 0, 0, 0, 0
+    for text in range(len(ends)):
+        if beyond[text]:
+            n = _words_folded(folded, other_start, folded_ends[others], classes, out, n)
+            other_start = folded_ends[others]
+            others += 1
+        else:
+            n = _words_ascii(data, start, ends[text], letters, out, n)
+        start = ends[text]
+        out_ends[text] = n
+    return n
+
+
+@inlined
+def _words_folded(data, i, end, classes, out, n):  # type: ignore[no-untyped-def]
+    while i < end:
+        kind, width = _class_at(data, i, classes)
+        if kind == WORD:
+            stop = _word_end(data, i, end, classes)
+            out[n] = _hash(data, i, _without_possessive(data, i, stop))
+            n += 1
+            i = stop
+        else:
+            i += width
+    return n
+
+
+@inlined
+def _words_ascii(data, i, end, letters, out, n):  # type: ignore[no-untyped-def]
+    """The same where each byte is a character and folds alone; only an apostrophe is below the letters."""
+    while i < end:
+        letter = letters[data[i]]
+        if letter <= SQUOTE:
+            i += 1
+            continue
+        first = i
+        while letter > SQUOTE or (letter == SQUOTE and i + 1 < end and letters[data[i + 1]] > SQUOTE):
+            i += 1
+            if i == end:
+                break
+            letter = letters[data[i]]
+        last = i
+        while last - first > 2 and letters[data[last - 1]] == LETTER_S and letters[data[last - 2]] == SQUOTE:
+            last -= 2
+        value = BASIS
+        for j in range(first, last):
+            value = (value ^ np.uint64(letters[data[j]])) * PRIME
+        out[n] = value ^ (value >> np.uint64(29))
+        n += 1
+    return n
