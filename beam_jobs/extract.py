@@ -1,23 +1,26 @@
 """extract: source files to Candidates, a split of a file at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 
-from beam_jobs.files import match, open_input, size_of
+from beam_jobs import progress
+from beam_jobs.files import match, open_input, size_of, version
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from queries import store
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
-from wit_pipeline.extract import candidates
+from wit_pipeline.extract import ExtractConfig, Rules, candidates, read_blocklist, rules_of
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.match import Matcher
-from wit_pipeline.records import Candidate
-from wit_pipeline.sift import write_sifted
+from wit_pipeline.records import Candidate, Raw, Reject
+from wit_pipeline.sift import Sample, write_sifted
 from wit_pipeline.sources import KINDS, Source
 from wit_pipeline.sources.source import Split, World
+
+TICK = 1000  # records between two signs of life
 
 
 def where(number: int) -> str:
@@ -30,11 +33,14 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     if not recipe.extract.sources:
         raise UserError(f"recipe: needs at least one [[extract.sources]] of kind {', '.join(KINDS)}")
     found = {}
+    if recipe.extract.blocklist:
+        read_blocklist(Path(recipe.extract.blocklist))
+        found[recipe.extract.blocklist] = version([Path(recipe.extract.blocklist)])
     for number, source in enumerate(recipe.extract.sources):
         if KINDS[source.kind].fetches:
             found[f"{number} crawl"] = digest(recipe.table("crawl"))
-        for path, version in files_of(source, number).items():
-            found[f"{number} {path}"] = version
+        for path, state in files_of(source, number).items():
+            found[f"{number} {path}"] = state
     return found
 
 
@@ -76,23 +82,32 @@ def client(config: CrawlConfig) -> Client:
 @cache
 def query_texts(path: Path, plan: str) -> tuple[str, ...]:
     """The queries of a signed list, by id."""
-    return tuple(query.query for query in store.read(path))
+    return tuple(store.texts(path).to_pylist())
 
 
-@cache  # one list of queries a process
-def matcher(path: Path, digest: str) -> Matcher:
-    """The matcher for a signed query list."""
-    return Matcher(store.read(path))
+@cache  # one table a process
+def rules(path: Path, config: ExtractConfig, plan: str) -> Rules:
+    """The rules of the recipe over a signed query list."""
+    return rules_of(config, Matcher(store.texts(path), config.match))
 
 
 def do(task: Task, unit: Unit) -> Done:
     """Write the Candidates and the rejects of one split."""
     split, config = unit.covers, task.recipe.extract
     source = config.sources[split.source]
-    queries = matcher(task.folders.reads("queries") / "queries.parquet", task.plan)
+    listed = task.folders.reads("queries") / "queries.parquet"
     raws = KINDS[source.kind].read(source, split, world_of(task))
-    judged = candidates(raws, source.kind, queries, config)
-    return write_sifted(task.folders.out, unit.name, Candidate, judged)
+    judged = candidates(ticking(raws), source.kind, rules(listed, config, task.plan))
+    sample = None if config.keep_rejects else Sample(config.reject_sample, task.recipe.seed)
+    return write_sifted(task.folders.out, unit.name, Candidate, judged, sample=sample)
+
+
+def ticking(raws: Iterable[Raw | Reject]) -> Iterator[Raw | Reject]:
+    """The records, counted on the display as they go by."""
+    for number, raw in enumerate(raws, 1):
+        if number % TICK == 0:
+            progress.tell("records", count=TICK)
+        yield raw
 
 
 STAGE = Stage(

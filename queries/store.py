@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,14 +19,27 @@ def write(path: Path, queries: Sequence[Query]) -> None:
 
 def read(path: Path) -> list[Query]:
     """The queries, by id. Raises `RunError` where the file is no query list or its ids are not 0 … n-1."""
+    _check_columns(path, rows.schema_of(Query).names)
+    return list(_checked(path, list(rows.read(path, Query))))
+
+
+def texts(path: Path) -> pa.StringArray:
+    """The queries' texts alone, by id. Raises as `read` does."""
+    _check_columns(path, ["query_id", "query"])
+    table = pq.read_table(path, columns=["query_id", "query"])
+    if not np.array_equal(table["query_id"].to_numpy(), np.arange(len(table))):
+        raise RunError(f"{path}: is no query list: its ids are not their positions")
+    return table["query"].combine_chunks()
+
+
+def _check_columns(path: Path, needed: Sequence[str]) -> None:
     try:
         columns = pq.read_schema(path).names
     except (OSError, pa.ArrowInvalid) as error:
         raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
-    missing = [name for name in rows.schema_of(Query).names if name not in columns]
+    missing = [name for name in needed if name not in columns]
     if missing:
         raise RunError(f"{path}: is no query list: has no column {', '.join(missing)}")
-    return list(_checked(path, list(rows.read(path, Query))))
 
 
 def _checked(path: Path, queries: Sequence[Query]) -> Sequence[Query]:

@@ -1,75 +1,151 @@
 """From what a source gave to a Candidate: cleaned, judged and matched before a byte is fetched."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from wit_pipeline.match import Matcher
+import numpy as np
+
+from wit_pipeline.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
+from wit_pipeline.errors import UserError
+from wit_pipeline.match import Matcher, Mode
 from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
 from wit_pipeline.sources import Source
-from wit_pipeline.text import clean, words
+from wit_pipeline.text import clean
+from wit_pipeline.tokens import distinct, packed, word_hashes
 
 STAGE = "extract"
+BATCH = 4096  # records judged at once …
+BATCH_CHARACTERS = 1 << 22  # … or fewer, if they are this long
 LONGEST = 100_000  # characters of a URL or a text that are worth a look
 SHOWN = 4_000  # characters of them that a Reject keeps
-SUFFIXES = r"(?:jpe?g|png|gif|webp|bmp|tiff?|svg|heic|avif|raw|cr2|nef)"
-FILE_NAME = re.compile(
-    rf"""
-      [\w\-.,()\[\]+%&@~\ ]* \. {SUFFIXES}                              # what ends like an image file
-    | (?:img|dsc[nf]?|pict|p|imgp|cimg|mvc|wp|pxl|vid|screenshot|image|photo)[\s_\-]*\d[\d\s_\-]*
-    | [\d\s_\-:.]+                                                       # a date, a time, a number
-    | (?=\S*\d{{4}})[\w\-]{{8,}}                                         # one long word with a number in it
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+PLAIN_URL = re.compile(r"https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/[!-Z\\^-~]*)?")  # most: nothing to find out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ExtractConfig:
-    """The recipe's `[extract]`: what a caption must be."""
+class ExtractConfig(CaptionConfig):
+    """The recipe's `[extract]`: what a caption must be, and where pairs come from."""
 
+    match: Mode = "normalised"  # what a word is where queries are looked up
+    keep_rejects: bool = False  # whether every reject is written down, and not a sample …
+    reject_sample: int = 1000  # … of so many of each reason in a unit of work; all are counted
     sources: tuple[Source, ...] = ()
-    min_characters: int = 5  # LAION-400M's rule
-    max_characters: int = 2000
-    min_words: int = 2
-    min_letters: float = 0.5  # share of the characters that are not blank
-    file_names: bool = False  # whether captions such as "IMG_2041.jpg" are kept
-    languages: tuple[str, ...] = ()  # ISO 639-1 codes that pass, as identified from the text; all by default
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.min_letters <= 1:
-            raise ValueError(f"min_letters is a share from 0 to 1, found {self.min_letters}")
-        if self.min_characters > self.max_characters:
-            raise ValueError(
-                f"min_characters {self.min_characters} is above max_characters {self.max_characters}"
-            )
 
 
-def candidates(
-    raws: Iterable[Raw | Reject], source: str, matcher: Matcher, config: ExtractConfig
-) -> Iterator[Candidate | Reject]:
-    """Each record of a source as a Candidate, or as the Reject that says why not; one for one."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """What decides about the records of a source."""
+
+    config: ExtractConfig
+    matcher: Matcher
+    blocked: Sequence[str] = ()  # words and phrases that no caption may contain …
+    blocker: Matcher | None = None  # … and what finds them
+
+
+def rules_of(config: ExtractConfig, matcher: Matcher) -> Rules:
+    """The rules of a recipe over one query list; a `UserError` where its block list cannot be read."""
+    if not config.blocklist:
+        return Rules(config=config, matcher=matcher)
+    blocked = read_blocklist(Path(config.blocklist))
+    return Rules(config=config, matcher=matcher, blocked=blocked, blocker=Matcher(blocked))
+
+
+def read_blocklist(path: Path) -> list[str]:
+    """The words and phrases of a block list, one a line, `#` before a comment."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe: [extract] blocklist: {path}: cannot be read: {error}") from None
+    return [text for text in (line.partition("#")[0].strip() for line in lines) if text]
+
+
+def candidates(raws: Iterable[Raw | Reject], source: str, rules: Rules) -> Iterator[Candidate | Reject]:
+    """Each record of a source as a Candidate, or as the Reject that says why not; one for one, in order."""
+    for batch in batches(raws):
+        yield from judge(batch, source, rules)
+
+
+def batches(raws: Iterable[Raw | Reject]) -> Iterator[list[Raw | Reject]]:
+    """The records some thousands at a time: that much is in memory, and the compiled rules work on many."""
+    batch: list[Raw | Reject] = []
+    size = 0
     for raw in raws:
-        yield raw if isinstance(raw, Reject) else judge(raw, source, matcher, config)
+        batch.append(raw)
+        size += len(raw.text) if isinstance(raw, Raw) else 0
+        if len(batch) == BATCH or size >= BATCH_CHARACTERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
-def judge(raw: Raw, source: str, matcher: Matcher, config: ExtractConfig) -> Candidate | Reject:
-    """One record as a Candidate, or the Reject that says why not."""
+class Cleaned(NamedTuple):
+    """A record whose URL and whose caption's characters nothing is said against."""
+
+    raw: Raw
+    url: str
+    caption: str
+
+
+class Facts(NamedTuple):
+    """What the compiled rules found out about a caption."""
+
+    words: int
+    distinct: int  # of its words
+    blocked: tuple[int, ...]  # positions in the block list
+    queries: tuple[int, ...]
+
+
+def judge(batch: Sequence[Raw | Reject], source: str, rules: Rules) -> list[Candidate | Reject]:
+    """Some records as Candidates, or as the Rejects that say why not, in their order."""
+    cleaned = [item if isinstance(item, Reject) else clean_record(item, rules.config) for item in batch]
+    facts = facts_of([item.caption for item in cleaned if isinstance(item, Cleaned)], rules)
+    return [
+        answer(item, next(facts), source, rules.config, rules.blocked) if isinstance(item, Cleaned) else item
+        for item in cleaned
+    ]
+
+
+def clean_record(raw: Raw, config: ExtractConfig) -> Cleaned | Reject:
+    """A record with its caption cleaned, or the Reject that its URL or its characters ask for."""
     if len(raw.text) > LONGEST or len(raw.url) > LONGEST:  # before it costs the time that cleaning takes
         return rejected(raw, Reason.TEXT_TOO_LONG if len(raw.text) > LONGEST else Reason.URL_INVALID)
     url, caption = raw.url.strip(), clean(raw.text)
-    reason = reject_url(url) or reject_text(caption, config)
-    queries: tuple[int, ...] = ()
-    if reason is None:
-        queries = matcher.match(caption)
-        reason = None if queries else Reason.NO_QUERY
-    language = raw.language
-    if reason is None and config.languages:
-        language = identify(caption)
-        reason = None if language in config.languages else Reason.TEXT_LANGUAGE
+    reason = reject_url(url, bool(raw.held)) or reject_text(caption, config)
+    return rejected(raw, reason) if reason is not None else Cleaned(raw, url, caption)
+
+
+def facts_of(captions: Sequence[str], rules: Rules) -> Iterator[Facts]:
+    """The facts of each caption."""
+    hashes, ends = word_hashes(*packed(captions))
+    blocked = rules.blocker.match_all(captions) if rules.blocker else repeat(())
+    counts = (np.diff(ends, prepend=0).tolist(), distinct(hashes, ends).tolist())
+    return map(Facts, *counts, blocked, rules.matcher.match_all(captions))
+
+
+def answer(
+    cleaned: Cleaned, facts: Facts, source: str, config: ExtractConfig, blocked: Sequence[str]
+) -> Candidate | Reject:
+    """The Candidate, or the Reject that the caption's words ask for."""
+    raw, url, caption = cleaned
+    reason = reject_words(facts.words, facts.distinct, config)
     if reason is not None:
-        return rejected(raw, reason, language if reason is Reason.TEXT_LANGUAGE else "")
+        return rejected(raw, reason)
+    if facts.blocked:
+        return rejected(raw, Reason.TEXT_BLOCKED, blocked[facts.blocked[0]])
+    if not facts.queries:
+        return rejected(raw, Reason.NO_QUERY)
+    language = raw.language
+    if config.languages:
+        found, certainty = identify(caption)
+        reason = reject_language(found, certainty, config.languages, config.language_certainty)
+        if reason is not None:
+            return rejected(raw, reason, f"{found}, {certainty:.2f}")
+        language = found if certainty >= config.language_certainty else language
     return Candidate(
         key=pair_key(url, caption),
         url=url,
@@ -80,7 +156,9 @@ def judge(raw: Raw, source: str, matcher: Matcher, config: ExtractConfig) -> Can
         license=raw.license,
         attribution=raw.attribution,
         language=language,
-        queries=queries,
+        text_kind=raw.text_kind,
+        held=raw.held,
+        queries=facts.queries,
     )
 
 
@@ -97,8 +175,13 @@ def rejected(raw: Raw, reason: Reason, detail: str = "") -> Reject:
     )
 
 
-def reject_url(url: str) -> Reason | None:
-    """Whether a URL is not worth a look: there is none, or it is not an absolute http(s) address."""
+def reject_url(url: str, held: bool = False) -> Reason | None:
+    """Whether a URL is not worth a look: there is none, or it is not an absolute http(s) address.
+
+    Where the image's bytes are `held`, the URL is a name, and any will do.
+    """
+    if PLAIN_URL.fullmatch(url) or (held and url):
+        return None
     if not url or url.startswith("data:"):
         return Reason.NO_URL
     try:
@@ -108,40 +191,3 @@ def reject_url(url: str) -> Reason | None:
     if parts.scheme not in ("http", "https"):
         return Reason.BLOCKED_SCHEME
     return None if parts.netloc else Reason.URL_INVALID
-
-
-def reject_text(caption: str, config: ExtractConfig) -> Reason | None:
-    """Whether a cleaned caption says nothing about an image, and why."""
-    if not caption:
-        return Reason.NO_TEXT
-    if not config.file_names and is_file_name(caption):
-        return Reason.TEXT_FILE_NAME
-    if len(caption) < config.min_characters or len(words(caption)) < config.min_words:
-        return Reason.TEXT_TOO_SHORT
-    if len(caption) > config.max_characters:
-        return Reason.TEXT_TOO_LONG
-    if letters_share(caption) < config.min_letters:
-        return Reason.TEXT_FEW_LETTERS
-    return None
-
-
-def is_file_name(caption: str) -> bool:
-    """Whether a caption is what a camera or a file system called the image.
-
-    >>> [is_file_name(text) for text in ("DSC_0042", "20160716 113957.JPG", "A dog, 2016")]
-    [True, True, False]
-    """
-    return FILE_NAME.fullmatch(caption) is not None
-
-
-def letters_share(text: str) -> float:
-    """The share of letters among the characters of `text` that are not blank; 0 where there is none."""
-    solid = [character for character in text if not character.isspace()]
-    return sum(character.isalpha() for character in solid) / len(solid) if solid else 0.0
-
-
-def identify(text: str) -> str:
-    """The ISO 639-1 code of the language that `text` is most likely in."""
-    import py3langid  # loads a model of 3 MB: only where languages are filtered
-
-    return str(py3langid.classify(text)[0])

@@ -18,7 +18,7 @@ a chance of about 2^-41: once in some 10^11 captions.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ from wit_pipeline.tokens import buffers, compiled, inlined, packed, word_hashes
 
 Array = npt.NDArray[Any]
 Mode = Literal["normalised", "strict_metaclip"]
-Texts = Sequence[str] | pa.StringArray
+Texts: TypeAlias = Sequence[str] | pa.StringArray
 
 # Compiled code holds the numbers below: see the remark in `tokens`.
 BLANK, MARK = 1, 2  # what a byte is to the strict rule; all other bytes are of words

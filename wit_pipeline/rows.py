@@ -5,6 +5,7 @@ import enum
 import typing
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +31,18 @@ def schema_of(record: Any) -> pa.Schema:
     names = [field.name for field in fields]
     assert len(names) == len(set(names)), f"{record.__name__} has two columns of one name: {names}"
     return pa.schema(fields)
+
+
+def _paths_of(record: Any) -> list[str]:
+    """Where each column's value stands in a record, in the order of `schema_of`."""
+    paths: list[str] = []
+    for name, hint in _hints(record).items():
+        nested = _paths(hint) if dataclasses.is_dataclass(hint) else [""]
+        paths.extend(f"{name}.{path}" if path else name for path in nested)
+    return paths
+
+
+_paths: Callable[[Any], list[str]] = cache(_paths_of)
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
@@ -93,18 +106,25 @@ class Writer:
         self.schema = record if isinstance(record, pa.Schema) else schema_of(record)
         self.count = 0
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
-        self._batch: list[dict[str, Any]] = []
+        self._batch: list[Any] = []
 
     def write(self, record: Any) -> None:
-        """Append a record, or a dict that holds one flat row."""
-        self._batch.append(record if isinstance(record, dict) else to_row(record))
+        """Append a record, or a dict that holds one flat row; one writer takes one of the two."""
+        self._batch.append(record)
         self.count += 1
         if len(self._batch) == ROWS_AT_ONCE:
             self._flush()
 
     def _flush(self) -> None:
         if self._batch:
-            self._writer.write_table(pa.Table.from_pylist(self._batch, schema=self.schema))
+            flat = isinstance(self._batch[0], dict)
+            names = self.schema.names if flat else _paths(type(self._batch[0]))
+            pick = itemgetter if flat else attrgetter
+            columns = [
+                pa.array(map(pick(name), self._batch), field.type)
+                for name, field in zip(names, self.schema, strict=True)
+            ]
+            self._writer.write_table(pa.table(columns, schema=self.schema))
             self._batch = []
 
     def __enter__(self) -> "Writer":

@@ -21,7 +21,13 @@ BREAK = re.compile(r"[.,;:!?()\[\]{}\"“”«»|\n\r\t]+|\s[-–—]+\s")
 
 
 def clean(text: str) -> str:
-    """`text` with mojibake mended, entities resolved, control characters dropped and blanks collapsed."""
+    """`text` with mojibake mended, entities resolved, control characters dropped and blanks collapsed.
+
+    >>> clean("  CafÃ© &amp;  bar ")
+    'Café & bar'
+    """
+    if text.isascii() and text.isprintable() and "&" not in text:  # nothing to mend, and most of the web
+        return " ".join(text.split())
     text = html.unescape(ftfy.fix_text(HUGE.sub(" ", text)))
     return SPACES.sub(" ", CONTROL.sub("", text)).strip()
 

@@ -524,3 +524,21 @@ def _words_ascii(data, i, end, letters, out, n):  # type: ignore[no-untyped-def]
         out[n] = value ^ (value >> np.uint64(29))
         n += 1
     return n
+
+
+def distinct(hashes: Array, ends: Array) -> Array:
+    """How many different words each text has, int64 (texts,), from `word_hashes`."""
+    out = np.empty(len(ends), np.int64)
+    _distinct(hashes, ends, out)
+    return out
+
+
+@compiled
+def _distinct(hashes, ends, out):  # type: ignore[no-untyped-def]
+    start = 0
+    for text in range(len(ends)):
+        some = np.sort(hashes[start : ends[text]])
+        out[text] = min(len(some), 1)
+        for i in range(1, len(some)):
+            out[text] += some[i] != some[i - 1]
+        start = ends[text]

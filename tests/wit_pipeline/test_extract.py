@@ -1,32 +1,27 @@
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from tests.factories import query
 from tests.strategies import TEXTS
-from wit_pipeline import rows
-from wit_pipeline.extract import (
-    ExtractConfig,
-    identify,
-    is_file_name,
-    judge,
-    reject_text,
-    reject_url,
-)
+from wit_pipeline import extract, rows
+from wit_pipeline.errors import UserError
+from wit_pipeline.extract import ExtractConfig, batches, candidates, judge, reject_url, rules_of
 from wit_pipeline.frontier import host_of
 from wit_pipeline.match import Matcher
 from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
 from wit_pipeline.sources.url_list import ListSource
 from wit_pipeline.text import valid
 
-MATCHER = Matcher([query(0, "dog"), query(1, "red")])
+MATCHER = Matcher(["dog", "red"])
 
 
-def judged(text: str, url: str = "http://a.test/1.jpg", **config: object) -> Candidate | Reject:
-    raw = Raw(url=url, text=text, where="f#0")
-    return judge(raw, "list", MATCHER, ExtractConfig(**config))  # type: ignore[arg-type]
+def judged(text: str, url: str = "http://a.test/1.jpg", held: str = "", **config: Any) -> Candidate | Reject:
+    raw = Raw(url=url, text=text, where="f#0", held=held)
+    (found,) = judge([raw], "list", rules_of(ExtractConfig(**config), MATCHER))
+    return found
 
 
 def test_a_good_record_becomes_a_candidate() -> None:
@@ -56,56 +51,70 @@ def test_what_is_dropped_and_why(text: str, url: str, reason: Reason) -> None:
     assert (found.reason, found.where, found.caption) == (reason, "f#0", text)
 
 
-@pytest.mark.parametrize(
-    ("caption", "reason"),
-    [
-        ("a dog", None),
-        ("dogs", Reason.TEXT_TOO_SHORT),  # four characters
-        ("doggy", Reason.TEXT_TOO_SHORT),  # one word
-        ("a " + "d" * 18, None),
-        ("a " + "d" * 19, Reason.TEXT_TOO_LONG),
-        ("ab 12 -", Reason.TEXT_FEW_LETTERS),
-        ("abc 123", None),
-    ],
-)
-def test_both_sides_of_each_bound(caption: str, reason: Reason | None) -> None:
-    assert reject_text(caption, ExtractConfig(max_characters=20)) == reason
-
-
-@pytest.mark.parametrize(
-    "name", ["IMG_2041.jpg", "DSC00042", "20160716 113957.JPG", "2016-07-16", "a dog.png", "abcd-efgh-1234"]
-)
-def test_file_names(name: str) -> None:
-    assert is_file_name(name)
-
-
-@pytest.mark.parametrize(
-    "caption", ["A dog, 2016", "Image of 3 dogs", "Boeing 747", "route 66 sign", "photograph"]
-)
-def test_no_file_names(caption: str) -> None:
-    assert not is_file_name(caption)
-
-
 @pytest.mark.parametrize(("length", "reason"), [(100_000, Reason.NO_QUERY), (100_001, Reason.TEXT_TOO_LONG)])
 def test_what_is_far_too_long_is_not_even_cleaned(length: int, reason: Reason) -> None:
     text = ("no query " * (length // 9 + 1))[:length]
-    found = judged(text, max_characters=10**6)
+    found = judged(text, max_characters=10**6, max_words=10**6, max_repeated=1.0)
     assert isinstance(found, Reject)
     assert (found.reason, len(found.caption)) == (reason, 4_000)
 
 
-def test_file_names_stay_where_the_recipe_says_so() -> None:
-    assert reject_text("red dog 1.jpg", ExtractConfig(file_names=True)) is None
-
-
 def test_languages() -> None:
-    assert identify("Een rode hond rent door de tuin van het huis") == "nl"
     found = judged("ein roter Hund, a dog spielt im Garten hinter dem Haus", languages=("en",))
     assert isinstance(found, Reject)
-    assert (found.reason, found.detail) == (Reason.TEXT_LANGUAGE, "de")
+    assert (found.reason, found.detail[:4]) == (Reason.TEXT_LANGUAGE, "de, ")
     kept = judged("a red dog runs through the garden", languages=("en",))
     assert isinstance(kept, Candidate)
     assert kept.language == "en"
+    unsure = judged("red dog PUMA", languages=("de",))
+    assert isinstance(unsure, Candidate)
+    assert unsure.language == ""
+
+
+def test_a_block_list(tmp_path: Path) -> None:
+    path = tmp_path / "blocked.txt"
+    path.write_text("# what nobody wants\nBad Word  # two words\n\ncat\n")
+    found = judged("a red dog with a bad word", blocklist=str(path))
+    assert isinstance(found, Reject)
+    assert (found.reason, found.detail) == (Reason.TEXT_BLOCKED, "Bad Word")
+    assert isinstance(judged("a red dog with a bad, bad sword", blocklist=str(path)), Candidate)
+    with pytest.raises(UserError, match=r"blocklist: .*: cannot be read"):
+        judged("a dog", blocklist=str(tmp_path))
+
+
+def test_bytes_that_are_held_need_no_address() -> None:
+    found = judged("a red dog", "wds:00000/1", held="a.tar#512+9")
+    assert isinstance(found, Candidate)
+    assert (found.url, found.held) == ("wds:00000/1", "a.tar#512+9")
+    assert isinstance(judged("a red dog", "", held="a.tar#512+9"), Reject)
+
+
+def test_a_batch_keeps_its_order() -> None:
+    lost = Reject(key="", url="", stage="extract", reason=Reason.SOURCE_UNREADABLE, where="f#1")
+    texts = ["a dog", "", "no query", "a red dog", "dogs and red cats"]
+    items: list[Raw | Reject] = [
+        Raw(url="http://a.test/", text=text, where=f"f#{i}") for i, text in enumerate(texts)
+    ]
+    items.insert(1, lost)
+    found = list(candidates(items, "list", rules_of(ExtractConfig(), MATCHER)))
+    assert [(item.where, getattr(item, "reason", "")) for item in found] == [
+        ("f#0", ""),
+        ("f#1", "source_unreadable"),
+        ("f#1", "no_text"),
+        ("f#2", "no_query"),
+        ("f#3", ""),
+        ("f#4", ""),
+    ]
+
+
+def test_batches_are_bounded_by_their_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "BATCH", 3)
+    monkeypatch.setattr(extract, "BATCH_CHARACTERS", 10)
+    texts = ["x" * length for length in (4, 4, 4, 1, 12, 1, 1, 1, 1)]
+    made = batches(Raw(url="", text=text, where="") for text in texts)
+    assert [[len(raw.text) for raw in batch if isinstance(raw, Raw)] for batch in made] == [
+        [4, 4, 4], [1, 12], [1, 1, 1], [1],
+    ]  # fmt: skip
 
 
 @given(TEXTS.map(valid), TEXTS.map(valid))

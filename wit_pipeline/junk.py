@@ -1,0 +1,158 @@
+"""Texts that say nothing about an image: file names, camera names, dates, addresses, boilerplate.
+
+All tests are on cleaned text and linear in its length: patterns are anchored and tokens are looked up in
+tables, so that no text from the web makes them slow.
+"""
+
+import re
+
+
+def _table(separator: str, text: str) -> frozenset[str]:
+    return frozenset(re.split(separator, text))
+
+
+SUFFIX = r"(?:jpe?g|jfif|png|gif|webp|bmp|tiff?|svg|heic|avif|raw|cr2|nef|psd)"
+COUNTER = r"(?:img|dsc[nf]?|pict|p|imgp|cimg|mvc|wp|pxl|vid|dji|gopr|screen ?shot|image|photo|picture|foto)"
+FILE_NAME = re.compile(
+    rf"""
+      [\w\-.,()\[\]+%&@~\ ]* \. {SUFFIX}            # what ends like an image file
+    | {COUNTER} [\s_\-]* \d [\d\s_\-]*              # what a camera or a program counts
+    | (?=\S*\d{{4}}) [\w\-]{{8,}}                   # one long word with a number in it
+    | [\d\s_\-:./,#()+×%°$€£]+                      # nothing but numbers
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+URL = re.compile(
+    r"\b(?:https?://|www\.)\S+|\b(?:[a-z0-9-]{1,63}\.){1,6}(?:com|org|net|info|edu|gov)\b(?:/\S*)?", re.I
+)
+TOKEN = re.compile(r"[^\W\d_]+|\d+")
+DATE_WORDS = _table(
+    r"\s+",
+    """january february march april may june july august september october november december
+    jan feb mar apr jun jul aug sep sept oct nov dec
+    monday tuesday wednesday thursday friday saturday sunday mon tue tues wed thu thur thurs fri sat sun
+    st nd rd th of at on the am pm a p m t z utc gmt est edt pst pdt cet cest bst""",
+)
+CAMERA_WORDS = re.compile(
+    r"""
+      (?:canon|nikon|sony|olympus|pentax|fuji(?:film)?|panasonic|leica|kodak|samsung|casio|minolta|konica|ricoh
+        |sigma|tamron|tokina|hasselblad|gopro|lumix|eos|powershot|coolpix|cyber-?shot|finepix|easyshare|nikkor)
+    | f/?\d+(?:[.,]\d+)?(?:-\d+(?:[.,]\d+)?)?l? | iso-?\d{2,6} | 1/\d{1,5}s?(?:ec)? | \d+(?:[.-]\d+)?mm
+    """,
+    re.VERBOSE,
+)
+CAMERA_FILLERS = re.compile(
+    r"""
+      iso|mark|mk|i{1,3}v?|l|af-?s|efs?|ef-s|dx|fx|vr|is|usm|ed|if|lens|at|@|with|and|exposure|aperture|focal|length
+    | shutter|speed|flash|tripod|handheld|digital|camera|ev|s|sec|seconds?|mm|rebel|alpha|corporation|company
+    | [a-z]{0,5}-?\d+(?:[.,]\d+)?[a-z]{0,3} | [+-]?\d(?:[./]\d)?ev | \d+(?:[.,/]\d+)?s?
+    """,
+    re.VERBOSE,
+)
+CAMERA_TEXTS = re.compile(
+    r"""
+      (?:[\w-]+\s){0,2} digital \s (?:still \s)? camera | sony \s dsc | samsung \s camera \s pictures?
+    | dcf \s 1\.0 | exif[_ ]jpeg\w* | dcim\w* | creator:\s?gd-jpeg .* | file \s written \s by \s adobe .*
+    | lead \s technologies .* | acd \s?see .* | processed \s with \s .* | optimized \s by \s .*
+    | created \s with \s (?:the \s)? gimp .*
+    """,
+    re.VERBOSE,
+)
+PARTS = re.compile(r"[\s,;:|()\[\]]+")
+MOST_CAMERA = 120  # characters of what may be a camera and its settings
+STOCK = _table(
+    r"\s*\|\s*",
+    """image|images|photo|photos|picture|pictures|pic|img|thumbnail|thumb|logo|icon|avatar|banner |
+    placeholder|spacer|blank|untitled|default|none|null|undefined|nan|caption|alt|alt text|screenshot |
+    gallery|slideshow|slide|hero|background|figure|advertisement|ad|ads|sponsor|share|facebook|twitter |
+    instagram|pinterest|youtube|linkedin|whatsapp|email|print|rss|menu|search|close|home|next|previous |
+    play|pause|loading|arrow|download|featured image|main image|hero image|header image |
+    background image|cover image|blog image|post image|post thumbnail|article image|image description |
+    image caption|company logo|site logo|website logo|brand logo|header logo|footer logo|no image |
+    no photo|no picture|your browser does not support the video tag|click here|read more|learn more |
+    buy now|add to cart|sign in|log in|sign up|subscribe|follow us|share this|share on facebook |
+    share on twitter|share on pinterest|tweet this|back to top|scroll to top|skip to content|show more |
+    view all|see more|user avatar|profile picture|profile photo|profile image|author photo|author image |
+    social media icons|image not found|image not available|image unavailable|image coming soon |
+    photo coming soon""",
+)
+BOILERPLATE = re.compile(
+    r"""
+      (?:image|photo|picture) \s may \s contain \b .*
+    | no \s (?:photo|image) \s description \s available .*
+    | may \s be \s an? \s (?:[\w-]+\s){0,3}?
+      (?:image|illustration|close-?up|meme|cartoon|graphic|selfie) \s of \b .*
+    | (?:this|the) \s image \s has \s an \s empty \s alt \s attribute .*
+    | (?:click|tap|press|hover|roll \s over) \b .{0,40} \b
+      (?:enlarge|zoom|expand|larger|full \W? size|play|return|go \s back) .{0,40}
+    | (?:view|show|see|open|enlarge|zoom) \s (?:\w+\s){0,3}
+      (?:images?|pictures?|photos?|gallery|slideshow|size) \W*
+    | (?:loading|please \s wait|advertisement|sponsored) \b .{0,20}
+    | (?:image|photo|picture|thumbnail|slide|figure|fig\.?|banner|logo) \s* (?:no\.?|nr\.?|number|\#)? \s*
+      \d{1,4} (?:\s (?:of|/) \s \d{1,4})? \W*
+    """,
+    re.VERBOSE,
+)
+
+
+def is_file_name(caption: str) -> bool:
+    """Whether a caption is what a camera or a file system called the image.
+
+    >>> [is_file_name(text) for text in ("DSC_0042", "20160716 113957.JPG", "A dog, 2016")]
+    [True, True, False]
+    """
+    return FILE_NAME.fullmatch(caption) is not None
+
+
+def is_date(caption: str) -> bool:
+    """Whether a caption is a date, with its time or without.
+
+    >>> [is_date(text) for text in ("Sat, 12 March 2014", "2014-03-12T10:30Z", "March of the penguins 2")]
+    [True, True, False]
+    """
+    numbers = False
+    for found in TOKEN.finditer(caption.lower()):
+        token = found[0]
+        if token.isdigit():
+            numbers = True
+        elif token not in DATE_WORDS:
+            return False
+    return numbers
+
+
+def is_camera(caption: str) -> bool:
+    """Whether a caption is a camera's name, its settings, or what its program signs with.
+
+    >>> [is_camera(text) for text in ("OLYMPUS DIGITAL CAMERA", "Nikon D90, 50mm, f/2.8", "a Canon in D")]
+    [True, True, False]
+    """
+    if len(caption) > MOST_CAMERA:
+        return False
+    text, signs = caption.lower(), 0
+    for part in filter(None, PARTS.split(text)):
+        if CAMERA_WORDS.fullmatch(part):
+            signs += 1
+        elif not CAMERA_FILLERS.fullmatch(part):
+            return CAMERA_TEXTS.fullmatch(text) is not None
+    return signs > 0 or CAMERA_TEXTS.fullmatch(text) is not None
+
+
+def is_boilerplate(caption: str) -> bool:
+    """Whether a program wrote a caption, or it is a label of the page and not of the image.
+
+    >>> [is_boilerplate(text) for text in ("Image may contain: 2 people", "Click to enlarge", "a logo")]
+    [True, True, False]
+    """
+    text = caption.lower()
+    return text.strip(" .:!…-") in STOCK or BOILERPLATE.fullmatch(text) is not None
+
+
+def url_share(caption: str) -> float:
+    """The share of a caption's characters that belong to web addresses, 0 to 1.
+
+    >>> url_share("www.example.org/a"), url_share("a red dog")
+    (1.0, 0.0)
+    """
+    if "." not in caption:
+        return 0.0
+    return sum(len(found) for found in URL.findall(caption)) / len(caption)
