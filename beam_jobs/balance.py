@@ -1,10 +1,11 @@
-"""balance: every query contributes up to t pairs."""
+"""balance: an image's texts joined, and up to t pairs from every query."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from heapq import nsmallest
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from wit_pipeline.balance import QueryCount, hash_of, judge, limit
 from wit_pipeline.manifest import File, describe
 from wit_pipeline.records import Pair
 from wit_pipeline.sift import write_sifted
+from wit_pipeline.texts import grouped, rank
 
 COUNTS = "counts.parquet"
 
@@ -50,9 +52,11 @@ def parts(task: Task) -> list[Path]:
 
 
 def thin(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """(key, queries) of each pair of a part."""
-    for row in rows.read_rows(path, ["key", "queries"]):
-        yield row["key"], tuple(row["queries"])
+    """(key, queries) of the caption of each image of a part."""
+    read = rows.read_rows(path, ["key", "url", "queries"])
+    images = grouped(read, itemgetter("url"), lambda row: rank(row["key"], row["queries"]))
+    for first, *_ in images.values():
+        yield first["key"], tuple(first["queries"])
 
 
 def hashes(pair: tuple[str, tuple[int, ...]], heads: dict[int, int], seed: int) -> Iterator[tuple[int, int]]:
@@ -128,7 +132,7 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
 
 STAGE = Stage(
     name="balance",
-    about="each query contributes up to t pairs, drawn by hash",
+    about="an image's texts are joined; each query contributes up to t pairs, drawn by hash",
     reads=("dedup",),
     accounts="dedup",
     steps=(Shuffle(name="Count", build=count), Work(name="Draw", units=each_part("dedup"), do=do)),

@@ -18,7 +18,7 @@ from wit_pipeline.chance import digest
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest, Receipt
 
-FORMAT = 2  # raised when the same recipe and input come to mean other bytes: folders are then built anew
+FORMAT = 3  # raised when the same recipe and input come to mean other bytes: folders are then built anew
 
 
 def run_stages(stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine) -> list[Manifest]:

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from beam_jobs import progress
+from beam_jobs.files import open_input
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from wit_pipeline import rows
 from wit_pipeline.crawl import crawl
@@ -37,6 +38,7 @@ def do(task: Task, unit: Unit) -> Done:
         folder=task.folders.out,
         unit=int(unit.name.removeprefix("unit-")),
         seed=task.recipe.seed,
+        open=open_input,
         tick=lambda count: progress.tell("records", count=count),
     )
 

@@ -1,4 +1,4 @@
-"""dedup: one pair per picture, and the copies of evaluation images flagged or dropped."""
+"""dedup: one image per picture, and the copies of evaluation images flagged or dropped."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from wit_pipeline.dedup import (
     Code,
     DedupConfig,
     Verdict,
-    code_of,
+    codes_of,
     equal_bytes,
     equal_codes,
     judge,
@@ -75,8 +75,8 @@ def parts(task: Task) -> list[Path]:
 
 
 def codes(path: Path) -> Iterator[Code]:
-    """The thin records of a part."""
-    return map(code_of, rows.read(path, Pair))
+    """The thin records of a part's images."""
+    return codes_of(rows.read(path, Pair))
 
 
 def split(grouped: tuple[Code, list[Verdict]]) -> Iterator[Any]:
@@ -162,7 +162,7 @@ def do(task: Task, unit: Unit) -> Done:
 
 STAGE = Stage(
     name="dedup",
-    about="one pair per picture; copies of evaluation images flagged or dropped",
+    about="one image per picture; copies of evaluation images flagged or dropped",
     reads=("filter",),
     accounts="filter",
     also=("audit", "crawl"),

@@ -14,14 +14,14 @@ from beam_jobs.tables import ReadParts, WriteTable, write_whole
 from wit_pipeline import rows
 from wit_pipeline.balance import is_kept
 from wit_pipeline.chance import SCALE
-from wit_pipeline.frontier import Share, fetch_limit, host_of, judge, pack, unit_of
+from wit_pipeline.frontier import Share, fetch_limit, host_id, host_of, judge, pack, unit_of, url_id
 from wit_pipeline.manifest import Counts, File, describe
 from wit_pipeline.records import Candidate
 from wit_pipeline.sift import write_sifted
 
 # A candidate's place: the part's number and the row in it.
 Place = tuple[int, int]
-Thin = tuple[Place, str, tuple[int, ...]]  # place, url, queries
+Thin = tuple[Place, str, str, tuple[int, ...]]  # place, ids of its host and URL, queries: no text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +45,7 @@ class QueryLimit:
 class HostCount:
     """Distinct URLs of one host that are worth fetching."""
 
-    host: str
+    host: str  # its id
     urls: int
 
 
@@ -64,14 +64,15 @@ def parts(task: Task) -> list[Path]:
     return task.folders.files("extract", "part-")
 
 
-def thin(path: Path) -> Iterator[tuple[str, Thin]]:
-    """(key, (place, url, queries)) of each candidate of a part."""
+def thin(path: Path) -> Iterator[tuple[bytes, Thin]]:
+    """(key, (place, host, url, queries)) of each candidate of a part: hashes and a pointer to the row."""
     part = int(path.stem.removeprefix("part-"))
     for row, values in enumerate(rows.read_rows(path, ["key", "url", "queries"])):
-        yield values["key"], ((part, row), values["url"], tuple(values["queries"]))
+        url, queries = values["url"], tuple(values["queries"])
+        yield bytes.fromhex(values["key"]), ((part, row), host_id(url), url_id(url), queries)
 
 
-def first_and_others(keyed: tuple[str, Iterable[Thin]]) -> Iterator[Any]:
+def first_and_others(keyed: tuple[bytes, Iterable[Thin]]) -> Iterator[Any]:
     """The first place of a pair, and a Duplicate for every other one."""
     key, group = keyed
     first, *others = sorted(group)
@@ -88,11 +89,11 @@ def limited(count: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
     return query, fetch_limit(pairs, recipe.balance.per_query, recipe.frontier)
 
 
-def worth(keyed: tuple[str, Thin], limits: dict[int, int], seed: int) -> Iterator[tuple[str, str]]:
-    """(host, url) of a candidate that is to be fetched."""
-    key, (_, url, queries) = keyed
-    if is_kept(key, queries, limits, seed):
-        yield host_of(url), url
+def worth(keyed: tuple[bytes, Thin], limits: dict[int, int], seed: int) -> Iterator[tuple[str, str]]:
+    """(host, url) of a candidate that is to be fetched, by their ids."""
+    key, (_, host, url, queries) = keyed
+    if is_kept(key.hex(), queries, limits, seed):
+        yield host, url
 
 
 def plan(pipeline: beam.Pipeline, task: Task) -> None:
@@ -106,7 +107,7 @@ def plan(pipeline: beam.Pipeline, task: Task) -> None:
     )
     limits = (
         found.firsts
-        | "Queries" >> beam.FlatMap(lambda keyed: keyed[1][2])
+        | "Queries" >> beam.FlatMap(lambda keyed: keyed[1][-1])
         | "Count" >> beam.combiners.Count.PerElement()
         | "Limit" >> beam.Map(partial(limited, recipe=recipe))
         | "Over" >> beam.Filter(lambda item: item[1] < SCALE)
@@ -165,7 +166,7 @@ def shares(task: Task) -> dict[str, Share]:
 def by_unit(path: Path, of_host: dict[str, Share], seed: int) -> Iterator[tuple[int, dict[str, Any]]]:
     """(unit, row) of each kept candidate of a part."""
     for row in rows.read_rows(path):
-        yield unit_of(row["url"], of_host[host_of(row["url"])], seed), row
+        yield unit_of(row["url"], of_host[host_id(row["url"])], seed), row
 
 
 def write_unit(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None:

@@ -5,14 +5,17 @@ t / max(count, t), the rule of CLIP's description read as MetaCLIP reads it (arX
 a query contributes min(count, t) pairs in expectation. With `exact` it is the t-th lowest hash of the
 query's own pairs: it contributes min(count, t) pairs, exactly. Neither bounds how many kept pairs *contain* a
 query: a pair that a rare query keeps also contains "a". In both modes the kept sets are nested in t.
+
+What is drawn is an image with its caption: its several texts are joined before (`texts`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from wit_pipeline.chance import SCALE, draw
 from wit_pipeline.records import Pair, Reason, Reject, reject
+from wit_pipeline.texts import by_image
 
 STAGE = "balance"
 Limits = Mapping[int, int]  # query id -> limit in [0, SCALE]; a query that is absent keeps all its pairs
@@ -48,13 +51,18 @@ def is_kept(key: str, queries: Sequence[int], limits: Limits, seed: int) -> bool
 
 
 def judge(pairs: Iterable[Pair], limits: Limits, seed: int) -> Iterator[Pair | Reject]:
-    """Each pair, or the Reject that says that its queries have enough."""
-    for pair in pairs:
-        if is_kept(pair.key, pair.candidate.queries, limits, seed):
-            yield pair
+    """Each image with its caption and its other texts, or the Rejects that say why not.
+
+    An image is drawn by its caption's queries alone; a URL's pairs must be all there.
+    """
+    for first, *others in by_image(pairs).values():
+        if is_kept(first.key, first.candidate.queries, limits, seed):
+            yield replace(first, texts=tuple(other.candidate.caption for other in others))
         else:
-            detail = f"none of its {len(pair.candidate.queries)} queries drew it"
-            yield reject(pair.candidate, STAGE, Reason.BALANCED_OUT, detail)
+            detail = f"none of its {len(first.candidate.queries)} queries drew it"
+            yield reject(first.candidate, STAGE, Reason.BALANCED_OUT, detail)
+        for other in others:
+            yield reject(other.candidate, STAGE, Reason.OTHER_TEXT, f"a text of {first.key}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

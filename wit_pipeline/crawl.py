@@ -2,12 +2,13 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 from wit_pipeline import rows, tar
 from wit_pipeline.chance import draw
@@ -15,7 +16,7 @@ from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import Decoded, ImageError, decode
 from wit_pipeline.manifest import Counts, File, aside, describe
-from wit_pipeline.records import SUCCESS, Candidate, Image, Pair
+from wit_pipeline.records import SUCCESS, Candidate, Image, Pair, Reason
 
 AHEAD = 16  # URLs in flight per thread: a slow one then holds up none of the others
 NO_IMAGE = Image(
@@ -34,6 +35,22 @@ NO_IMAGE = Image(
     unit=0,
     offset=0,
     length=0,
+)
+
+
+HELD = Response(  # of bytes that no server was asked for
+    final_url="",
+    status=0,
+    body=b"",
+    content_type="",
+    etag="",
+    last_modified="",
+    x_robots_tag="",
+    tdm_reservation="",
+    tdm_policy="",
+    content_usage="",
+    redirects=0,
+    attempts=0,
 )
 
 
@@ -70,6 +87,37 @@ def order(urls: Iterable[str], seed: int) -> list[str]:
     return sorted(set(urls), key=lambda url: (draw(url, seed=seed, purpose="crawl:order"), url))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Supply:
+    """Where the bytes of URLs come from: servers, or the place where somebody holds them already."""
+
+    client: Client
+    open: Callable[[str], BinaryIO]  # a file's bytes, seekable
+    held: Mapping[str, str]  # "path#offset+length" by URL
+
+    def fetch(self, url: str) -> Response:
+        """The body at `url`. Raises `FetchError` where there is none."""
+        place = self.held.get(url)
+        return self.client.fetch(url) if place is None else self._read(url, place)
+
+    def _read(self, url: str, place: str) -> Response:
+        path, _, span = place.rpartition("#")
+        offset, length = map(int, span.split("+"))
+        try:
+            with self.open(path) as file:
+                file.seek(offset)
+                body = file.read(length)
+        except OSError as error:
+            raise FetchError(Reason.SOURCE_UNREADABLE, f"{path}: {error}") from None
+        if len(body) != length:
+            raise FetchError(Reason.SOURCE_UNREADABLE, f"{path}: ends before byte {offset + length}")
+        return replace(HELD, final_url=url, body=body)
+
+
+def _open_local(path: str) -> BinaryIO:
+    return Path(path).open("rb")
+
+
 def crawl(
     candidates: Sequence[Candidate],
     client: Client,
@@ -78,6 +126,7 @@ def crawl(
     folder: Path,
     unit: int,
     seed: int,
+    open: Callable[[str], BinaryIO] = _open_local,
     tick: Callable[[int], None] = lambda count: None,
 ) -> tuple[Counts, tuple[File, ...]]:
     """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar and .parquet; `tick` hears of every URL done.
@@ -85,6 +134,8 @@ def crawl(
     The counts are of candidates: several may share a URL, which is fetched once.
     """
     weight = Counter(candidate.url for candidate in candidates)
+    held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
+    supply = Supply(client=client, open=open, held=held)
     statuses: Counter[str] = Counter()
     tar_path, table_path = folder / f"unit-{unit:06d}.tar", folder / f"unit-{unit:06d}.parquet"
     with (
@@ -93,7 +144,7 @@ def crawl(
         tar.Writer(tar_aside) as images,
         rows.Writer(table_aside, Fetched) as table,
     ):
-        for number, (fetched, jpeg) in enumerate(_fetch_all(order(weight, seed), client, config)):
+        for number, (fetched, jpeg) in enumerate(_fetch_all(order(weight, seed), supply, config)):
             if jpeg:
                 offset = images.add(f"{number:06d}.jpg", jpeg)
                 stored = replace(fetched.image, unit=unit, offset=offset, length=len(jpeg))
@@ -106,25 +157,25 @@ def crawl(
     return counts, (describe(tar_path), describe(table_path, table.count))
 
 
-def _fetch_all(urls: Sequence[str], client: Client, config: CrawlConfig) -> Iterator[tuple[Fetched, bytes]]:
+def _fetch_all(urls: Sequence[str], supply: Supply, config: CrawlConfig) -> Iterator[tuple[Fetched, bytes]]:
     """Results in the order of `urls`, with a bounded number of them in memory."""
     flying: deque[Future[tuple[Fetched, bytes]]] = deque()
     with ThreadPoolExecutor(config.threads, thread_name_prefix="fetch") as pool:
         for url in urls:
-            flying.append(pool.submit(fetch, url, client, config))
+            flying.append(pool.submit(fetch, url, supply, config))
             if len(flying) >= AHEAD * config.threads:
                 yield flying.popleft().result()
         while flying:
             yield flying.popleft().result()
 
 
-def fetch(url: str, client: Client, config: CrawlConfig) -> tuple[Fetched, bytes]:
+def fetch(url: str, supply: Supply, config: CrawlConfig) -> tuple[Fetched, bytes]:
     """What happened to one URL, and the JPEG to store: b"" where there is none."""
     began, started = time.monotonic(), datetime.now(UTC)
     status, message, jpeg, image = SUCCESS, "", b"", NO_IMAGE
     attempts, http_status, headers = 0, 0, Headers()
     try:
-        response = client.fetch(url)
+        response = supply.fetch(url)
         attempts, http_status = response.attempts, response.status
         headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
         decoded = decode(response.body, config)

@@ -1,16 +1,18 @@
-"""One pair per picture: equal bytes, then near-duplicates; the result does not depend on any order.
+"""One image per picture: equal bytes, then near-duplicates; the result does not depend on any order.
 
-The copy that stays is the largest as fetched; among equals the one whose caption names the most queries;
-among those the one with the smallest key. Every other names the one that stays.
+An image keeps all its texts here, and they share its fate; `balance` joins them. The copy that stays is the
+largest as fetched; among equals the one whose caption names the most queries; among those the one with the
+smallest key. Every other names the one that stays.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
-from wit_pipeline.evaluation import Evaluation
+from wit_pipeline.evaluation import Copy, Evaluation
 from wit_pipeline.neardup import components, distance16
 from wit_pipeline.records import Pair, Reason, Reject, reject
+from wit_pipeline.texts import by_image
 
 STAGE = "dedup"
 
@@ -35,10 +37,9 @@ NEAR8 = 4  # bits of 64 within which codes are compared by phash16
 
 
 class Code(NamedTuple):
-    """What of a pair goes through a shuffle: thin, and enough to choose which copy stays."""
+    """What of an image goes through a shuffle: thin, and enough to choose which copy stays."""
 
-    key: str
-    url: str
+    key: str  # of the pair that is its caption
     sha256: str
     phash: str
     phash16: str
@@ -52,12 +53,16 @@ class Code(NamedTuple):
         return (-self.pixels, -self.queries, self.key)
 
 
+def codes_of(pairs: Iterable[Pair]) -> Iterator[Code]:
+    """The thin record of each image, however many texts it has; a URL's pairs must be all there."""
+    return (code_of(first) for first, *_ in by_image(pairs).values())
+
+
 def code_of(pair: Pair) -> Code:
-    """The thin record of a pair."""
+    """The thin record of an image with its caption."""
     image = pair.image
     return Code(
         key=pair.key,
-        url=pair.candidate.url,
         sha256=image.sha256,
         phash=image.phash,
         phash16=image.phash16,
@@ -68,7 +73,7 @@ def code_of(pair: Pair) -> Code:
 
 
 class Verdict(NamedTuple):
-    """A pair that goes, why, and the pair that stays in its place."""
+    """An image that goes, why, and the one that stays in its place, both by their captions' pairs."""
 
     key: str
     reason: str
@@ -79,10 +84,7 @@ class Verdict(NamedTuple):
 def equal_bytes(group: Iterable[Code]) -> tuple[Code, list[Verdict]]:
     """The copy that stays of a group of equal bytes, and the verdicts on the others."""
     first, *others = sorted(group, key=lambda code: code.rank)
-    return first, [
-        Verdict(code.key, Reason.OTHER_TEXT if code.url == first.url else Reason.DUPLICATE, first.key, 0)
-        for code in others
-    ]
+    return first, [Verdict(code.key, Reason.DUPLICATE, first.key, 0) for code in others]
 
 
 def equal_codes(group: Iterable[Code]) -> tuple[Code, list[Verdict]]:
@@ -128,14 +130,23 @@ def settle(verdicts: Iterable[Verdict]) -> list[Verdict]:
 def judge(
     pairs: Iterable[Pair], verdicts: Mapping[str, Verdict], evaluation: Evaluation, config: DedupConfig
 ) -> Iterator[Pair | Reject]:
-    """Each pair, flagged where it is a copy of an evaluation image, or the Reject that names what stays."""
-    for pair in pairs:
-        verdict = verdicts.get(pair.key)
-        copies = [] if verdict or config.evaluation == "keep" else evaluation.copies(pair.image)
-        if verdict is not None:
-            detail = f"kept {verdict.kept}, {verdict.distance} of 256 bits away"
-            yield reject(pair.candidate, STAGE, Reason(verdict.reason), detail)
-        elif copies and config.evaluation == "drop":
-            yield reject(pair.candidate, STAGE, Reason.EVALUATION_COPY, str(copies[0]))
-        else:
-            yield replace(pair, evaluation=tuple(map(str, copies)))
+    """Each pair, flagged where it is a copy of an evaluation image, or the Reject that names what stays.
+
+    All texts of an image share its fate; a URL's pairs must be all there.
+    """
+    for first, *others in by_image(pairs).values():
+        verdict = verdicts.get(first.key)
+        copies = [] if verdict or config.evaluation == "keep" else evaluation.copies(first.image)
+        yield from (judge_pair(pair, verdict, copies, config) for pair in (first, *others))
+
+
+def judge_pair(
+    pair: Pair, verdict: Verdict | None, copies: Sequence[Copy], config: DedupConfig
+) -> Pair | Reject:
+    """One pair of an image on which there is a verdict, or none."""
+    if verdict is not None:
+        detail = f"kept {verdict.kept}, {verdict.distance} of 256 bits away"
+        return reject(pair.candidate, STAGE, Reason(verdict.reason), detail)
+    if copies and config.evaluation == "drop":
+        return reject(pair.candidate, STAGE, Reason.EVALUATION_COPY, str(copies[0]))
+    return replace(pair, evaluation=tuple(map(str, copies)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from wit_pipeline.balance import Limits, is_kept, limit
-from wit_pipeline.chance import draw
+from wit_pipeline.chance import draw, fingerprint
 from wit_pipeline.records import Candidate, Reason, Reject, reject
 
 STAGE = "frontier"
@@ -41,11 +41,21 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.lower().rpartition("@")[2]
 
 
+def host_id(url: str) -> str:
+    """16 hex digits for a URL's host: what goes through a shuffle in its place."""
+    return fingerprint(host_of(url))[:16]
+
+
+def url_id(url: str) -> str:
+    """16 hex digits for a URL."""
+    return fingerprint(url)[:16]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Share:
     """The units that a host's URLs go to: `units` of them from `first`."""
 
-    host: str
+    host: str  # its `host_id`
     first: int
     units: int
 

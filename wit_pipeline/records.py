@@ -97,11 +97,11 @@ class Reason(StrEnum):
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_TOO_LONG = "image_too_long"
     # dedup
-    OTHER_TEXT = "other_text"  # the same URL, another of its texts was kept
     DUPLICATE = "duplicate"  # the same bytes
     NEAR_DUPLICATE = "near_duplicate"
     EVALUATION_COPY = "evaluation_copy"
     # balance
+    OTHER_TEXT = "other_text"  # joined to the image's caption
     BALANCED_OUT = "balanced_out"
 
 
@@ -175,6 +175,7 @@ class Pair:
     candidate: Candidate
     image: Image
     evaluation: tuple[str, ...] = ()  # from dedup on: "set/image distance way" of each evaluation match
+    texts: tuple[str, ...] = ()  # from balance on: the image's other texts
 
     @property
     def key(self) -> str:

@@ -56,6 +56,8 @@ class Row:
     license: str
     attribution: str
     language: str
+    text_kind: str  # where the caption stood: "alt", "figcaption", …; "" where that is unknown
+    texts: str  # the image's other texts, a line each; "" where there is none
     queries: tuple[int, ...]  # ids in queries.parquet, at least one
     phash: str
     phash16: str
@@ -86,6 +88,8 @@ def row_of(pair: Pair, key: str) -> Row:
         license=candidate.license,
         attribution=candidate.attribution,
         language=candidate.language,
+        text_kind=candidate.text_kind,
+        texts="\n".join(pair.texts),
         queries=candidate.queries,
         phash=image.phash,
         phash16=image.phash16,

@@ -62,7 +62,7 @@ FATES: Mapping[Trouble, Fate] = MappingProxyType(
         Trouble.SLOW: Fate(stage="crawl", says=SUCCESS, share=0.002),
         Trouble.TOO_SMALL: Fate(stage="filter", says=Reason.IMAGE_TOO_SMALL, share=0.01),
         Trouble.TOO_LONG: Fate(stage="filter", says=Reason.IMAGE_TOO_LONG, share=0.005),
-        Trouble.SECOND_CAPTION: Fate(stage="dedup", says=Reason.OTHER_TEXT, share=0.01),
+        Trouble.SECOND_CAPTION: Fate(stage="balance", says=Reason.OTHER_TEXT, share=0.01),
         Trouble.SAME_BYTES: Fate(stage="dedup", says=Reason.DUPLICATE, share=0.02),
         Trouble.NEAR_COPY: Fate(stage="dedup", says=Reason.NEAR_DUPLICATE, share=0.02),
         Trouble.EVALUATION_COPY: Fate(stage="audit", says=FLAGGED, share=0.01),

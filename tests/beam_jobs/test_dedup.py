@@ -52,14 +52,13 @@ def run(root: Path, parts: int, config: DedupConfig) -> tuple[set[str], dict[str
 def test_every_copy_goes_and_names_what_stays(tmp_path: Path, parts: int) -> None:
     big, text, same, recoded, near, edge, beyond, other, flat1, flat2 = pairs()
     kept, dropped = run(tmp_path, parts, DedupConfig())
-    stays = next(item.key for item in (big, text, same) if item.key in kept)
-    assert kept == {stays, *(item.key for item in (beyond, other, flat1, flat2))}
+    caption = min(big.key, text.key)  # of the image at big.test, which has two texts
+    stays = min(caption, same.key)
+    texts = {same.key} if stays == same.key else {big.key, text.key}
+    assert kept == {*texts, *(item.key for item in (beyond, other, flat1, flat2))}
     reasons = {key: reason for key, (reason, _) in dropped.items()}
     assert reasons[recoded.key] == reasons[near.key] == reasons[edge.key] == "near_duplicate"
-    assert sorted(reasons[item.key] for item in (big, text, same) if item.key != stays)[-1] in (
-        "duplicate",
-        "other_text",
-    )
+    assert {reasons[item.key] for item in (big, text, same) if item.key not in texts} == {"duplicate"}
     assert all(detail.startswith(f"kept {stays}, ") for _, detail in dropped.values())
     assert dropped[near.key][1].endswith("20 of 256 bits away")
 
@@ -74,5 +73,5 @@ def test_a_pair_that_shares_all_bands_is_emitted_once() -> None:
 
 def test_equal_bytes_alone(tmp_path: Path) -> None:
     kept, dropped = run(tmp_path, 2, DedupConfig(near=False))
-    assert len(kept) == 8
-    assert {reason for reason, _ in dropped.values()} <= {"duplicate", "other_text"}
+    assert len(kept) in (8, 9)  # the image that is there twice has one text or two
+    assert {reason for reason, _ in dropped.values()} == {"duplicate"}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.factories import pair
 from wit_pipeline.balance import BalanceConfig, hash_of, is_kept, judge, limit
 from wit_pipeline.chance import SCALE
-from wit_pipeline.records import Reason, Reject
+from wit_pipeline.records import Pair, Reason, Reject
 
 # 4,000 pairs: query 0 in all of them, 1 in every second, 2 in every hundredth.
 PAIRS = [
@@ -66,6 +66,30 @@ def test_a_dropped_pair_says_so() -> None:
     (found,) = judge([pair(queries=(0, 1))], {0: 0, 1: 0}, 0)
     assert isinstance(found, Reject)
     assert found.reason is Reason.BALANCED_OUT
+
+
+def test_an_images_texts_are_joined() -> None:
+    poor, rich = pair(caption="a dog", queries=(1,)), pair(caption="a red dog", queries=(0, 1))
+    other = pair("http://b.test/", queries=(1,))
+    kept, joined, alone = judge([poor, other, rich], {}, 0)
+    assert isinstance(kept, Pair)
+    assert (kept.key, kept.texts) == (rich.key, ("a dog",))
+    assert isinstance(joined, Reject)
+    assert (joined.key, joined.reason, joined.detail) == (
+        poor.key,
+        Reason.OTHER_TEXT,
+        f"a text of {rich.key}",
+    )
+    assert alone == other
+
+
+def test_an_image_is_drawn_by_its_captions_queries() -> None:
+    poor, rich = pair(caption="a dog", queries=(1,)), pair(caption="a red dog", queries=(0, 2))
+    found = judge([poor, rich], {0: 0, 1: SCALE, 2: 0}, 0)
+    assert [item.reason for item in found if isinstance(item, Reject)] == [
+        Reason.BALANCED_OUT,
+        Reason.OTHER_TEXT,
+    ]
 
 
 def test_nonsense_is_refused() -> None:

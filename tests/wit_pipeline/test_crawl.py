@@ -47,6 +47,22 @@ WANTED = [
 ]
 
 
+def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
+    body = encoded(photograph(1, (400, 300)), quality=95)
+    (tmp_path / "a#b.tar").write_bytes(b"before" + body + b"after")
+    places = {
+        "wds:1": f"{tmp_path}/a#b.tar#6+{len(body)}",
+        "wds:2": f"{tmp_path}/a#b.tar#9999999+10",
+        "wds:3": f"{tmp_path}/gone.tar#6+10",
+    }
+    client = FakeClient({})
+    wanted = [candidate(url, held=place) for url, place in places.items()]
+    counts, _ = crawl(wanted, cast(Client, client), CONFIG, folder=tmp_path, unit=1, seed=0)
+    assert (counts.kept, dict(counts.rejected), client.asked) == (1, {"source_unreadable": 2}, [])
+    found = {item.url: item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched)}
+    assert (found["wds:1"].attempts, found["wds:1"].image.original_width) == (0, 400)
+
+
 def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
     client = FakeClient(BODIES)
     ticks: list[int] = []

@@ -11,6 +11,7 @@ from wit_pipeline.dedup import (
     DedupConfig,
     Verdict,
     code_of,
+    codes_of,
     equal_bytes,
     equal_codes,
     judge,
@@ -24,7 +25,7 @@ CODE16 = "0" * 64
 
 
 def code(key: str, pixels: int = 100, phash16: str = CODE16, **fields: Any) -> Code:
-    plain = Code(key, f"http://a.test/{key}", "s", "0" * 16, phash16, 0.1, pixels, 1)
+    plain = Code(key, "s", "0" * 16, phash16, 0.1, pixels, 1)
     return plain._replace(**fields)
 
 
@@ -35,11 +36,22 @@ def test_the_largest_stays_then_the_most_queries_then_the_smallest_key() -> None
     assert equal_bytes([code("b"), code("a")])[0].key == "a"
 
 
-def test_another_text_of_one_url_is_told_from_another_copy() -> None:
-    first, text, copy = code("a", 900), code("b", url="http://a.test/a"), code("c")
-    kept, verdicts = equal_bytes([copy, text, first])
-    assert kept == first
-    assert verdicts == [Verdict("b", Reason.OTHER_TEXT, "a", 0), Verdict("c", Reason.DUPLICATE, "a", 0)]
+def test_an_image_is_one_code_however_many_texts_it_has() -> None:
+    poor, rich = pair(queries=(1,)), pair(caption="a red dog and a cat", queries=(1, 2))
+    other = pair("http://b.test/1.jpg")
+    assert list(codes_of([poor, rich, other])) == [code_of(rich), code_of(other)]
+
+
+def test_the_texts_of_an_image_share_its_fate() -> None:
+    poor, rich = pair(queries=(1,)), pair(caption="a red dog and a cat", queries=(1, 2))
+    verdicts = {rich.key: Verdict(rich.key, Reason.DUPLICATE, "k" * 32, 0)}
+    gone = list(judge([poor, rich], verdicts, evaluation("none"), DedupConfig()))
+    assert [(item.reason, item.key) for item in gone if isinstance(item, Reject)] == [
+        (Reason.DUPLICATE, rich.key),
+        (Reason.DUPLICATE, poor.key),
+    ]
+    stays = list(judge([poor, rich], {}, evaluation("none"), DedupConfig()))
+    assert {item.key for item in stays if isinstance(item, Pair)} == {poor.key, rich.key}
 
 
 def test_equal_codes_are_near_duplicates() -> None:
