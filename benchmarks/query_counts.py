@@ -9,7 +9,6 @@ CPU time of one process, children included, in seconds; medians over the rounds,
 import argparse
 import bz2
 import io
-import os
 import re
 import statistics
 import subprocess
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
+from benchmarks.clock import cpu, ratio, say, timed
 from queries import ngrams
 from queries.count import Segment, segments
 from queries.unpack import unpacked
@@ -35,12 +35,6 @@ from wit_pipeline.text import words
 SAMPLE = Path(__file__).parents[2] / "shared/data/wiki_dumps/gensim"
 ENGLISH_GB = 100  # of XML in the full English dump, about
 MIN_COUNT = 100
-
-
-def cpu() -> float:
-    """CPU seconds of this process and of the children that have ended."""
-    spent = os.times()
-    return spent.user + spent.system + spent.children_user + spent.children_system
 
 
 def count_pairs(segment: Segment) -> int:
@@ -95,17 +89,6 @@ def steps(packed: bytes) -> dict[str, Callable[[], Any]]:
     }
 
 
-def timed(contestants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """CPU seconds of each contestant, one figure a round."""
-    spent: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(rounds):
-        for name, run in contestants.items():
-            start = cpu()
-            run()
-            spent[name].append(cpu() - start)
-    return spent
-
-
 def compare(path: Path, rounds: int) -> None:
     """Print the table of steps, and the ratios to the peers."""
     packed = path.read_bytes()
@@ -125,8 +108,7 @@ def compare(path: Path, rounds: int) -> None:
         hours = ENGLISH_GB * 1000 * seconds / megabytes / 3600
         say(f"| {name} | {seconds:.3f} | {megabytes / seconds:.1f} | {hours:.2f} |")
     for name in peers:
-        ratios = [theirs / own for theirs, own in zip(spent[name], spent["dump to counts"], strict=True)]
-        say(f"{name} / ours: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
+        say(f"{name} / ours: {ratio(spent[name], spent['dump to counts'])}")
 
 
 def grown(path: Path, copies: int, out: Path) -> float:
@@ -211,11 +193,6 @@ def grow(path: Path) -> None:
                     f"| {copies} | {workers} | {size:.0f} | {wall:.1f} | {spent:.1f} | {spent / wall:.2f} | "
                     f"{size / spent:.1f} | {peak:.0f} |"
                 )
-
-
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def main(argv: list[str] | None = None) -> int:

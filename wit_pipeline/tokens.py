@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -192,10 +192,13 @@ def batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
         yield batch
 
 
-def packed(texts: Iterable[str]) -> tuple[Array, Array]:
+def packed(texts: Collection[str]) -> tuple[Array, Array]:
     """The UTF-8 of texts, one after another, uint8, and where each ends, int64 (texts,)."""
-    raw = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return np.frombuffer(b"".join(raw), np.uint8), np.cumsum([len(item) for item in raw], dtype=np.int64)
+    try:
+        return buffers(pa.array(texts, pa.string()))
+    except UnicodeEncodeError:  # a lone surrogate
+        raw = [text.encode("utf-8", "surrogatepass") for text in texts]
+        return np.frombuffer(b"".join(raw), np.uint8), np.cumsum([len(item) for item in raw], dtype=np.int64)
 
 
 def buffers(texts: pa.StringArray) -> tuple[Array, Array]:
