@@ -48,7 +48,9 @@ def units(task: Task) -> Sequence[Unit]:
     """One unit for each split of each source file, in the recipe's order."""
     splits, world = [], world_of(task)
     for number, source in enumerate(task.recipe.extract.sources):
-        for path in files_of(source, number) or [""]:
+        files = list(files_of(source, number))
+        nameless = [""] if not files or KINDS[source.kind].fetches else []  # what is asked needs no file
+        for path in [*files, *nameless]:
             ranges = KINDS[source.kind].splits(source, path, world)
             splits += [Split(source=number, path=path, first=first, last=last) for first, last in ranges]
     return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(splits)]

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from wit_pipeline.errors import RunError
-from wit_pipeline.fetch import pace
 from wit_pipeline.fetch.pace import LONGEST, Pace
 
 INTERVAL = 0.03  # seconds
@@ -108,14 +107,17 @@ def test_threads_and_processes_share_their_turns(tmp_path: Path) -> None:
     folder, times = tmp_path / "pace", tmp_path / "times"
     folder.mkdir()
     started = time.monotonic()
-    processes = [
-        multiprocessing.get_context("spawn").Process(target=note, args=(folder, times)) for _ in range(2)
-    ]
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=note, args=(folder, times)) for _ in range(2)]
     threads = [threading.Thread(target=note, args=(folder, times)) for _ in range(2)]
-    for each in (*processes, *threads):
-        each.start()
-    for each in (*processes, *threads):
-        each.join(30)
+    for process in processes:
+        process.start()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    for process in processes:
+        process.join(30)
     spans = sorted(tuple(map(float, line.split())) for line in times.read_text().splitlines())
     assert len(spans) == 12
     assert all(later[0] >= sooner[1] for sooner, later in itertools.pairwise(spans))
@@ -131,12 +133,12 @@ def test_who_dies_in_the_middle_gives_the_turn_back(tmp_path: Path) -> None:
 
 
 def test_the_folder_is_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     turns(Pace("a.test", 0.0))
     (folder,) = tmp_path.iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700
     owner = os.getuid() + 1
     folder.rename(tmp_path / f"wit-{owner}")
-    monkeypatch.setattr(pace.os, "getuid", lambda: owner)
+    monkeypatch.setattr("os.getuid", lambda: owner)
     with pytest.raises(RunError, match="belongs to another user; set TMPDIR"):
         turns(Pace("a.test", 0.0))

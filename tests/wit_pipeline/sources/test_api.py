@@ -1,9 +1,9 @@
 """How interfaces are asked, told by a source of each kind where they differ and by one where they do not."""
 
 import gzip
-import itertools
 import json
 import re
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -157,10 +157,9 @@ def test_a_pause_that_is_asked_for_is_kept() -> None:
 
 def test_requests_are_an_interval_apart() -> None:
     with interface(FOUND) as web:
+        started = time.monotonic()
         search(web, ["dog"] * 5, interval=0.05)
-        gaps = [later - sooner for sooner, later in itertools.pairwise(web.log.times)]
-    assert len(gaps) == 4
-    assert sum(gaps) > 4 * 0.05 * 0.9
+        assert web.log.times[-1] - started > 4 * 0.05
 
 
 def test_what_is_not_public_is_not_asked() -> None:

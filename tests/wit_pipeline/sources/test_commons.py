@@ -1,4 +1,3 @@
-import itertools
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -279,12 +278,6 @@ def test_a_query_that_fails_on_its_second_page_keeps_the_first() -> None:
         items = search(web)
     assert [item.where for item in items] == [f"commons:dog#{i}" for i in range(4)]
     assert [type(item) for item in items] == [Raw, Raw, Raw, Reject]
-
-
-def test_requests_are_serial() -> None:
-    with interface(dogs(file(0))) as web:
-        search(web, ["dog"] * 5)
-        assert all(later >= sooner for sooner, later in itertools.pairwise(web.log.times))
 
 
 def test_a_width_of_nothing() -> None:

@@ -1,0 +1,84 @@
+"""The pages that a recipe lists, by URL, in files and in sitemaps: what a crawl of pages begins with."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
+
+from wit_pipeline.fetch import guard
+from wit_pipeline.fetch.failure import FetchError
+from wit_pipeline.records import Raw, Reject, dropped, unreadable
+from wit_pipeline.sources import sitemap
+from wit_pipeline.sources.sitemap import DAMAGED, Broken, Entry, Location, Picture
+from wit_pipeline.sources.source import World
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """A page to be fetched, or a sitemap."""
+
+    url: str  # as `guard` spells it, so that one page has one spelling; no fragment
+    where: str  # where it is listed; its own URL, if it was found by a link
+    site: str  # the host whose pages are counted together
+    sitemap: bool = False
+    home: str = ""  # a linked page's: the host it must stay on
+
+
+Listed = Page | Raw | Reject
+
+
+def listed(urls: tuple[str, ...], sitemaps: tuple[str, ...], path: str, world: World) -> Iterator[Listed]:
+    """What a file lists, in order; where there is no file, what the recipe itself lists."""
+    if not path:
+        pages = (Location(url=url) for url in urls)
+        indexes = (Location(url=url, sitemap=True) for url in sitemaps)
+        for location in chain(pages, indexes):
+            yield page_of(location, location.url)
+        return
+    with world.open(path) as stream:
+        for number, entry in enumerate(_entries(stream)):
+            yield from items(entry, f"{path}#{number}")
+
+
+def _entries(stream: BinaryIO) -> Iterator[Entry]:
+    """The entries of a sitemap, or of a list of any length."""
+    plain = sitemap.unpacked(stream)
+    try:
+        if not sitemap.is_xml(plain):
+            yield from sitemap.read_lines(plain)
+            return
+    except DAMAGED as error:
+        yield Broken(detail=str(error) or type(error).__name__)
+        return
+    stream.seek(0)
+    yield from sitemap.read_sitemap(stream)
+
+
+def items(entry: Entry, where: str) -> Iterator[Listed]:
+    """An entry as a Page to fetch, as the Raws that it holds itself, or as a Reject."""
+    match entry:
+        case Location():
+            yield page_of(entry, where)
+        case Picture():
+            yield from sitemap.raws(entry, where)
+        case Broken(detail=detail):
+            yield unreadable(where, detail)
+
+
+def page_of(location: Location, where: str) -> Page | Reject:
+    """The page at a location; a Reject where that is no address that may be asked."""
+    try:
+        target = guard.parse(location.url)
+    except FetchError as error:
+        return dropped(error.reason, where, error.detail, location.url[: guard.URL_CHARACTERS])
+    return Page(url=target.url, where=where, site=target.host_header, sitemap=location.sitemap)
+
+
+def site_of(item: Listed) -> str:
+    """The host that an item of a list belongs to; "" where there is none."""
+    if isinstance(item, Page):
+        return item.site
+    try:
+        return guard.parse(item.page_url).host_header if isinstance(item, Raw) else ""
+    except FetchError:
+        return ""
