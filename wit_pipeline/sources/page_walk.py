@@ -93,7 +93,7 @@ class Walk:
             return
         number = -1
         for number, entry in enumerate(read_sitemap(BytesIO(response.body))):
-            yield from items(entry, f"{page.url}#{number}")
+            yield from items(f"{page.url}#{number}", entry)
         if number < 0:
             yield unreadable(page.where, "the sitemap lists nothing", page.url)
 

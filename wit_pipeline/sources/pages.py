@@ -13,12 +13,13 @@ from wit_pipeline.errors import UserError
 from wit_pipeline.fetch import guard
 from wit_pipeline.fetch.client import FetchError
 from wit_pipeline.records import Raw, Reject
-from wit_pipeline.sources.page_list import Listed, Page, listed, site_of
+from wit_pipeline.sources.page_list import Listed, Page, entries, host_of, items
 from wit_pipeline.sources.page_walk import Walk
+from wit_pipeline.sources.sitemap import Location
 from wit_pipeline.sources.source import Range, Split, World
 
 SPLIT_PAGES = 500  # listed pages of a split, on average …
-MOST_SPLITS = 500  # … unless there were more splits than this: each goes through the whole list
+MOST_SPLITS = 100  # … unless there were more splits than this: each goes through the whole list
 WANTED = "a pages source wants a URL a line, or a sitemap"
 PEEK = 1024  # bytes of a list that are looked at
 
@@ -53,18 +54,20 @@ def splits(config: PagesSource, path: str, world: World) -> list[Range]:
 
     A `UserError` for a file that lists no page.
     """
-    count, trouble = 0, WANTED
     if path:
         _refuse_binary(path, world)
-    for item in listed(config.urls, config.sitemaps, path, world):
-        if isinstance(item, Page):
-            count += 1
-        elif not count and isinstance(item, Reject):
-            trouble = item.detail
-    if path and not count:
+    count, usable, trouble = 0, False, WANTED
+    for where, entry in entries(config.urls, config.sitemaps, path, world):
+        count += isinstance(entry, Location)
+        if usable:
+            continue
+        for item in items(where, entry):
+            usable = usable or isinstance(item, Page)
+            trouble = item.detail if isinstance(item, Reject) else trouble
+    if path and not usable:
         raise UserError(f"{path}: lists no page: {trouble}")
     shares = min(max(count // SPLIT_PAGES, 1), MOST_SPLITS)
-    return [(number, shares) for number in range(shares)] if count else []
+    return [(number, shares) for number in range(shares)] if usable else []
 
 
 def _refuse_binary(path: str, world: World) -> None:
@@ -93,6 +96,6 @@ def read(config: PagesSource, split: Split, world: World) -> Iterator[Raw | Reje
 def share(config: PagesSource, path: str, part: Range, world: World) -> Iterator[Listed]:
     """What is listed of the hosts of one share, in order: a host's pages stay together."""
     number, shares = part
-    for item in listed(config.urls, config.sitemaps, path, world):
-        if draw(site_of(item), seed=world.seed, purpose="pages:share") % shares == number:
-            yield item
+    for where, entry in entries(config.urls, config.sitemaps, path, world):
+        if draw(host_of(entry), seed=world.seed, purpose="pages:share") % shares == number:
+            yield from items(where, entry)

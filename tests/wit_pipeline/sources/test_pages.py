@@ -18,7 +18,7 @@ from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.records import SUCCESS, Raw, Reason, Reject
 from wit_pipeline.sources import page_walk, pages
-from wit_pipeline.sources.page_list import site_of
+from wit_pipeline.sources.page_list import Page
 from wit_pipeline.sources.page_walk import charset_of, may_be_page
 from wit_pipeline.sources.pages import PagesSource
 from wit_pipeline.sources.source import World
@@ -475,7 +475,8 @@ def test_every_page_is_in_one_share_and_a_host_in_one_only(hosts: list[int], siz
         for number, (share, shares) in enumerate(pages.splits(source, "l", where)):
             assert (share, shares) == (number, max(len(hosts) // size, 1))
             for item in pages.share(source, "l", (share, shares), where):
-                found.setdefault(site_of(item), set()).add(share)
+                assert isinstance(item, Page)
+                found.setdefault(item.site, set()).add(share)
     assert found.keys() == {f"h{host}.test" for host in hosts}
     assert all(len(shares) == 1 for shares in found.values())
 
