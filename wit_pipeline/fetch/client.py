@@ -107,7 +107,7 @@ class Client:
         """The body at `url`, through redirects. Raises `FetchError` for all that a server or a URL can do.
 
         `headers` go to the origin of `url` alone, so that no redirect carries a secret elsewhere.
-        `max_bytes` and `opt_out`, where given, stand for the config's.
+        `max_bytes`, where given, stands for the config's; without `opt_out` no header refuses the body.
         """
         fetch = _Fetch(
             url,

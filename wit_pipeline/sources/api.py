@@ -26,12 +26,8 @@ PAUSE = 5.0  # seconds before the second try, as MediaWiki asks for at least; do
 PATIENCE = 300.0  # seconds: whoever asks for a longer pause is asked again by the next run
 FAILURES = 5  # queries in a row without an answer, then the run ends
 REFUSALS = (401, 403)
-PASSING = (
-    Reason.TIMEOUT,
-    Reason.CONNECT_ERROR,
-    Reason.PROTOCOL_ERROR,
-)  # what may be otherwise a little later
-GZIP = {"Accept-Encoding": "gzip"}  # an answer of 50 results shrinks to a sixth
+PASSING = (Reason.TIMEOUT, Reason.CONNECT_ERROR, Reason.PROTOCOL_ERROR)  # may be over a little later
+GZIP = {"Accept-Encoding": "gzip"}
 
 Check = Callable[[Mapping[str, Any]], None]
 

@@ -21,6 +21,7 @@ from wit_pipeline.sources.source import Range, Split, World
 PAGE = 50  # results of a request: the most for whoever is no bot
 BITMAPS = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff")
 BUSY = ("maxlag", "ratelimited", "readonly", "internal_api_error", "cirrussearch-too-busy")
+LONGEST_LAG = 86_400  # seconds
 CONTINUED = 20  # answers of one batch of results; more never come
 FACTS = (
     "ImageDescription", "ObjectName", "LicenseUrl", "LicenseShortName", "Attribution", "Artist", "Credit",
@@ -117,10 +118,9 @@ def _check(answer: Mapping[str, Any]) -> None:
     if not error:
         return
     code, lag = string(error.get("code")), error.get("lag")
-    wait = float(lag) if isinstance(lag, int | float) else 0.0
-    busy = code.startswith(BUSY)
+    wait = float(min(max(lag, 0), LONGEST_LAG)) if isinstance(lag, int | float) else 0.0
     detail = f"{code}: {string(error.get('info'))}"[:200]
-    raise FetchError(Reason.SOURCE_UNREADABLE, detail, retry_after=max(wait, 0.0) if busy else -1.0)
+    raise FetchError(Reason.SOURCE_UNREADABLE, detail, retry_after=wait if code.startswith(BUSY) else -1.0)
 
 
 def _read_result(config: CommonsSource, page: object, where: str) -> Iterator[Raw | Reject]:

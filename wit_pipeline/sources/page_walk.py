@@ -45,12 +45,12 @@ class Walk:
     client: Client
     config: CrawlConfig
     max_pages: int  # of a site, and as many sitemaps
-    _asked: set[str] = field(default_factory=set)  # URLs of pages and sitemaps
-    _read: set[str] = field(default_factory=set)  # URLs where pages were found, redirects followed
-    _pages: Counter[str] = field(default_factory=Counter)  # asked of each site
-    _sitemaps: Counter[str] = field(default_factory=Counter)
-    _links: dict[str, Page] = field(default_factory=dict)  # in the order found
-    _linked: Counter[str] = field(default_factory=Counter)  # of each site
+    _asked: set[str] = field(default_factory=set, init=False)  # URLs of pages and sitemaps
+    _read: set[str] = field(default_factory=set, init=False)  # URLs that pages were found at
+    _pages: Counter[str] = field(default_factory=Counter, init=False)  # asked of each site
+    _sitemaps: Counter[str] = field(default_factory=Counter, init=False)
+    _links: dict[str, Page] = field(default_factory=dict, init=False)  # in the order found
+    _linked: Counter[str] = field(default_factory=Counter, init=False)  # of each site
 
     def expand(self, listed: Iterable[Listed], by: str = "", above: int = 0) -> Iterator[Listed]:
         """The pages to ask, with sitemaps opened; those that are not asked as Rejects, the rest as it is.

@@ -3,6 +3,7 @@ import multiprocessing
 import os
 import threading
 import time
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -94,34 +95,40 @@ def test_a_file_of_before_the_machine_started_holds_nobody_up(tmp_path: Path) ->
     assert clock.slept == [30.0]
 
 
-def note(folder: Path, times: Path) -> None:
-    """Takes three turns and writes down when each began and ended."""
+def note(folder: Path, times: Path, together: Barrier) -> None:
+    """Takes three turns, beside others, and writes down when it came, got its turn and gave it back."""
     asking = Pace("a.test", INTERVAL, folder)
+    together.wait(60)
+    came = time.monotonic()
     for _ in range(3):
         with asking.turn(), times.open("a") as file:
             began = time.monotonic()
-            file.write(f"{began} {time.monotonic()}\n")
+            threading.Event().wait(INTERVAL / 2)  # as a request takes its time
+            file.write(f"{came} {began} {time.monotonic()}\n")
 
 
 def test_threads_and_processes_share_their_turns(tmp_path: Path) -> None:
     folder, times = tmp_path / "pace", tmp_path / "times"
     folder.mkdir()
-    started = time.monotonic()
     spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=note, args=(folder, times)) for _ in range(2)]
-    threads = [threading.Thread(target=note, args=(folder, times)) for _ in range(2)]
+    given = (folder, times, spawn.Barrier(4))
+    processes = [spawn.Process(target=note, args=given) for _ in range(2)]
+    threads = [threading.Thread(target=note, args=given) for _ in range(2)]
     for process in processes:
         process.start()
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     for process in processes:
-        process.join(30)
-    spans = sorted(tuple(map(float, line.split())) for line in times.read_text().splitlines())
-    assert len(spans) == 12
+        process.join(60)
+    came, began, ended = zip(
+        *(map(float, line.split()) for line in times.read_text().splitlines()), strict=True
+    )
+    assert len(began) == 12
+    spans = sorted(zip(began, ended, strict=True))
     assert all(later[0] >= sooner[1] for sooner, later in itertools.pairwise(spans))
-    assert spans[-1][0] - started >= 11 * INTERVAL
+    assert max(began) - min(came) >= 11 * INTERVAL
 
 
 def test_who_dies_in_the_middle_gives_the_turn_back(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.factories import records_of, world
 from tests.interfaces import Results, as_json, asked, commons, file, in_turn, interface
 from tests.web import Answer, Web
+from wit_pipeline.errors import RunError
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import commons as module
@@ -260,6 +261,20 @@ def test_a_busy_wiki_is_asked_again(code: str) -> None:
     with interface(in_turn(as_json({"error": {**ERROR, "code": code}}), dogs(file(0)))) as web:
         assert texts(search(web)) == [("title", "", "Dog 0")]
         assert len(web.log.paths) == 2
+
+
+@pytest.mark.parametrize("lag", [-5, None, "x", True, float("nan")])
+def test_an_odd_lag(lag: object) -> None:
+    with interface(in_turn(as_json({"error": {**ERROR, "lag": lag}}), dogs(file(0)))) as web:
+        assert search(web, ["dog", "dog"])[-1].where == "commons:dog#0"
+
+
+@pytest.mark.parametrize("lag", [301, 10**400, float("inf")])
+def test_a_lag_that_is_not_sat_out(lag: float) -> None:
+    with interface(as_json({"error": {**ERROR, "lag": lag}})) as web:
+        with pytest.raises(RunError, match="wants no request for"):
+            search(web)
+        assert len(web.log.paths) == 1
 
 
 def test_another_error_is_a_reject_that_says_it() -> None:
