@@ -50,11 +50,17 @@ def files_of(source: Source, number: int) -> dict[str, str]:
     return match(patterns, where(number)) if patterns else {}
 
 
+def paths_of(source: Source, number: int) -> list[str]:
+    """What a source is split by: its files, and "" for what it reads, or asks servers for, without one."""
+    files = list(files_of(source, number))
+    return [*files, ""] if KINDS[source.kind].fetches or not files else files
+
+
 def units(task: Task) -> Sequence[Unit]:
     """One unit for each split of each source file, in the recipe's order."""
     splits, world = [], world_of(task)
     for number, source in enumerate(task.recipe.extract.sources):
-        for path in files_of(source, number) or [""]:
+        for path in paths_of(source, number):
             ranges = KINDS[source.kind].splits(source, path, world)
             splits += [Split(source=number, path=path, first=first, last=last) for first, last in ranges]
     return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(splits)]

@@ -36,6 +36,7 @@ class Visit:
     number: int  # of requests for this path, from 1
     canary: str  # authority of a server that nobody may reach
     pause: Callable[[float], object]  # waits so many seconds, or until the server stops
+    target: str  # path and query
 
 
 Answer = Callable[[Visit], Iterable[bytes]]
@@ -97,7 +98,7 @@ class Web:
             self.log.paths.append(path)
             self.log.times.append(time.monotonic())
             self.log.headers.append(headers)
-            return Visit(self._counts[path], self.canary, self.stopping.wait)
+            return Visit(self._counts[path], self.canary, self.stopping.wait, path)
 
 
 class _Server(ThreadingHTTPServer):

@@ -55,6 +55,8 @@ class Reason(StrEnum):
     # extract
     SOURCE_UNREADABLE = "source_unreadable"
     PAGE_OPTED_OUT = "page_opted_out"
+    DUPLICATE_PAGE = "duplicate_page"  # listed before, or a redirect to a page that was read
+    TOO_MANY_PAGES = "too_many_pages"  # its host has as many before it as are asked of one
     NO_URL = "no_url"
     URL_INVALID = "url_invalid"
     NO_TEXT = "no_text"

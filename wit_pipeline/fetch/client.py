@@ -1,4 +1,4 @@
-"""A polite, suspicious and punctual HTTP client for images on strangers' servers.
+"""A polite, suspicious and punctual HTTP client for images, and pages, on strangers' servers.
 
 Each hop of a fetch is parsed (`guard`), resolved and its addresses checked (`lookup`, `guard`), allowed by
 robots.txt (`robots`), let in by the host's gate (`polite`), asked (`wire`), and its headers read for an
@@ -6,11 +6,11 @@ opt-out (`optout`) before a byte of its body is.
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from wit_pipeline.chance import uniform
@@ -29,6 +29,8 @@ REDIRECTS = {301, 302, 303, 307, 308}
 GONE = {404, 410}
 OVERLOADED = {429, 503}
 SLACK = 1 << 16  # bytes of chunk sizes and of compression's overhead above `max_bytes`
+IMAGES = "image/webp,image/jpeg,image/png,image/gif,*/*;q=0.5"  # what is asked for, if nothing else is
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +58,10 @@ class _Fetch:
     url: str
     deadline: Deadline
     byte_limit: int
-    is_robots: bool = False  # then the body may be cut at the limit, and opt-outs mean nothing
+    is_robots: bool = False  # then the body may be cut at the limit
+    opt_out: bool = True  # whether a header may refuse the body
+    accept: str = "*/*"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a secret may be among them
     attempts: int = 0
 
 
@@ -90,9 +95,28 @@ class Client:
     def close(self) -> None:
         """Nothing stays open between fetches; threads that still fetch end by their deadlines."""
 
-    def fetch(self, url: str) -> Response:
-        """The body at `url`, through redirects. Raises `FetchError` for all that a server or a URL can do."""
-        fetch = _Fetch(url, Deadline(self._config.timeout), self._config.max_bytes)
+    def fetch(
+        self,
+        url: str,
+        *,
+        accept: str = IMAGES,
+        headers: Mapping[str, str] = NO_HEADERS,
+        max_bytes: int = 0,
+        opt_out: bool = True,
+    ) -> Response:
+        """The body at `url`, through redirects. Raises `FetchError` for all that a server or a URL can do.
+
+        `headers` go to the origin of `url` alone, so that no redirect carries a secret elsewhere.
+        `max_bytes`, where given, stands for the config's; without `opt_out` no header refuses the body.
+        """
+        fetch = _Fetch(
+            url,
+            Deadline(self._config.timeout),
+            max_bytes or self._config.max_bytes,
+            opt_out=opt_out and self._config.opt_out,
+            accept=accept,
+            headers=headers,
+        )
         try:
             return self._follow(fetch)
         except FetchError as error:
@@ -126,7 +150,8 @@ class Client:
 
     def _robots_body(self, target: guard.Target) -> bytes:
         """The robots.txt of an authority, b"" if it has none. 5xx, 429 and silence are a `FetchError`."""
-        fetch = _Fetch(target.url, Deadline(self._config.timeout), ROBOTS_BYTES, is_robots=True)
+        deadline = Deadline(self._config.timeout)
+        fetch = _Fetch(target.url, deadline, ROBOTS_BYTES, is_robots=True, opt_out=False)
         for _ in range(self._config.max_redirects + 1):
             try:
                 reply = self._insist(target, fetch)
@@ -169,7 +194,7 @@ class Client:
         with gate.turn(patience=config.timeout) as waited:
             fetch.deadline.extend(waited)
             fetch.attempts += 1
-            request = _request(target, config.user_agent)
+            request = _request(target, config.user_agent, fetch)
             with exchange(target, answers, request, fetch.deadline, config.connect_timeout) as answered:
                 self._judge(answered, fetch)
                 reply = _Reply(answered.status, answered.headers, _body(answered, fetch))
@@ -182,21 +207,23 @@ class Client:
             reason = Reason.HTTP_NOT_FOUND if status in GONE else Reason.HTTP_ERROR
             wait = retry_after(answered.headers) if status in OVERLOADED else -1.0
             raise FetchError(reason, f"status {status}", http_status=status, retry_after=wait)
-        if self._config.opt_out and not fetch.is_robots:
+        if fetch.opt_out:
             signal = optout.header_opt_out(answered.headers, self._config.agent)
             if signal:
                 raise FetchError(Reason.OPTED_OUT, signal, http_status=status)
 
 
-def _request(target: guard.Target, user_agent: str) -> bytes:
-    lines = (
-        f"GET {target.path} HTTP/1.1",
-        f"Host: {target.host_header}",
-        f"User-Agent: {user_agent}",
-        "Accept: image/webp,image/jpeg,image/png,image/gif,*/*;q=0.5",
-        "Accept-Encoding: identity",
-        "Connection: close",
-    )
+def _request(target: guard.Target, user_agent: str, fetch: _Fetch) -> bytes:
+    headers = {
+        "Host": target.host_header,
+        "User-Agent": user_agent,
+        "Accept": fetch.accept,
+        "Accept-Encoding": "identity",
+        "Connection": "close",
+    }
+    if target.origin == guard.parse(fetch.url).origin:
+        headers |= fetch.headers
+    lines = (f"GET {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()))
     return "\r\n".join((*lines, "", "")).encode("ascii")
 
 

@@ -19,13 +19,13 @@ def read_page(
     """
     tree = LexborHTMLParser(_decode(body, charset))
     base = tree.css_first("base[href]")
-    root = urljoin(page_url, base.attributes.get("href") or "") if base is not None else page_url
+    root = _absolute(page_url, base.attributes.get("href") or "") if base is not None else page_url
     metas = [node.attributes.get("content") or "" for node in tree.css('meta[name="robots" i]')]
     refused = page_opt_out([*robots, *metas])
     language = _language(tree)
     for number, node in enumerate(tree.css("img")):
         here = f"{where}.{number}"
-        url = _absolute(root, node.attributes.get("src") or "")
+        url = _absolute(root or page_url, node.attributes.get("src") or "")
         if refused:
             yield dropped(Reason.PAGE_OPTED_OUT, here, refused, url or "")
         elif url is None:

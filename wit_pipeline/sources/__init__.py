@@ -1,13 +1,19 @@
 """One file per kind of source (`list` is url_list: a module may not hide a builtin)."""
 
-from wit_pipeline.sources import url_list, warc
+from wit_pipeline.sources import commons, openverse, pages, url_list, warc
+from wit_pipeline.sources.commons import CommonsSource
+from wit_pipeline.sources.openverse import OpenverseSource
+from wit_pipeline.sources.pages import PagesSource
 from wit_pipeline.sources.source import Kind
 from wit_pipeline.sources.url_list import ListSource
 from wit_pipeline.sources.warc import WarcSource
 
-Source = ListSource | WarcSource
+Source = ListSource | WarcSource | PagesSource | CommonsSource | OpenverseSource
 
 KINDS: dict[str, Kind] = {
     "list": Kind(config=ListSource, splits=url_list.splits, read=url_list.read),
     "warc": Kind(config=WarcSource, splits=warc.splits, read=warc.read),
+    "pages": Kind(config=PagesSource, splits=pages.splits, read=pages.read, fetches=True),
+    "commons": Kind(config=CommonsSource, splits=commons.splits, read=commons.read, fetches=True),
+    "openverse": Kind(config=OpenverseSource, splits=openverse.splits, read=openverse.read, fetches=True),
 }

@@ -1,5 +1,6 @@
 """What a server sees of the client: when it asks, how often, and what it sends."""
 
+import gzip
 import itertools
 import socket
 import threading
@@ -213,6 +214,42 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
             assert headers["User-Agent"] == "imgbot/1.0 (+https://example.org)"
             assert headers["Host"] == web.authority
             assert headers.keys() == {"Host", "User-Agent", "Accept", "Accept-Encoding", "Connection"}
+
+
+def test_what_a_caller_asks_for() -> None:
+    asked = {"Accept-Encoding": "gzip", "Authorization": "Bearer secret"}
+    with site(a=to("/b"), b=whole(gzip.compress(b"page"), "Content-Encoding: gzip")) as web:
+        assert client(web).fetch(web.url("/a"), accept="text/html", headers=asked).body == b"page"
+        rules, *hops = web.log.headers
+        assert rules["Accept"] == "*/*"
+        assert "Authorization" not in rules
+        for headers in hops:
+            assert headers["Accept"] == "text/html"
+            assert headers.items() >= asked.items()
+
+
+def test_headers_go_to_the_origin_they_are_for_alone() -> None:
+    with site(c=whole(JPEG)) as other, site(a=to(other.url("/c"))) as web:
+        client(web, other).fetch(web.url("/a"), headers={"Authorization": "Bearer secret"})
+        assert web.log.headers[-1]["Authorization"] == "Bearer secret"
+        assert other.log.paths[-1] == "/c"
+        assert "secret" not in str(other.log.headers)
+
+
+@pytest.mark.parametrize(("limit", "too_large"), [(len(JPEG) - 1, True), (len(JPEG), False), (0, True)])
+def test_a_caller_may_allow_more_or_less(limit: int, too_large: bool) -> None:
+    with site(a=whole(JPEG)) as web, client(web, max_bytes=100) as asking:
+        if too_large:
+            with pytest.raises(FetchError, match="too_large"):
+                asking.fetch(web.url("/a"), max_bytes=limit)
+        else:
+            assert asking.fetch(web.url("/a"), max_bytes=limit).body == JPEG
+
+
+def test_a_caller_may_read_what_opts_out() -> None:
+    with site(a=whole(JPEG, "X-Robots-Tag: noindex")) as web:
+        assert failure(client(web), web.url("/a")).reason == Reason.OPTED_OUT
+        assert client(web).fetch(web.url("/a"), opt_out=False).x_robots_tag == "noindex"
 
 
 def test_what_is_kept() -> None:

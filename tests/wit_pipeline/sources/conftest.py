@@ -1,0 +1,13 @@
+from pathlib import Path
+
+import pytest
+
+from wit_pipeline.fetch import pace
+from wit_pipeline.sources import api
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interfaces that are asked again at once, and pace files that nobody else reads."""
+    monkeypatch.setattr(pace, "_own_folder", lambda: tmp_path)
+    monkeypatch.setattr(api, "PAUSE", 0.001)
