@@ -1,6 +1,5 @@
 """What a caption must be: the rules that judge a cleaned text, each with its threshold and its Reason."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +8,7 @@ from typing import Any
 from wit_pipeline import junk
 from wit_pipeline.records import Reason
 
-LONG_RUN = re.compile(r"(\S)\1{15,}")  # one character over and over: a drawn line, a stuck key
+LONG_RUN = 16  # times one character: a drawn line, a stuck key
 NO_LETTERS = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isalpha())
 
 
@@ -53,9 +52,7 @@ def reject_text(caption: str, config: CaptionConfig) -> Reason | None:
         return reason
     if len(caption) < config.min_characters:
         return Reason.TEXT_TOO_SHORT
-    if letters_share(caption) < config.min_letters:
-        return Reason.TEXT_FEW_LETTERS
-    return Reason.TEXT_REPETITIVE if config.max_repeated < 1 and LONG_RUN.search(caption) else None
+    return Reason.TEXT_FEW_LETTERS if letters_share(caption) < config.min_letters else None
 
 
 def reject_junk(caption: str, config: CaptionConfig) -> Reason | None:
@@ -71,12 +68,17 @@ def reject_junk(caption: str, config: CaptionConfig) -> Reason | None:
     return Reason.TEXT_URL if junk.url_share(caption) > config.max_url else None
 
 
-def reject_words(count: int, distinct: int, config: CaptionConfig) -> Reason | None:
-    """Why a caption of `count` words, `distinct` of them different, is not kept, or None."""
+def reject_words(count: int, distinct: int, run: int, config: CaptionConfig) -> Reason | None:
+    """Why a caption is not kept, or None: it has `count` words, `distinct` of them different.
+
+    One character stands in it at most `run` times in a row.
+    """
     if count < config.min_words:
         return Reason.TEXT_TOO_SHORT
     if count > config.max_words:
         return Reason.TEXT_TOO_LONG
+    if config.max_repeated < 1 and run >= LONG_RUN:
+        return Reason.TEXT_REPETITIVE
     return Reason.TEXT_REPETITIVE if count - distinct > config.max_repeated * count else None
 
 

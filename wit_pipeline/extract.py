@@ -16,7 +16,7 @@ from wit_pipeline.match import Matcher, Mode
 from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
 from wit_pipeline.sources import Source
 from wit_pipeline.text import clean
-from wit_pipeline.tokens import distinct, packed, word_hashes
+from wit_pipeline.tokens import distinct, longest_runs, packed, word_hashes
 
 STAGE = "extract"
 BATCH = 4096  # records judged at once …
@@ -96,6 +96,7 @@ class Facts(NamedTuple):
 
     words: int
     distinct: int  # of its words
+    run: int  # times that one character stands in a row, at most
     blocked: tuple[int, ...]  # positions in the block list
     queries: tuple[int, ...]
 
@@ -121,9 +122,11 @@ def clean_record(raw: Raw, config: ExtractConfig) -> Cleaned | Reject:
 
 def facts_of(captions: Sequence[str], rules: Rules) -> Iterator[Facts]:
     """The facts of each caption."""
-    hashes, ends = word_hashes(*packed(captions))
+    data, byte_ends = packed(captions)
+    hashes, ends = word_hashes(data, byte_ends)
+    columns = (np.diff(ends, prepend=0), distinct(hashes, ends), longest_runs(data, byte_ends))
     blocked = rules.blocker.match_all(captions) if rules.blocker else repeat(())
-    counts = (np.diff(ends, prepend=0).tolist(), distinct(hashes, ends).tolist())
+    counts = (column.tolist() for column in columns)
     return map(Facts, *counts, blocked, rules.matcher.match_all(captions))
 
 
@@ -132,7 +135,7 @@ def answer(
 ) -> Candidate | Reject:
     """The Candidate, or the Reject that the caption's words ask for."""
     raw, url, caption = cleaned
-    reason = reject_words(facts.words, facts.distinct, config)
+    reason = reject_words(facts.words, facts.distinct, facts.run, config)
     if reason is not None:
         return rejected(raw, reason)
     if facts.blocked:

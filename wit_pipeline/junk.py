@@ -25,6 +25,8 @@ FILE_NAME = re.compile(
 URL = re.compile(
     r"\b(?:https?://|www\.)\S+|\b(?:[a-z0-9-]{1,63}\.){1,6}(?:com|org|net|info|edu|gov)\b(?:/\S*)?", re.I
 )
+URL_SIGNS = ("://", "www.", ".com", ".org", ".net", ".info", ".edu", ".gov")
+DIGIT = re.compile(r"\d")
 TOKEN = re.compile(r"[^\W\d_]+|\d+")
 DATE_WORDS = _table(
     r"\s+",
@@ -49,6 +51,10 @@ CAMERA_FILLERS = re.compile(
     """,
     re.VERBOSE,
 )
+CAMERA_STARTS = (  # how texts begin that a camera or a program signs with, those before "camera" excepted
+    "sony dsc", "samsung camera", "dcf 1", "exif", "dcim", "creator:", "file written", "lead technologies",
+    "acd", "processed with", "optimized by", "created with",
+)  # fmt: skip
 CAMERA_TEXTS = re.compile(
     r"""
       (?:[\w-]+\s){0,2} digital \s (?:still \s)? camera | sony \s dsc | samsung \s camera \s pictures?
@@ -58,7 +64,7 @@ CAMERA_TEXTS = re.compile(
     """,
     re.VERBOSE,
 )
-PARTS = re.compile(r"[\s,;:|()\[\]]+")
+PART = re.compile(r"[^\s,;:|()\[\]]+")
 MOST_CAMERA = 120  # characters of what may be a camera and its settings
 STOCK = _table(
     r"\s*\|\s*",
@@ -101,6 +107,8 @@ def is_file_name(caption: str) -> bool:
     >>> [is_file_name(text) for text in ("DSC_0042", "20160716 113957.JPG", "A dog, 2016")]
     [True, True, False]
     """
+    if "." not in caption[-6:] and not DIGIT.search(caption):
+        return False
     return FILE_NAME.fullmatch(caption) is not None
 
 
@@ -110,14 +118,13 @@ def is_date(caption: str) -> bool:
     >>> [is_date(text) for text in ("Sat, 12 March 2014", "2014-03-12T10:30Z", "March of the penguins 2")]
     [True, True, False]
     """
-    numbers = False
+    if not DIGIT.search(caption):
+        return False
     for found in TOKEN.finditer(caption.lower()):
         token = found[0]
-        if token.isdigit():
-            numbers = True
-        elif token not in DATE_WORDS:
+        if token not in DATE_WORDS and not token.isdigit():
             return False
-    return numbers
+    return True
 
 
 def is_camera(caption: str) -> bool:
@@ -129,12 +136,14 @@ def is_camera(caption: str) -> bool:
     if len(caption) > MOST_CAMERA:
         return False
     text, signs = caption.lower(), 0
-    for part in filter(None, PARTS.split(text)):
-        if CAMERA_WORDS.fullmatch(part):
+    if text.endswith("camera") or text.startswith(CAMERA_STARTS):
+        return CAMERA_TEXTS.fullmatch(text) is not None
+    for found in PART.finditer(text):
+        if CAMERA_WORDS.fullmatch(found[0]):
             signs += 1
-        elif not CAMERA_FILLERS.fullmatch(part):
-            return CAMERA_TEXTS.fullmatch(text) is not None
-    return signs > 0 or CAMERA_TEXTS.fullmatch(text) is not None
+        elif not CAMERA_FILLERS.fullmatch(found[0]):
+            return False
+    return signs > 0
 
 
 def is_boilerplate(caption: str) -> bool:
@@ -153,6 +162,7 @@ def url_share(caption: str) -> float:
     >>> url_share("www.example.org/a"), url_share("a red dog")
     (1.0, 0.0)
     """
-    if "." not in caption:
+    text = caption.lower()
+    if not any(sign in text for sign in URL_SIGNS):
         return 0.0
     return sum(len(found) for found in URL.findall(caption)) / len(caption)

@@ -545,3 +545,24 @@ def _distinct(hashes, ends, out):  # type: ignore[no-untyped-def]
         for i in range(1, len(some)):
             out[text] += some[i] != some[i - 1]
         start = ends[text]
+
+
+def longest_runs(data: Array, ends: Array) -> Array:
+    """How often at most one character stands in a row in each text, int64 (texts,)."""
+    out = np.empty(len(ends), np.int64)
+    _longest_runs(data, ends, out)
+    return out
+
+
+@compiled
+def _longest_runs(data, ends, out):  # type: ignore[no-untyped-def]
+    i = 0
+    for text in range(len(ends)):
+        longest, run, before = 0, 0, np.int64(-1)
+        while i < ends[text]:
+            point, width = _point_at(data, i)
+            run = run + 1 if point == before else 1
+            before = point
+            longest = max(longest, run)
+            i += width
+        out[text] = longest
