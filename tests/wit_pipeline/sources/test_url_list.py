@@ -13,7 +13,7 @@ from tests.factories import local_world, records_of, world
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import url_list
-from wit_pipeline.sources.url_list import ListSource
+from wit_pipeline.sources.lists.config import ListSource
 
 
 def source(**fields: Any) -> ListSource:
