@@ -55,6 +55,7 @@ class Reason(StrEnum):
     # extract
     SOURCE_UNREADABLE = "source_unreadable"
     PAGE_OPTED_OUT = "page_opted_out"
+    NOT_AN_IMAGE = "not_an_image"  # by what the source says of it
     NO_URL = "no_url"
     URL_INVALID = "url_invalid"
     NO_TEXT = "no_text"

@@ -61,11 +61,16 @@ def _without(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
         count -= min(count, len(piece))
 
 
+def body_of(head: Head) -> int:
+    """The bytes before the first line: a byte order mark, or none."""
+    return len(BOM) if head.data.startswith(BOM) else 0
+
+
 def first_lines(head: Head, path: str) -> list[bytes]:
     """The first lines of a file as they are, ends too; one that is cut off only where it is alone."""
     if b"\r" in head.data and b"\n" not in head.data:
         raise UserError(f"{path}: its lines end in CR alone; convert them to LF")
-    lines = head.data.removeprefix(BOM).splitlines(keepends=True)
+    lines = head.data[body_of(head) :].splitlines(keepends=True)
     return lines[:PEEK] if head.whole or len(lines) == 1 else lines[:-1][:PEEK]
 
 

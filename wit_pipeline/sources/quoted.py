@@ -10,6 +10,8 @@ ROW_LIMIT = 1 << 22  # characters in a row
 
 csv.field_size_limit(FIELD_LIMIT)
 
+Fields = list[str] | csv.Error  # of a row; an error in place of one that cannot be read
+
 
 class _Feed:
     """Lines as csv.reader takes them. An error that it raises costs a row: the reader goes on at the next."""
@@ -31,8 +33,8 @@ class _Feed:
         return text(line).replace("\r", " ") + "\n"  # a lone CR is none of the ends that csv.reader takes
 
 
-def quoted_rows(lines: Iterator[bytes | None], delimiter: str = ",") -> Iterator[list[str] | csv.Error]:
-    """Each row's fields, none for a blank line; an error in place of a row that cannot be read."""
+def quoted_rows(lines: Iterator[bytes | None], delimiter: str = ",") -> Iterator[Fields]:
+    """Each row's fields, none for a blank line."""
     feed = _Feed(lines)
     reader = csv.reader(feed, delimiter=delimiter)
     while True:

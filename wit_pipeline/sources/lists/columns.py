@@ -68,7 +68,7 @@ def raws(
             if isinstance(row, Flaw):
                 yield unreadable(where, row.detail)
             elif texts or type(row[0]) is not str or type(row[1]) is not str:
-                yield from _several(row, where, texts)
+                yield from records_of(row, where, texts)
             else:
                 yield _raw(row, where, row[0], row[1], MAIN)
     except Damaged as error:
@@ -88,7 +88,7 @@ def _raw(row: Row, where: str, url: str, text: str, kind: str) -> Raw:
     )
 
 
-def _several(row: Row, where: str, texts: Sequence[str]) -> Iterator[Raw | Reject]:
+def records_of(row: Row, where: str, texts: Sequence[str]) -> Iterator[Raw | Reject]:
     """A record for each URL and each text of a row, each with a place of its own."""
     count = 0
     for kind, value in zip((MAIN, *texts), (row[1], *row[len(FIELDS) :]), strict=True):

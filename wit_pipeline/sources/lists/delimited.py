@@ -10,10 +10,10 @@ from typing import BinaryIO
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lines import (
-    BOM,
     MAX_LINE,
     PEEK,
     TOO_LONG,
+    body_of,
     first_lines,
     place,
     ranges,
@@ -63,7 +63,7 @@ def read(config: ListSource, split: Split, world: World, *, kind: str) -> Iterat
 
 def _layout(head: Head, config: ListSource, path: str, kind: str) -> Layout:
     lines = first_lines(head, path)
-    bom = len(head.data) - len(head.data.removeprefix(BOM))
+    bom = body_of(head)
     blank = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     rows = _sample(lines[blank:], path, kind)
     if not rows:

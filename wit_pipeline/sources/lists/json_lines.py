@@ -7,7 +7,7 @@ from typing import Any
 
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reject
-from wit_pipeline.sources.lines import BOM, PEEK, TOO_LONG, first_lines, place, ranges, split_lines, text
+from wit_pipeline.sources.lines import PEEK, TOO_LONG, body_of, first_lines, place, ranges, split_lines, text
 from wit_pipeline.sources.lists.columns import Flaw, Row, Unfit, raws, single, value_of, wanted
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.lists.names import FIELDS
@@ -32,7 +32,7 @@ def read(config: ListSource, split: Split, world: World) -> Iterator[Raw | Rejec
     with opened(split.path, world) as stream:
         head = head_of(stream, split.path)
         columns = _columns(head, config, split.path)
-        lines = split_lines(stream, split, len(BOM) if head.data.startswith(BOM) else 0)
+        lines = split_lines(stream, split, body_of(head))
         yield from raws(rows_of(map(object_of, lines), columns), place(split), config.texts)
 
 
@@ -77,7 +77,7 @@ def rows_of(objects: Iterable[Object | Flaw | None], columns: Sequence[str]) -> 
 
 
 def _row(found: Object, keys: Sequence[str | None]) -> Row | Flaw:
-    values = [found.get(key, "") for key in keys]  # type: ignore[call-overload]
+    values = [found.get(key, "") for key in keys]  # type: ignore[arg-type]
     try:
         for place, value in enumerate(values):
             if type(value) is not str or not value.isascii():
