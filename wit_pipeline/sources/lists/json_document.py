@@ -72,7 +72,8 @@ def _objects(document: Items, config: ListSource, path: str) -> Objects:
         for _, item in islice(group, PEEK):
             shape = _shape(key, item, config)
             if shape is not None:
-                return shape(document)
+                yield from shape(document)
+                return
         others.append(key or "an array without records")
     raise UserError(
         f"{path}: holds no array of objects with a URL and a text; it holds {shown(others)}."
