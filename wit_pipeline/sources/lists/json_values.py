@@ -9,6 +9,7 @@ from typing import Any
 from wit_pipeline.sources.packed import Damaged
 
 MAX_VALUE = 1 << 24  # characters of one value
+AFTER = set(" \t\r\n,:]}")  # what may follow a value: without it, a number may go on
 DECODER = json.JSONDecoder()
 BLANKS = re.compile(r"[ \t\r\n]*")
 
@@ -83,19 +84,24 @@ class _Document:
         """The next value, whole."""
         self.peek()
         while True:
-            try:
-                found, end = DECODER.raw_decode(self._text, self._at)
-            except (ValueError, RecursionError) as error:
-                broken = f"broken JSON: {error}"
-            else:
-                if end < len(self._text) or not self._more():  # a number may go on
-                    self._at = end
-                    return found
-                continue
+            found, end, broken = self._try()
+            if not broken and self._text[end : end + 1] in AFTER:
+                break
             if len(self._text) - self._at > MAX_VALUE:
                 raise Damaged(f"broken JSON, or a value longer than {MAX_VALUE} characters")
             if not self._more():
-                raise Damaged(broken)
+                break
+        if broken:
+            raise Damaged(f"broken JSON: {broken}")
+        self._at = end
+        return found
+
+    def _try(self) -> tuple[Any, int, str]:
+        """The value that the text seems to begin with, where it ends, and why it is none."""
+        try:
+            return *DECODER.raw_decode(self._text, self._at), ""
+        except (ValueError, RecursionError) as error:
+            return None, 0, f"{error}"
 
     def _more(self) -> bool:
         """Whether there is more text: as much again as is held, so that a long value is tried few times."""
