@@ -42,6 +42,14 @@ class Sample:
     members: dict[str, Member] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Torn:
+    """The sample in which a tar breaks: what is missing of it might be its licence."""
+
+    key: str
+    detail: str
+
+
 def splits(config: WebdatasetSource, path: str, world: World) -> list[Range]:
     """A shard is one split. A `UserError` where it is packed, no tar, or empty."""
     with opened(path, world) as stream:
@@ -63,11 +71,11 @@ def read(config: WebdatasetSource, split: Split, world: World) -> Iterator[Raw |
             if isinstance(sample, Sample):
                 yield from _read_sample(sample, stream, split.path, config)
             else:
-                yield unreadable(split.path, f"{sample}")
+                yield unreadable(f"{split.path}#{sample.key}", sample.detail)
 
 
-def _samples(stream: BinaryIO, size: int) -> Iterator[Sample | Damaged]:
-    """Neighbours of one key; the same suffix again begins another sample. Last, what breaks the tar."""
+def _samples(stream: BinaryIO, size: int) -> Iterator[Sample | Torn]:
+    """Neighbours of one key; the same suffix again begins another sample."""
     sample = Sample(key="")
     try:
         for member in members(stream, size):
@@ -78,8 +86,7 @@ def _samples(stream: BinaryIO, size: int) -> Iterator[Sample | Damaged]:
             if suffix in READ:  # of others there may be too many to hold
                 sample.members[suffix] = member
     except Damaged as error:
-        yield sample
-        yield error
+        yield Torn(key=sample.key, detail=f"{error}")
     else:
         yield sample
 

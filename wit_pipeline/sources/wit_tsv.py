@@ -68,9 +68,7 @@ def splits(config: WitTsvSource, path: str, world: World) -> list[Range]:
         lacking = sorted(set(NEEDED) - set(names if isinstance(names, list) else []))
         if lacking:
             found = shown(names) if isinstance(names, list) else f"{names}"
-            raise UserError(
-                f"{path}: is no file of WIT: its header lacks {', '.join(lacking)}; it has {found}"
-            )
+            raise UserError(f"{path}: is no file of WIT: it lacks {', '.join(lacking)}; it has {found}")
         if head.whole and not any(rows):
             raise UserError(f"{path}: holds no row below its header; {NEEDS_ROW}")
     return [WHOLE]
