@@ -1,5 +1,6 @@
 import io
 import tarfile
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -71,7 +72,8 @@ def test_sparse_files_and_types_of_others_are_passed_over() -> None:
 
     sparse = header("holes.jpg", tarfile.GNUTYPE_SPARSE, 5)
     sparse[482] = 1  # its map goes on in another block
-    sparse[148:156] = b"%06o\0 " % tarfile.calc_chksums(bytes(sparse))[0]
+    sparse[148:156] = b" " * 8  # the checksum counts itself as blanks
+    sparse[148:156] = b"%06o\0 " % sum(sparse)
     more, last = bytearray(BLOCK), bytes(BLOCK)
     more[504] = 1
     odd = header("volume", b"Z", 5)
@@ -126,17 +128,13 @@ def test_a_broken_pax_header_is_said(record: bytes) -> None:
 
 @given(content=st.binary(max_size=1200))
 def test_nonsense_never_ends_the_run(content: bytes) -> None:
-    try:
+    with suppress(Damaged):
         assert list(members(io.BytesIO(content), len(content))) == [] or len(content) >= BLOCK
-    except Damaged:
-        pass
 
 
 @given(at=st.integers(0, len(WHOLE) - 1), bit=st.integers(0, 7))
 def test_no_bit_flip_ends_the_run(at: int, bit: int) -> None:
     content = bytearray(WHOLE)
     content[at] ^= 1 << bit
-    try:
+    with suppress(Damaged):
         assert len(read(bytes(content))) <= 2
-    except Damaged:
-        pass

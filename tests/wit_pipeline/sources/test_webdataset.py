@@ -157,12 +157,14 @@ def test_a_shard_of_this_project(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("length", [1000, 1537, 2048])
+@pytest.mark.parametrize("length", [1000, 1537, 2048])  # within a header, behind an image, at a member's end
 def test_a_torn_shard_gives_what_came_before(length: int) -> None:
     content = shard([("1.jpg", b"x"), ("1.txt", "dog"), ("2.jpg", b"x"), ("2.txt", "cat")])
     *before, last = read(content[: 1024 + length])
-    assert facts(before) == [("wds:d/00000.tar/1", "dog"), ("wds:d/00000.tar/2", "")][: 1 + (length >= 2048)]
     assert isinstance(last, Reject)
+    assert (facts(before), last.where) == (
+        ([("wds:d/00000.tar/1", "dog")], "d/00000.tar#2") if length > 1000 else ([], "d/00000.tar#1")
+    )
     assert "cut short" in last.detail
 
 

@@ -174,7 +174,7 @@ def test_what_is_packed_and_torn_gives_what_came_before(name: str, packing: str)
         ("a.txt", b"hello\nhello\n", "hold the url"),
         ("a.tsv", b"\0" * 5000, "hold the url"),
         ("a.tsv", b"x" * (3 << 20), "a line longer than"),
-        ("a.jsonl", b'{"foto": "u", "caption": "t"}\n', r"hold the url.*it has foto, caption"),
+        ("a.jsonl", b'{"bild": "u", "caption": "t"}\n', r"hold the url.*it has bild, caption"),
         ("a", b"hello\n", "a list source is .parquet"),
         ("a.csv.bz2", b"BZh9nonsense", "cannot be read: the packing is broken"),
         ("a.csv.zst", b"\x28\xb5\x2f\xfdnonsense", "cannot be read: the packing is broken"),

@@ -47,7 +47,7 @@ UNNAMED = dict.fromkeys(FIELDS, "")
         ),
         # blanks, dashes and case do not count; the first of two that are alike is taken
         ("Image-URL image_url ALT_TEXT", {"url": "Image-URL", "text": "ALT_TEXT"}),
-        ("foto beschreibung", {}),
+        ("bild beschreibung", {}),
     ],
 )
 def test_published_columns_are_recognised(columns: str, expected: dict[str, str]) -> None:
