@@ -33,7 +33,7 @@ def facts(items: list[Raw | Reject]) -> list[tuple[str, str]]:
     return [(item.url, item.text) if isinstance(item, Raw) else ("", item.reason) for item in items]
 
 
-def parquet(rows: Sequence[Mapping[str, object]], **options: int) -> bytes:
+def parquet(rows: Sequence[Mapping[str, object]], **options: Any) -> bytes:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(list(rows)), buffer, **options)
     return buffer.getvalue()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wit_pipeline.sources import lines
+from wit_pipeline.sources import lines, packed
 from wit_pipeline.sources.lines import lines_of, ranges, split_lines
 from wit_pipeline.sources.source import WHOLE, Split
 
@@ -17,23 +17,29 @@ def cut(content: bytes, size: int) -> list[bytes]:
     return [content[at : at + size] for at in range(0, len(content), size)]
 
 
-def expected(content: bytes) -> list[bytes]:
+def measured(content: bytes, limit: int) -> list[tuple[bytes, bool]]:
+    """Each line, and whether it is longer than `limit`, a CR before its end included."""
     found = content.split(b"\n")
-    return [line.removesuffix(b"\r") for line in (found if found[-1] else found[:-1])]
+    ended = found if found[-1] else found[:-1]
+    return [(line.removesuffix(b"\r"), len(line) > limit) for line in ended]
 
 
 @given(content=CONTENT, size=st.integers(1, 9))
 def test_lines_do_not_depend_on_the_pieces(content: bytes, size: int) -> None:
-    assert list(lines_of(cut(content, size))) == expected(content)
+    assert list(lines_of(cut(content, size))) == [line for line, _ in measured(content, 99)]
 
 
-@given(content=CONTENT.filter(bool), size=st.integers(1, 9))
-def test_ranges_share_the_lines_out(content: bytes, size: int) -> None:
+@given(content=CONTENT.filter(bool), size=st.integers(1, 9), limit=st.integers(1, 12))
+def test_ranges_share_the_lines_out(content: bytes, size: int, limit: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "SPLIT_BYTES", size)
+        patch.setattr(lines, "MAX_LINE", limit)
+        patch.setattr(packed, "CHUNK", 3)
         found = ranges(io.BytesIO(content), len(content))
-    splits = [Split(source=0, path="x", first=first, last=last) for first, last in found]
-    assert [line for split in splits for line in split_lines(io.BytesIO(content), split)] == expected(content)
+        splits = [Split(source=0, path="x", first=first, last=last) for first, last in found]
+        assert [line for split in splits for line in split_lines(io.BytesIO(content), split)] == [
+            None if too_long else line for line, too_long in measured(content, limit)
+        ]
 
 
 @given(content=CONTENT, size=st.integers(1, 9), limit=st.integers(1, 12))
@@ -41,9 +47,7 @@ def test_a_line_beyond_the_limit_is_none_and_the_others_stay(content: bytes, siz
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "MAX_LINE", limit)
         found = list(lines_of(cut(content, size)))
-    raw = content.split(b"\n")
-    raw = raw if raw[-1] else raw[:-1]
-    assert found == [None if len(line) > limit else line.removesuffix(b"\r") for line in raw]
+    assert found == [None if too_long else line for line, too_long in measured(content, limit)]
 
 
 @pytest.mark.parametrize(("size", "found"), [(64, [WHOLE]), (65, [(0, 64), (64, 65)])])

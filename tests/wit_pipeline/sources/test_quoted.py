@@ -34,3 +34,8 @@ def test_a_row_that_never_ends_is_not_held(monkeypatch: pytest.MonkeyPatch) -> N
     assert found[0] == ["u", "t"]
     assert "a row longer than 30 characters" in found
     assert max(len("".join(row)) for row in found) <= 40
+
+
+def test_the_limit_is_a_row_s_not_a_file_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quoted, "ROW_LIMIT", 30)
+    assert rows("u,t\n" * 20) == [["u", "t"]] * 20

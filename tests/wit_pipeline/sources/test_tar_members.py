@@ -56,7 +56,7 @@ def test_only_plain_files_are_members(form: int) -> None:
     with tarfile.open(fileobj=buffer, mode="w", format=form) as archive:
         for kind in (tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE):
             info = tarfile.TarInfo("odd")
-            info.type, info.linkname = kind, "1.jpg"
+            info.type, info.linkname, info.size = kind, "1.jpg", 600  # which nothing follows
             archive.addfile(info)
         info = tarfile.TarInfo("1.jpg")
         info.size = 3

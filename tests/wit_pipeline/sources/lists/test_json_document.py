@@ -63,7 +63,7 @@ def test_captions_of_images() -> None:
             {"image_id": 7, "id": 2, "caption": "a red dog"},
             {"image_id": 9, "id": 3, "caption": "a cat"},
         ],
-        "images": [{"id": 7, "license": 4, "coco_url": "c", "flickr_url": "f", "file_name": "7.jpg"}],
+        "images": [{"id": 7, "license": 4, "coco_url": "c", "flickr_url": "f", "caption": "of all"}],
         "licenses": [{"id": 4, "url": "http://creativecommons.org/licenses/by/2.0/", "name": "BY"}],
     }
     first, second, third = read(json.dumps(content).encode(), "a.json")

@@ -76,6 +76,13 @@ def test_a_row_group_that_breaks_costs_no_other() -> None:
     assert [raw.where for raw in raws[298:302]] == [f"a.parquet#{n}" for n in (298, 299, 600, 601)]
 
 
+def test_a_page_whose_checksum_is_wrong_is_not_believed() -> None:
+    rows = [{"url": f"u{i}", "caption": hash_of(i)} for i in range(9)]
+    content = parquet(rows, compression="none", use_dictionary=False, write_page_checksum=True)
+    found = read(content.replace(hash_of(3).encode(), hash_of(33).encode(), 1), "a.parquet")
+    assert facts(found) == [("", Reason.SOURCE_UNREADABLE)]
+
+
 @pytest.mark.parametrize("at", range(0, 100, 7))
 def test_no_bit_flip_of_a_parquet_file_ends_the_run(at: int) -> None:
     content = bytearray(parquet(ROWS * 20, row_group_size=40))
