@@ -8,7 +8,7 @@ import pytest
 from tests.factories import world
 from tests.lists import EXPECTED, ROWS, facts, hash_of, parquet, read, source
 from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject
+from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import url_list
 from wit_pipeline.sources.lists import parquet as parquet_format
 
