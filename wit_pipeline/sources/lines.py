@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import islice
 from typing import BinaryIO
 
@@ -70,7 +71,7 @@ def first_lines(head: Head, path: str) -> list[bytes]:
     """The first lines of a file as they are, ends too; one that is cut off only where it is alone."""
     if b"\r" in head.data and b"\n" not in head.data:
         raise UserError(f"{path}: its lines end in CR alone; convert them to LF")
-    lines = head.data[body_of(head) :].splitlines(keepends=True)
+    lines = BytesIO(head.data[body_of(head) :]).readlines()  # splitlines() would break at a CR too
     return lines[:PEEK] if head.whole or len(lines) == 1 else lines[:-1][:PEEK]
 
 

@@ -21,6 +21,7 @@ else:
 CHUNK = 1 << 20  # bytes read, and bytes unpacked at most, at a time: a bomb unpacks no faster than it is used
 HEAD = 2 << 20  # bytes from which a reader tells what a file is
 MAGIC = 8  # bytes that tell a packing
+NEEDS_ROW = "a source needs at least one row"
 
 PACKINGS: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
@@ -79,9 +80,14 @@ def _piece(packed: Any) -> bytes:
     try:
         return bytes(packed.read1(CHUNK))  # read() would lose what came before a break
     except FAILURES as error:
-        if isinstance(error, OSError) and error.errno:  # the disk or the network fails, not the packing
+        if is_of_the_disk(error):
             raise
         raise Damaged(f"the packing is broken: {error}") from None
+
+
+def is_of_the_disk(error: Exception) -> bool:
+    """Whether the disk or the network fails, and not what is read: that ends the job, and is no record."""
+    return isinstance(error, OSError) and bool(error.errno)
 
 
 def pieces(stream: BinaryIO) -> Iterator[bytes]:
@@ -109,6 +115,3 @@ def head_of(stream: BinaryIO, path: str) -> Head:
     if data.startswith(WIDE):
         raise UserError(f"{path}: is UTF-16; convert it to UTF-8")
     return Head(data=data, whole=ended and not damage, damage=damage)
-
-
-NEEDS_ROW = "a source needs at least one row"

@@ -57,6 +57,10 @@ def test_text_that_is_no_utf8() -> None:
     assert facts(read(buffer.getvalue(), "a.parquet")) == [("u", "a \ufffd dog")]
 
 
+def test_a_lone_cr_parts_no_rows() -> None:
+    assert facts(read(b"url\tcap\rtion\nu\ta\rdog\n", "a.tsv", text="cap\rtion")) == [("u", "a\rdog")]
+
+
 def test_a_tsv_has_no_quoting() -> None:
     assert facts(read(b'url\tcaption\nu\t"dog\nv\tcat"\n', "a.tsv")) == [("u", '"dog'), ("v", 'cat"')]
 

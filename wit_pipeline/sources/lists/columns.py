@@ -90,10 +90,9 @@ def _raw(row: Row, where: str, url: str, text: str, kind: str) -> Raw:
 
 def records_of(row: Row, where: str, texts: Sequence[str]) -> Iterator[Raw | Reject]:
     """A record for each URL and each text of a row, each with a place of its own."""
+    further = zip(texts, row[len(FIELDS) :], strict=True)
     count = 0
-    for kind, value in zip((MAIN, *texts), (row[1], *row[len(FIELDS) :]), strict=True):
-        if kind != MAIN and not value:
-            continue
+    for kind, value in [(MAIN, row[1]), *((kind, value) for kind, value in further if value)]:
         for found in _pairs(row[0], value):
             here = f"{where}.{count}" if count else where
             count += 1

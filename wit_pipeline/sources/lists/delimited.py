@@ -35,9 +35,9 @@ class Layout:
     """How a table is written."""
 
     names: tuple[str, ...]  # of its columns
+    body: int  # bytes before the first line, or before the first after a header that is a line
     header: bool = False
     bare: bool = False  # whether there is nothing but a header
-    body: int  # bytes before the first line, or before the first after a header that is a line
 
 
 def splits(config: ListSource, path: str, world: World, *, kind: str) -> list[Range]:
@@ -69,6 +69,7 @@ def _layout(head: Head, config: ListSource, path: str, kind: str) -> Layout:
     if not rows:
         raise UserError(f"{path}: holds nothing but blanks; {NEEDS_ROW}")
     if config.columns:
+        _check_width(rows, config.columns, path, kind)
         return Layout(names=config.columns, body=bom)
     if any(map(is_url, rows[0])):
         return Layout(names=headerless(rows), body=bom)
@@ -76,6 +77,11 @@ def _layout(head: Head, config: ListSource, path: str, kind: str) -> Layout:
     body = bom + sum(map(len, above))
     bare = head.whole and len(rows) == 1
     return Layout(names=tuple(rows[0]), header=True, bare=bare, body=body)
+
+
+def _check_width(rows: list[list[str]], columns: Sequence[str], path: str, kind: str) -> None:
+    if kind != "txt" and all(len(row) != len(columns) for row in rows):
+        raise UserError(f"{path}: columns names {len(columns)}, and its rows have {len(rows[0])} fields")
 
 
 def _sample(lines: list[bytes], path: str, kind: str) -> list[list[str]]:

@@ -1,6 +1,7 @@
 """JSON documents: one array or object a file, in the shapes that data sets are published in."""
 
 from collections.abc import Callable, Iterator, Set
+from contextlib import suppress
 from functools import partial
 from itertools import groupby, islice, zip_longest
 from operator import itemgetter
@@ -9,7 +10,7 @@ from typing import Any, Final, TypeVar
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lines import PEEK
-from wit_pipeline.sources.lists.columns import Flaw, raws, shown, wanted
+from wit_pipeline.sources.lists.columns import SHOWN, Flaw, raws, shown, wanted
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.lists.json_lines import Object, keys_of, rows_of
 from wit_pipeline.sources.lists.json_values import items
@@ -20,7 +21,7 @@ from wit_pipeline.sources.source import WHOLE, Range, Split, World
 REDDIT = "https://www.reddit.com"
 REDDIT_IMAGES = "https://i.redd.it/"
 MAX_IMAGES = 1_000_000  # of a document of the kind of COCO, whose images are held while its captions are read
-KEPT = {plain(name) for names in KNOWN.values() for name in names}  # facts of such an image
+KEPT = {plain(name) for names in KNOWN.values() for name in names}  # what is held of each
 ABSENT: Final = object()
 T = TypeVar("T")
 
@@ -67,34 +68,36 @@ def _items(path: str, world: World) -> Iterator[tuple[str, Any]]:
 
 def _objects(document: Items, config: ListSource, path: str) -> Objects:
     """The records of a document, by the first items of its arrays that tell what it is."""
-    others = []
+    others: list[str] = []
     for key, group in groupby(document(), key=itemgetter(0)):
         for _, item in islice(group, PEEK):
             shape = _shape(key, item, config)
             if shape is not None:
                 yield from shape(document)
                 return
-        others.append(key or "an array without records")
+        if len(others) <= SHOWN:
+            others.append(key or "an array without records")
     raise UserError(
-        f"{path}: holds no array of objects with a URL and a text; it holds {shown(others)}."
+        f"{path}: holds no array of objects with a URL and a text; it holds {shown(others or ['no array'])}."
         " Convert it to JSON lines"
     )
 
 
 def _shape(key: str, item: Any, config: ListSource) -> Callable[[Items], Objects] | None:
+    kept = KEPT | {plain(name) for name in (*config.named().values(), *config.texts) if name}
     if isinstance(item, dict):
         has = {field for field, name in recognise(item, config.named()).items() if name in item}
         if {"url", "text"} <= has:
             return partial(_plain, key)
         if ("url" in has and key == "images") or ("image_id" in item and "text" in has):
-            return partial(_of_images, KEPT | {plain(name) for name in config.named().values() if name})
+            return partial(_of_images, kept)
     elif isinstance(item, list) and not key and all(isinstance(value, str) for value in item):
         if len(item) == 4 and "/comments/" in item[2]:
             return _explored
         if any(map(is_url, item)):
             return _unnamed
-    elif isinstance(item, str) and plain(key) in KEPT:
-        return _parallel
+    elif isinstance(item, str) and plain(key) in kept:
+        return partial(_parallel, kept)
     return None
 
 
@@ -137,9 +140,14 @@ def _fits(row: Any, width: int) -> bool:
     return isinstance(row, list) and len(row) == width and all(isinstance(value, str) for value in row)
 
 
-def _parallel(document: Items) -> Objects:
+def _parallel(kept: Set[str], document: Items) -> Objects:
     """The columns of a table, each an array of its own, as in SBU."""
-    names = list(dict.fromkeys(key for key, _ in document()))
+    found: dict[str, None] = {}
+    with suppress(Damaged):  # where it breaks, the second reading says
+        for key, _ in document():
+            if plain(key) in kept and len(found) < len(kept):
+                found[key] = None
+    names = list(found)
     columns = [_column(name, document) for name in names]
     for values in zip_longest(*columns, fillvalue=ABSENT):
         if ABSENT in values:
@@ -156,11 +164,12 @@ def _of_images(kept: Set[str], document: Items) -> Objects:
     """The captions of images that another array describes, as in COCO; licences by their number."""
     images: dict[str, Object] = {}
     licenses: dict[str, Any] = {}
-    for key, item in document():
-        if key == "images" and isinstance(item, dict) and len(images) < MAX_IMAGES:
-            images[_id(item)] = {name: value for name, value in item.items() if plain(name) in kept}
-        elif key == "licenses" and isinstance(item, dict):
-            licenses[_id(item)] = item.get("url") or item.get("name")
+    with suppress(Damaged):  # where it breaks, the second reading says
+        for key, item in document():
+            if key == "images" and isinstance(item, dict) and len(images) < MAX_IMAGES:
+                images[_id(item)] = {name: value for name, value in item.items() if plain(name) in kept}
+            elif key == "licenses" and isinstance(item, dict):
+                licenses[_id(item)] = item.get("url") or item.get("name")
     for item in _column("annotations", document):
         image = images.get(_id(item, "image_id")) if isinstance(item, dict) else None
         if image is None:

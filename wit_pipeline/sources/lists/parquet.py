@@ -12,7 +12,7 @@ from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lists.columns import Flaw, Row, Value, raws, single, value_of, wanted
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.lists.names import FIELDS
-from wit_pipeline.sources.packed import NEEDS_ROW, opened
+from wit_pipeline.sources.packed import NEEDS_ROW, is_of_the_disk, opened
 from wit_pipeline.sources.source import Range, Split, World
 
 MAGIC = b"PAR1"
@@ -58,6 +58,8 @@ def _file(stream: BinaryIO, path: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(stream, buffer_size=BUFFER, page_checksum_verification=True)
     except FAILURES as error:
+        if is_of_the_disk(error):
+            raise
         raise UserError(f"{path}: is not a Parquet file: {_line(error)}") from None
 
 
@@ -97,7 +99,7 @@ def _rows(file: pq.ParquetFile, number: int, columns: Sequence[str]) -> Iterator
         for batch in batches:
             yield from _batch(batch, columns)
     except FAILURES as error:
-        if isinstance(error, OSError) and error.errno:  # the disk or the network fails, not the file
+        if is_of_the_disk(error):
             raise
         yield Flaw(detail=f"row group {number} of {group.num_rows} rows breaks here: {_line(error)}")
 

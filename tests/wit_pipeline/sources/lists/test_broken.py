@@ -1,4 +1,5 @@
 import gzip
+import io
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.factories import local_world, records_of
 from tests.lists import CSV, PACK, ROWS, facts, hash_of, parquet, read, source
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.sources.source import World
 
 
 @pytest.mark.parametrize(
@@ -184,6 +186,24 @@ def test_what_is_no_list_is_the_users(name: str, content: bytes, message: str) -
     with pytest.raises(UserError, match=message) as caught:
         read(content, name)
     assert "\n" not in f"{caught.value}"
+
+
+def test_columns_of_the_recipe_that_no_row_fits() -> None:
+    with pytest.raises(UserError, match="columns names 2, and its rows have 3 fields"):
+        read(b"u,t,x\nv,s,x\n", "a.csv", columns=("url", "text"))
+    assert len(read(b"u,t,x\nv,s\n", "a.csv", columns=("url", "text"))) == 2
+
+
+def test_a_disk_that_fails_is_no_broken_file() -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.tell() > 0:
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    failing = World(open=lambda path: Failing(parquet(ROWS)), size=lambda path: 1000)
+    with pytest.raises(OSError, match="Input/output error"):
+        records_of(source(), "a.parquet", failing)
 
 
 def test_a_directory_is_the_users(tmp_path: Path) -> None:

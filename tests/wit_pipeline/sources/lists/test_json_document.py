@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 
@@ -88,3 +89,54 @@ def test_a_document_of_images_alone_is_said() -> None:
     )
     with pytest.raises(UserError, match="hold the text"):
         read(content.encode(), "instances.json")
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        (SBU | {"user_ids": ["x" * 99, "y"]}, [("http://a.test/1", "a dog")]),
+        (
+            {
+                "images": [{"id": 1, "coco_url": "u"}],
+                "annotations": [{"image_id": 1, "caption": "a dog"}, {"image_id": 1, "caption": "x" * 99}],
+            },
+            [("u", "a dog")],
+        ),
+        ([["http://a.test/1", "a dog"], ["http://a.test/2", "x" * 99]], [("http://a.test/1", "a dog")]),
+        (
+            [["x1", "a.jpg", "s/comments/x1/", "a dog"], ["x" * 99] * 4],
+            [("https://i.redd.it/a.jpg", "a dog")],
+        ),
+    ],
+)
+def test_a_torn_document_gives_what_came_before(document: Any, expected: list[tuple[str, str]]) -> None:
+    content = json.dumps(document).encode()
+    *before, last = read(content[: -len("xxx...")], "a.json")
+    assert facts(before) == expected
+    assert isinstance(last, Reject)
+    assert (last.where, last.detail[:12]) == (f"a.json#{len(expected)}", "broken JSON:")
+
+
+def test_further_columns_of_parallel_arrays() -> None:
+    document = {**SBU, "tags_of_mine": ["dog", ""], "more": [[1], 2]}
+    found = read(json.dumps(document).encode(), "a.json", texts=("tags_of_mine",))
+    assert facts(found) == [
+        ("http://a.test/1", "a dog"),
+        ("http://a.test/1", "dog"),
+        ("http://a.test/2", "a cat"),
+    ]
+
+
+def test_a_row_without_names_unlike_the_first_is_counted() -> None:
+    document = [["http://a.test/1", "a dog"], ["http://a.test/2"], 7, ["http://a.test/3", "a cat"]]
+    assert [text for _, text in facts(read(json.dumps(document).encode(), "a.json"))] == [
+        "a dog",
+        Reason.SOURCE_UNREADABLE,
+        Reason.SOURCE_UNREADABLE,
+        "a cat",
+    ]
+    explored = [["x1", "a.jpg", "s/comments/x1/", "a dog"], ["x2"]]
+    assert [url for url, _ in facts(read(json.dumps(explored).encode(), "a.json"))] == [
+        "https://i.redd.it/a.jpg",
+        "",
+    ]
