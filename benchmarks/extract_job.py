@@ -31,7 +31,7 @@ from wit_pipeline import manifest
 from wit_pipeline.extract import ExtractConfig
 from wit_pipeline.manifest import Counts, Manifest
 from wit_pipeline.records import Kind, Query
-from wit_pipeline.sources.url_list import ListSource
+from wit_pipeline.sources.lists.config import ListSource
 
 
 def sign_queries(root: Path, texts: list[str]) -> None:

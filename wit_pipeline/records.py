@@ -57,6 +57,7 @@ class Reason(StrEnum):
     PAGE_OPTED_OUT = "page_opted_out"
     DUPLICATE_PAGE = "duplicate_page"  # listed before, or a redirect to a page that was read
     TOO_MANY_PAGES = "too_many_pages"  # its host has as many before it as are asked of one
+    NOT_AN_IMAGE = "not_an_image"  # by what the source says of it
     NO_URL = "no_url"
     URL_INVALID = "url_invalid"
     NO_TEXT = "no_text"

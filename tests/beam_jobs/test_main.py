@@ -103,7 +103,7 @@ def test_an_empty_source(
 ) -> None:
     (tmp_path / "list.csv").write_text(content)
     line = fails(capsys, 2, "build", "--recipe", recipe, "--root", tmp_path / "root", "--workers", 1)
-    assert "is empty" in line or "holds no record" in line
+    assert "is empty" in line or "holds no row" in line
 
 
 def test_a_port_nobody_listens_on(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

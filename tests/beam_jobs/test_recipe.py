@@ -7,7 +7,7 @@ import pytest
 from beam_jobs import recipe
 from beam_jobs.recipe import Recipe
 from wit_pipeline.errors import UserError
-from wit_pipeline.sources.url_list import ListSource
+from wit_pipeline.sources.lists.config import ListSource
 
 FOLDER = Path(recipe.__file__).parent / "recipes"
 

@@ -12,7 +12,7 @@ from wit_pipeline.extract import ExtractConfig, batches, candidates, judge, reje
 from wit_pipeline.frontier import host_of
 from wit_pipeline.match import Matcher
 from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
-from wit_pipeline.sources.url_list import ListSource
+from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.text import valid
 
 MATCHER = Matcher(["dog", "red"])

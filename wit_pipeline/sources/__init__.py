@@ -1,19 +1,34 @@
-"""One file per kind of source (`list` is url_list: a module may not hide a builtin)."""
+"""One module per kind of source (`list` is url_list: a module may not hide a builtin)."""
 
-from wit_pipeline.sources import commons, openverse, pages, url_list, warc
+from wit_pipeline.sources import commons, openverse, pages, url_list, warc, webdataset, wit_tsv, yfcc
 from wit_pipeline.sources.commons import CommonsSource
+from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.openverse import OpenverseSource
 from wit_pipeline.sources.pages import PagesSource
 from wit_pipeline.sources.source import Kind
-from wit_pipeline.sources.url_list import ListSource
 from wit_pipeline.sources.warc import WarcSource
+from wit_pipeline.sources.webdataset import WebdatasetSource
+from wit_pipeline.sources.wit_tsv import WitTsvSource
+from wit_pipeline.sources.yfcc import YfccSource
 
-Source = ListSource | WarcSource | PagesSource | CommonsSource | OpenverseSource
+Source = (
+    ListSource
+    | WarcSource
+    | WitTsvSource
+    | YfccSource
+    | PagesSource
+    | CommonsSource
+    | OpenverseSource
+    | WebdatasetSource
+)
 
 KINDS: dict[str, Kind] = {
     "list": Kind(config=ListSource, splits=url_list.splits, read=url_list.read),
     "warc": Kind(config=WarcSource, splits=warc.splits, read=warc.read),
+    "wit_tsv": Kind(config=WitTsvSource, splits=wit_tsv.splits, read=wit_tsv.read),
+    "yfcc": Kind(config=YfccSource, splits=yfcc.splits, read=yfcc.read),
     "pages": Kind(config=PagesSource, splits=pages.splits, read=pages.read, fetches=True),
     "commons": Kind(config=CommonsSource, splits=commons.splits, read=commons.read, fetches=True),
     "openverse": Kind(config=OpenverseSource, splits=openverse.splits, read=openverse.read, fetches=True),
+    "webdataset": Kind(config=WebdatasetSource, splits=webdataset.splits, read=webdataset.read),
 }

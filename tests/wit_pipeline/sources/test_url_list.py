@@ -1,42 +1,19 @@
 import gzip
 import io
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tests.factories import local_world, records_of, world
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
+from tests.factories import world
+from tests.lists import CSV, EXPECTED, PACK, ROWS, facts, parquet, read, source
+from wit_pipeline.records import Raw
+from wit_pipeline.sources import lines as line_ranges
 from wit_pipeline.sources import url_list
-from wit_pipeline.sources.url_list import ListSource
-
-
-def source(**fields: Any) -> ListSource:
-    return ListSource(path=("x",), **fields)
-
-
-def read(content: bytes, name: str, **fields: Any) -> list[Raw | Reject]:
-    return records_of(source(**fields), name, world({name: content}))
-
-
-def facts(items: list[Raw | Reject]) -> list[tuple[str, str]]:
-    return [(item.url, item.text) if isinstance(item, Raw) else ("", item.reason) for item in items]
-
-
-def parquet(rows: Sequence[Mapping[str, object]], **options: int) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(list(rows)), buffer, **options)
-    return buffer.getvalue()
-
-
-ROWS = [{"url": f"http://a.test/{i}", "caption": f"dog {i}"} for i in range(5)]
-EXPECTED = [(f"http://a.test/{i}", f"dog {i}") for i in range(5)]
-CSV = "url,caption\n" + "".join(f"{row['url']},{row['caption']}\n" for row in ROWS)
+from wit_pipeline.sources.source import WHOLE
 
 
 @pytest.mark.parametrize(
@@ -65,18 +42,9 @@ def test_columns_by_name_and_where_a_row_stands() -> None:
         ("\n".join(map(json.dumps, rows))).encode(), "d/a.jsonl", url="URL", text="TEXT", license="LICENSE"
     )
     assert found == [
-        Raw(url="u", text="t", license="CC0", where="d/a.jsonl#0"),
-        Raw(url="", text="5", where="d/a.jsonl#1"),
+        Raw(url="u", text="t", license="CC0", where="d/a.jsonl#0", text_kind="caption"),
+        Raw(url="", text="5", where="d/a.jsonl#1", text_kind="caption"),
     ]
-
-
-def test_a_parquet_file_is_split_by_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(url_list, "SPLIT_ROWS", 2)
-    content = parquet(ROWS, row_group_size=1)
-    assert url_list.splits(source(), "a.parquet", world({"a.parquet": content})) == [(0, 2), (2, 4), (4, 5)]
-    found = read(content, "a.parquet")
-    assert facts(found) == EXPECTED
-    assert [item.where for item in found] == [f"a.parquet#{i}" for i in range(5)]
 
 
 def test_text_that_is_no_utf8() -> None:
@@ -89,11 +57,8 @@ def test_text_that_is_no_utf8() -> None:
     assert facts(read(buffer.getvalue(), "a.parquet")) == [("u", "a \ufffd dog")]
 
 
-def test_large_and_dictionary_strings() -> None:
-    large = pa.array(["a dog"], pa.large_string())
-    buffer = io.BytesIO()
-    pq.write_table(pa.table({"url": pa.array(["u"]).dictionary_encode(), "caption": large}), buffer)
-    assert facts(read(buffer.getvalue(), "a.parquet")) == [("u", "a dog")]
+def test_a_lone_cr_parts_no_rows() -> None:
+    assert facts(read(b"url\tcap\rtion\nu\ta\rdog\n", "a.tsv", text="cap\rtion")) == [("u", "a\rdog")]
 
 
 def test_a_tsv_has_no_quoting() -> None:
@@ -105,56 +70,96 @@ def test_a_file_without_a_header() -> None:
     assert facts(found) == [("u", "dog")]
 
 
+@pytest.mark.parametrize("packing", PACK)
 @pytest.mark.parametrize(
-    ("name", "content", "bad"),
+    ("name", "content"),
     [
-        ("a.csv", b"url,caption\nu,t\nonly\nv,s\n", 1),
-        ("a.jsonl", b'{"url":"u","caption":"t"}\n{broken\n{"url":"v","caption":"s"}\n', 1),
-        ("a.jsonl", b'{"url":"u","caption":"t"}\n[1]\n{"url":"v","caption":"s"}\n', 1),
+        ("a.csv", CSV.encode()),
+        ("a.tsv", CSV.replace(",", "\t").encode()),
+        ("a.txt", CSV.replace(",", "\t").encode()),
+        ("a.txt", "".join(f"{url}\t{text}\n" for url, text in EXPECTED).encode()),
+        ("a.tsv", "".join(f"{text} of mine\t{url}\n" for url, text in EXPECTED).encode()),
+        ("a.tsv", "".join(f"{n}\t{url}\tCC BY 4.0\t{t} x\n" for n, (url, t) in enumerate(EXPECTED)).encode()),
+        ("a.csv", "".join(f'"{text}, a dog",{url}\n' for url, text in EXPECTED).encode()),
+        ("a.ndjson", "\n".join(map(json.dumps, ROWS)).encode()),
+        ("a.json", "\n".join(map(json.dumps, ROWS)).encode()),
+        ("a.json", json.dumps(ROWS).encode()),
+        ("a.json", json.dumps(ROWS, indent=2).encode()),
+        ("a.jsonl", json.dumps(ROWS, indent=2).encode()),
+        ("a.json", json.dumps({"info": {"url": "x"}, "data": ROWS}).encode()),
+        ("a.json", json.dumps([[row["url"], row["caption"]] for row in ROWS]).encode()),
+        ("data", "\n".join(map(json.dumps, ROWS)).encode()),
+        ("data", json.dumps(ROWS).encode()),
+        ("data.part-1", json.dumps({"data": ROWS}).encode()),
     ],
 )
-def test_a_bad_row_is_counted_and_the_others_go_on(name: str, content: bytes, bad: int) -> None:
-    found = facts(read(content, name))
-    assert found == [("u", "t"), ("", Reason.SOURCE_UNREADABLE), ("v", "s")]
+def test_every_text_format_packed_and_plain(name: str, content: bytes, packing: str) -> None:
+    found = read(PACK[packing](content), name + packing)
+    assert [url for url, _ in facts(found)] == [url for url, _ in EXPECTED]
+    assert all("dog" in text for _, text in facts(found))
 
 
-def test_a_damaged_gz_gives_what_came_before() -> None:
-    whole = gzip.compress(("\n".join(json.dumps(row) for row in ROWS * 500)).encode())
-    found = read(whole[: len(whole) // 2], "a.jsonl.gz")
-    assert isinstance(found[-1], Reject)
-    assert all(isinstance(item, Raw) for item in found[:-1])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
+def test_line_ends(name: str, end: str) -> None:
+    content = "\n".join(map(json.dumps, ROWS)) if name == "a.jsonl" else CSV
+    content = content.replace(",", "\t") if name == "a.tsv" else content
+    half = len(content) // 2  # LF in the first half, whatever the second has
+    mixed = content[:half] + content[half:].replace("\n", end)
+    assert facts(read(mixed.encode(), name)) == EXPECTED
+    assert facts(read(mixed.encode() + b"\n\n", name)) == EXPECTED
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.parquet", b"", "is not a Parquet file"),
-        ("a.parquet", b"PAR1 nonsense PAR1", "is not a Parquet file"),
-        ("a.csv", b"", "is empty"),
-        ("a.parquet", parquet(ROWS)[:0] or b"x", "is not a Parquet file"),
-        ("a.txt", b"u\n", "a list source is .parquet"),
-        ("a.csv.gz", b"\x1f\x8bnonsense", "cannot be read"),
-        ("a.jsonl.gz", gzip.compress(b"x" * 9999)[:20], "cannot be read"),
-        ("a.csv", b'"' + b"x" * (2 << 20), "cannot be read: field larger"),
-    ],
+def test_a_field_of_csv_may_hold_line_ends_and_quotes() -> None:
+    content = b'url,caption\r\nu,"a ""red""\r\ndog, asleep"\r\nv,a lone\rCR\r\n'
+    assert facts(read(content, "a.csv")) == [("u", 'a "red"\ndog, asleep'), ("v", "a lone CR")]
+
+
+FIELD = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="\t\n\r\x1c\x1d\x1e\x85"), max_size=12
 )
-def test_a_file_that_is_no_source_is_the_users(name: str, content: bytes, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        read(content, name)
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.jsonl"])
-def test_a_missing_column_is_said_with_those_there_are(name: str) -> None:
-    lines = "\n".join(map(json.dumps, ROWS))
-    content = {"a.csv": CSV.encode(), "a.parquet": parquet(ROWS), "a.jsonl": lines.encode()}[name]
-    with pytest.raises(UserError, match=r"has no column 'TEXT', 'URL'; it has url, caption"):
-        read(content, name, url="URL", text="TEXT")
+@given(
+    rows=st.lists(st.tuples(FIELD, FIELD), min_size=1, max_size=30),
+    size=st.integers(1, 200),
+    kind=st.sampled_from(["tsv", "txt", "jsonl"]),
+    bom=st.booleans(),
+    crlf=st.booleans(),
+    last=st.booleans(),
+)
+def test_the_records_do_not_depend_on_the_splits(
+    rows: list[tuple[str, str]], size: int, kind: str, bom: bool, crlf: bool, last: bool
+) -> None:
+    if kind == "jsonl":
+        text = "\n".join(json.dumps({"url": u, "caption": t}, ensure_ascii=False) for u, t in rows)
+    else:
+        text = "\n".join(["url\tcaption", *(f"{u}\t{t}" for u, t in rows)])
+    text = text + "\n" * last
+    content = b"\xef\xbb\xbf" * bom + (text.replace("\n", "\r\n") if crlf else text).encode()
+    whole = read(content, f"a.{kind}")
+    assert facts(whole) == [(u, t) for u, t in rows]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(line_ranges, "SPLIT_BYTES", size)
+        found = read(content, f"a.{kind}")
+        assert len(url_list.splits(source(), f"a.{kind}", world({f"a.{kind}": content}))) == -(
+            -len(content) // size
+        )
+    assert facts(found) == facts(whole)
+    assert len({item.where for item in found}) == len(found)
 
 
-def test_real_lists(real_data: Path) -> None:
-    folder = real_data / "url_caption_lists"
-    path = next(folder.rglob("test_10000.parquet"))
-    found = records_of(source(url="URL", text="TEXT"), str(path), local_world())
-    assert len(found) == 10_000
-    odd = [item for item in found if not (isinstance(item, Raw) and item.url.startswith("http"))]
-    assert [item.url for item in odd] == ["UNLIKELY"]  # the list has one row whose columns slipped
+def test_where_a_row_of_a_split_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_ranges, "SPLIT_BYTES", 30)
+    content = CSV.replace(",", "\t").encode()
+    found = read(content, "a.tsv")
+    assert facts(found) == EXPECTED
+    assert [item.where for item in found] == [
+        "a.tsv#0",
+        "a.tsv@30#0",
+        "a.tsv@30#1",
+        "a.tsv@60#0",
+        "a.tsv@90#0",
+    ]
+    assert url_list.splits(source(), "a.csv", world({"a.csv": CSV.encode()})) == [WHOLE]
+    assert url_list.splits(source(), "a.tsv.gz", world({"a.tsv.gz": gzip.compress(content)})) == [WHOLE]

@@ -1,0 +1,1 @@
+"""Lists of URLs and captions: one file per format, and what they share."""

@@ -1,0 +1,35 @@
+"""What the recipe says of a list."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from wit_pipeline.sources.lists.names import FIELDS, recognise
+from wit_pipeline.sources.source import needs_path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListSource:
+    """`kind = "list"`: tables of URLs and captions."""
+
+    kind: Literal["list"] = "list"
+    path: tuple[str, ...]  # globs of .parquet .csv .tsv .txt .jsonl .json, but for Parquet also .gz .bz2 .zst
+    url: str = ""  # names of columns; "" takes the first of the known names that is there
+    text: str = ""
+    page_url: str = ""
+    license: str = ""
+    attribution: str = ""
+    language: str = ""
+    texts: tuple[str, ...] = ()  # further columns of texts: each gives a record of its own
+    columns: tuple[str, ...] = ()  # csv, tsv, txt: the columns' names where the file has no header
+
+    def __post_init__(self) -> None:
+        needs_path(self.path)
+        found = recognise(self.columns, self.named())
+        lacking = [field for field in ("url", "text") if found[field] not in self.columns]
+        if self.columns and lacking:
+            names = " or ".join(repr(found[field] or field) for field in lacking)
+            raise ValueError(f"columns lack {names}: {', '.join(self.columns)}")
+
+    def named(self) -> dict[str, str]:
+        """The columns that the recipe names, by field."""
+        return {field: getattr(self, field) for field in FIELDS}
