@@ -1,6 +1,8 @@
 """extract: source files to Candidates, a split of a file at a time."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
@@ -9,11 +11,13 @@ from beam_jobs.files import match, open_input, size_of, version
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from queries import store
+from wit_pipeline import rows
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
 from wit_pipeline.extract import ExtractConfig, Rules, candidates, read_blocklist, rules_of
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.manifest import Counts, File, describe, read_receipt, write_json
 from wit_pipeline.match import Matcher
 from wit_pipeline.records import Candidate, Raw, Reject
 from wit_pipeline.sift import Sample, write_sifted
@@ -116,10 +120,33 @@ def ticking(raws: Iterable[Raw | Reject]) -> Iterator[Raw | Reject]:
         yield raw
 
 
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
+    """results.json: what became of each source's records, and which of an image's texts were kept."""
+    sources = task.recipe.extract.sources
+    counts = [Counts() for _ in sources]
+    kinds: Counter[str] = Counter()
+    for unit in units(task):
+        receipt = read_receipt(STEP.receipt(task.folders, unit), task.plan)
+        if receipt is not None:
+            counts[unit.covers.source] += receipt.counts
+    for file in files:
+        if file.name.startswith("part-"):
+            kinds.update(rows.column(task.folders.out / file.name, "text_kind"))
+    path = task.folders.out / "results.json"
+    named = [
+        {"source": number, "kind": source.kind, **asdict(count)}
+        for number, (source, count) in enumerate(zip(sources, counts, strict=True))
+    ]
+    write_json(path, {"sources": named, "text_kinds": dict(kinds.most_common())})
+    return (describe(path),)
+
+
+STEP = Work(name="Extract", units=units, do=do)
 STAGE = Stage(
     name="extract",
-    about="image-text pairs from lists and WARCs, cleaned, judged and matched to queries",
+    about="image-text pairs from every kind of source, cleaned, judged and matched to queries",
     reads=("queries",),
     inputs=inputs,
-    steps=(Work(name="Extract", units=units, do=do),),
+    steps=(STEP,),
+    finish=finish,
 )

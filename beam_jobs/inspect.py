@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,14 @@ from wit_pipeline import manifest, rows
 from wit_pipeline.balance import QueryCount
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Manifest
-from wit_pipeline.records import Query
+from wit_pipeline.records import Query, Reject
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.query_list import query_section
+from wit_pipeline.report.sources import source_section
 from wit_pipeline.text import normalise
 
 KEY_DIGITS = 32
+LOOKED_AT = 100_000  # rejects that the report looks for examples in
 
 
 def signed(root: Path) -> list[Manifest]:
@@ -48,7 +51,13 @@ def write_report(root: Path) -> Path:
         counts = list(rows.read(root / "balance" / "counts.parquet", QueryCount))
     audit = manifest.read_json(root / "audit" / "results.json") if "audit" in found else None
     path = root / "report" / "index.html"
-    page = build_page(list(found.values()), query_list(root) if "queries" in found else None, counts, audit)
+    page = build_page(
+        list(found.values()),
+        query_list(root) if "queries" in found else None,
+        sources(root, found["extract"]) if "extract" in found else None,
+        counts,
+        audit,
+    )
     with manifest.aside(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
@@ -61,6 +70,13 @@ def query_list(root: Path) -> dict[str, Any]:
     return query_section(
         store.read(folder / "queries.parquet"), manifest.read_json(folder / "results.json"), problems
     )
+
+
+def sources(root: Path, extracted: Manifest) -> dict[str, Any]:
+    """What the report shows of the sources of a signed extract."""
+    folder = root / "extract"
+    rejects = (item for file in extracted.named("rejects-") for item in rows.read(folder / file.name, Reject))
+    return source_section(manifest.read_json(folder / "results.json"), islice(rejects, LOOKED_AT))
 
 
 def run_report(arguments: argparse.Namespace) -> None:
@@ -102,7 +118,8 @@ def run_why(arguments: argparse.Namespace) -> None:
     told = list(life(arguments.root, what)) or list(origin(arguments.root, what))
     if not told:
         raise UserError(
-            f"{what}: no stage in {arguments.root} knows it; give a pair's 32-digit key, its URL, or a query"
+            f"{what}: no stage in {arguments.root} knows it; give a pair's 32-digit key, its URL, or a "
+            "query. Of what extract rejects, a sample is written down, all of it with extract.keep_rejects"
         )
     for line in told:
         console.print(line, markup=False)

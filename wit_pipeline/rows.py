@@ -150,6 +150,12 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
     return (from_row(record, row) for row in read_rows(path, columns))
 
 
+def column(path: Path, name: str) -> list[Any]:
+    """One column of a Parquet file."""
+    values: list[Any] = pq.read_table(path, columns=[name]).column(name).to_pylist()
+    return values
+
+
 def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, in order, as dicts of the named columns (all by default)."""
     try:

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 from wit_pipeline.balance import QueryCount
 from wit_pipeline.manifest import Counts, File, Manifest
-from wit_pipeline.records import Kind, Query
+from wit_pipeline.records import Kind, Query, Reason, Reject
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.card import croissant, dataset_card
 from wit_pipeline.report.query_list import query_section
+from wit_pipeline.report.sources import source_section
 
 CRAWL = Manifest(
     stage="crawl",
@@ -19,7 +22,7 @@ COUNTS = [QueryCount(query_id=i, before=1000 // (i + 1), limit=0, after=100 // (
 
 
 def test_the_page_holds_the_funnel_and_loads_nothing() -> None:
-    page = build_page([CRAWL], None, COUNTS, {"sets": {}})
+    page = build_page([CRAWL], None, None, COUNTS, {"sets": {}})
     assert "1,500" in page
     assert "200 http_not_found, 100 timeout" in page
     assert "50 queries have at least one pair" in page
@@ -30,9 +33,33 @@ def test_the_page_holds_the_funnel_and_loads_nothing() -> None:
 
 
 def test_a_root_that_is_half_built_has_a_page_too() -> None:
-    page = build_page([CRAWL], None, [], None)
+    page = build_page([CRAWL], None, None, [], None)
     assert "<polyline" not in page
     assert "Evaluation overlap" not in page
+
+
+def test_the_sources_show_a_few_rejects_of_each_reason_and_no_markup_of_theirs() -> None:
+    results = {
+        "sources": [
+            {"source": 0, "kind": "list", "read": 9, "kept": 3, "rejected": {"no_text": 5, "no_query": 1}},
+            {"source": 1, "kind": "warc", "read": 2, "kept": 2, "rejected": {}},
+        ],
+        "text_kinds": {"caption": 4, "alt": 1},
+    }
+    rejects = [
+        Reject(key="", url=f"u{i}", stage="extract", reason=Reason.NO_TEXT, where=f"f#{i}") for i in range(5)
+    ]
+    hostile = replace(rejects[0], reason=Reason.NO_QUERY, caption="<script>alert(1)</script>" + "x" * 500)
+    section = source_section(results, [*rejects, hostile])
+    assert [(sample["reason"], sample["count"], len(sample["rejects"])) for sample in section["samples"]] == [
+        ("no_query", 1, 1),
+        ("no_text", 5, 3),
+    ]
+    page = build_page([], None, section, [], None)
+    assert "<script" not in page
+    assert "x" * 300 not in page
+    assert "5 no_text, 1 no_query" in page
+    assert "4 caption, 1 alt" in page
 
 
 def queries_of(kind: Kind, names: list[str], *more: str) -> list[Query]:
@@ -59,7 +86,7 @@ def test_the_query_list_shows_its_sources_and_the_first_of_each_kind() -> None:
         ("titles by page views", 0, 0),
         ("WordNet lemmas", 1, 30),
     ]
-    page = build_page([], section, [], None)
+    page = build_page([], section, None, [], None)
     assert "31 queries of a budget of 500; 12,345 words" in page
     assert "3 query_blocked" in page
     assert "<td>word19</td>" in page

@@ -15,10 +15,11 @@ LEFT, TOP, WIDTH, HEIGHT = 50, 10, 840, 210  # of the chart, in units of its vie
 def build_page(
     manifests: Sequence[Manifest],
     queries: Mapping[str, Any] | None,
+    extracted: Mapping[str, Any] | None,
     counts: Sequence[QueryCount],
     audit: Mapping[str, Any] | None,
 ) -> str:
-    """The page. `queries` is a `query_section`, `counts` the pairs per query before and after the balance."""
+    """The page. `queries` is a `query_section`, `extracted` a `source_section`, `counts` pairs per query."""
     stages = [
         {
             "stage": item.stage,
@@ -34,7 +35,7 @@ def build_page(
     ]
     balance = _chart(counts) if counts else None
     template = environment().get_template("index.html")
-    return template.render(stages=stages, list=queries, balance=balance, audit=audit)
+    return template.render(stages=stages, list=queries, extracted=extracted, balance=balance, audit=audit)
 
 
 def _chart(counts: Sequence[QueryCount]) -> dict[str, Any]:
