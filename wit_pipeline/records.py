@@ -13,6 +13,7 @@ Missing text is "", missing numbers are 0: nothing is null-typed.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from wit_pipeline.chance import fingerprint
 
@@ -112,9 +113,11 @@ DETAIL = 500  # characters of a detail that a source's Reject keeps
 SUCCESS = "success"  # the status of a fetched URL, where it is not a Reason
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Raw:
-    """A URL and a text as a source gave them: nothing cleaned, nothing judged."""
+class Raw(NamedTuple):
+    """A URL and a text as a source gave them: nothing cleaned, nothing judged.
+
+    No dataclass, as most of the web ends here: a tuple costs a third to make.
+    """
 
     url: str  # absolute
     text: str

@@ -1,60 +1,138 @@
 """The images of an HTML page, each with what the page says of it."""
 
 from collections.abc import Iterator
-from urllib.parse import urljoin
+from dataclasses import dataclass
 
-from selectolax.lexbor import LexborHTMLParser
+from wit_pipeline.html.encoding import utf8
+from wit_pipeline.html.facts import Facts, facts
+from wit_pipeline.html.json_ld import described
+from wit_pipeline.html.lazy import is_none, real, stands_in
+from wit_pipeline.html.open_graph import shared
+from wit_pipeline.html.rows import Rows, attributes, rows_of, scan, value
+from wit_pipeline.html.scan import HEAD, IMG, LANG
+from wit_pipeline.records import DETAIL, Raw, Reason, Reject, dropped, unreadable
 
-from wit_pipeline.fetch.optout import page_opt_out
-from wit_pipeline.records import Raw, Reason, Reject, dropped
+SHOWN = 200  # characters of a data: URI that are kept
+
+Texts = list[tuple[str, str]]  # kinds of text, and texts
 
 
 def read_page(
     body: bytes, page_url: str, where: str, robots: list[str], charset: str = ""
 ) -> Iterator[Raw | Reject]:
-    """The images of an HTML page, in order: each a Raw, or the Reject that says why it is none.
+    """The images of an HTML page, in order: a Raw for each text of each, or the Reject that says why none.
 
-    `robots` are the page's X-Robots-Tag headers; a page that opts out, there or in a meta element,
-    gives none of its images.
+    First every `img`, then what the page shows of itself elsewhere, then what its JSON-LD describes. `robots`
+    are the page's X-Robots-Tag headers; a page that opts out, there or in a meta element, gives none.
     """
-    tree = LexborHTMLParser(_decode(body, charset))
-    base = tree.css_first("base[href]")
-    root = _absolute(page_url, base.attributes.get("href") or "") if base is not None else page_url
-    metas = [node.attributes.get("content") or "" for node in tree.css('meta[name="robots" i]')]
-    refused = page_opt_out([*robots, *metas])
-    language = _language(tree)
-    for number, node in enumerate(tree.css("img")):
-        here = f"{where}.{number}"
-        url = _absolute(root or page_url, node.attributes.get("src") or "")
-        if refused:
-            yield dropped(Reason.PAGE_OPTED_OUT, here, refused, url or "")
-        elif url is None:
-            yield dropped(Reason.URL_INVALID, here, node.attributes.get("src") or "")
-        else:
-            text = node.attributes.get("alt") or ""
-            yield Raw(url=url, text=text, where=here, page_url=page_url, language=language)
+    rows = scan(utf8(body, charset))
+    page = Page(url=page_url, where=where, facts=facts(rows, page_url, robots))
+    yield from _images(rows, page)
+    if page.facts.metas:
+        yield from _shared(page)
+    if page.facts.blocks:
+        yield from _described(page)
 
 
-def _language(tree: LexborHTMLParser) -> str:
-    root = tree.css_first("html[lang]")
-    return (root.attributes.get("lang") or "").lower() if root is not None else ""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """What the records of a page share."""
+
+    url: str
+    where: str
+    facts: Facts
+
+    def records(
+        self, url: str, texts: Texts, where: str, language: str = "", license: str = "", attribution: str = ""
+    ) -> list[Raw | Reject]:
+        """The records of one image: its URL as written, and its texts, of which there is one at least."""
+        facts = self.facts
+        if is_none(url):
+            url, texts = url[:SHOWN] if url.startswith("data:") else "", texts[:1]
+        elif len(texts) > 1:
+            texts = _distinct(texts)
+        absolute = facts.base.resolve(url)
+        if facts.refused:
+            return [dropped(Reason.PAGE_OPTED_OUT, where, facts.refused, (absolute or "")[:DETAIL])]
+        if absolute is None:
+            return [dropped(Reason.URL_INVALID, where, url)]
+        if stands_in(url):
+            return [dropped(Reason.NO_URL, where, "only keeps the place of an image", absolute)]
+        return [
+            Raw(
+                url=absolute,
+                text=text,
+                where=where,
+                page_url=self.url,
+                license=license or facts.license,
+                attribution=attribution,
+                language=language or facts.language,
+                text_kind=kind,
+            )
+            for kind, text in texts
+        ]
 
 
-def _absolute(root: str, source: str) -> str | None:
-    source = source.strip()
-    if not source or source.startswith("data:"):
-        return source
-    try:
-        return urljoin(root, source)
-    except ValueError:
-        return None
+def _images(rows: Rows, page: Page) -> Iterator[Raw | Reject]:
+    """The records of every `img`."""
+    data, view = rows.data, rows.items
+    at, number = 0, 0
+    while at < len(view):
+        head = view[at : at + HEAD].tolist()
+        kind, length, figure, source, src, src_end, alt, alt_end, title, title_end = head
+        if kind == IMG:
+            url, language = value(data, src, src_end), ""
+            texts = [("alt", value(data, alt, alt_end))]
+            if title_end > title:
+                texts.append(("title", value(data, title, title_end)))
+            if figure >= 0 and figure in page.facts.captions:
+                texts.append(("figcaption", page.facts.captions[figure]))
+            if length > HEAD or source >= 0:
+                more = attributes(data, view[at : at + length].tolist())
+                language = more.get(LANG, "").strip().lower()
+                url = real(url, more, _sources(rows, source, at))
+            yield from page.records(url, texts, f"{page.where}.{number}", language)
+            number += 1
+        at += length
 
 
-def _decode(body: bytes, charset: str) -> str:
-    """The page's text by the charset its header states, else UTF-8, else Windows-1252 as browsers do."""
-    for name in (charset, "utf-8"):
+def _sources(rows: Rows, first: int, end: int) -> list[dict[int, str]]:
+    """The attributes of the `source` elements of a picture."""
+    if first < 0:
+        return []
+    return [attributes(rows.data, row) for row in rows_of(rows.items[first:end])]
+
+
+def _distinct(texts: Texts) -> Texts:
+    """The texts that are not blank, each once; where there is none, the first."""
+    found: dict[str, str] = {}
+    for kind, text in texts:
+        if text and not text.isspace():
+            found.setdefault(text, kind)
+    return [(kind, text) for text, kind in found.items()] or texts[:1]
+
+
+def _shared(page: Page) -> Iterator[Raw | Reject]:
+    """The records of Open Graph and Twitter images."""
+    for number, image in enumerate(shared(page.facts.metas)):
+        texts = list(image.texts.items()) or [("og:image:alt", "")]
+        yield from page.records(image.url, texts, f"{page.where}.og{number}")
+
+
+def _described(page: Page) -> Iterator[Raw | Reject]:
+    """The records of JSON-LD images, and a Reject for each block that cannot be read."""
+    number = 0
+    for block in page.facts.blocks:
         try:
-            return body.decode(name) if name else body.decode("utf-8")
-        except (UnicodeDecodeError, LookupError):
+            found = described(block)
+        except ValueError as error:
+            yield unreadable(f"{page.where}.ld{number}", str(error), page.url)
+            number += 1
             continue
-    return body.decode("cp1252", errors="replace")
+        for image in found:
+            texts = [("json-ld", text) for text in image.texts] or [("json-ld", "")]
+            here = f"{page.where}.ld{number}"
+            yield from page.records(
+                image.url, texts, here, license=image.license, attribution=image.attribution
+            )
+            number += 1

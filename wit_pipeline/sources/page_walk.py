@@ -4,17 +4,15 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import PurePosixPath
-from urllib.parse import urljoin, urlsplit
-
-from selectolax.lexbor import LexborHTMLParser
+from urllib.parse import urlsplit
 
 from wit_pipeline.fetch import guard, optout
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.html.links import links
 from wit_pipeline.html.page import read_page
 from wit_pipeline.records import Raw, Reason, Reject, dropped, unreadable
 from wit_pipeline.sources.page_list import Listed, Page, items
@@ -146,7 +144,7 @@ class Walk:
             robots = [response.x_robots_tag] if response.x_robots_tag else []
             yield from read_page(response.body, response.final_url, response.final_url, robots, charset)
             if follow and "nofollow" not in response.x_robots_tag.lower():
-                self._keep_links(_links(response.body, response.final_url, charset), page, home)
+                self._keep_links(links(response.body, response.final_url, charset), page, home)
 
     def _keep_links(self, urls: list[str], page: Page, home: str) -> None:
         """Keeps links to pages of the same host: as many of a site as will ever be asked."""
@@ -189,23 +187,3 @@ def charset_of(content_type: str) -> str:
     """
     found = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", content_type, re.IGNORECASE)
     return found[1].lower() if found else ""
-
-
-def _links(body: bytes, page_url: str, charset: str = "") -> list[str]:
-    """The absolute URLs that a page links to, in order; none where it asks that they not be followed."""
-    try:
-        tree = LexborHTMLParser(body.decode(charset or "utf-8", "replace"))
-    except LookupError:
-        tree = LexborHTMLParser(body.decode("utf-8", "replace"))
-    metas = [(node.attributes.get("content") or "").lower() for node in tree.css('meta[name="robots" i]')]
-    if any("nofollow" in content for content in metas):
-        return []
-    base = tree.css_first("base[href]")
-    root = base.attributes.get("href") or "" if base is not None else ""
-    found = []
-    for node in tree.css("a[href], area[href]"):
-        href = re.sub(r"[\t\r\n]", "", node.attributes.get("href") or "").strip().replace(" ", "%20")
-        if "nofollow" not in (node.attributes.get("rel") or "").lower():
-            with suppress(ValueError):  # such as a broken IPv6 address
-                found.append(urljoin(urljoin(page_url, root), href))
-    return found

@@ -1,0 +1,72 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wit_pipeline.html.encoding import codec, stated, utf8
+
+
+@pytest.mark.parametrize(
+    ("body", "charset", "text"),
+    [
+        (b"abc", "", "abc"),
+        ("é".encode(), "", "é"),
+        ("é".encode("latin-1"), "latin-1", "é"),
+        (b"\x93a\x94", "iso-8859-1", "“a”"),  # which means windows-1252
+        ("é".encode("cp1252"), "no-such", "é"),
+        ("é".encode("cp1252"), "utf-8", "é"),  # a charset that the bytes contradict
+        (b"\x81", "", "\ufffd"),
+        ("漢字".encode("shift_jis"), "shift_jis", "漢字"),
+        ("漢字".encode("gb18030"), "gb2312", "漢字"),
+        ("漢字".encode("euc_jp"), "EUC-JP", "漢字"),
+        ("漢字".encode("iso2022_jp"), "iso-2022-jp", "漢字"),
+        ("한글".encode("cp949"), "ks_c_5601-1987", "한글"),
+        ("дом".encode("koi8-r"), "KOI8-R", "дом"),
+        ("дом".encode("utf-16-le"), "utf-16", "дом"),
+        (b"\xff\xfe" + "дом".encode("utf-16-le"), "utf-8", "дом"),  # the mark wins
+        (b"\xfe\xff" + "дом".encode("utf-16-be"), "", "дом"),
+        (b"\xef\xbb\xbfabc", "latin-1", "abc"),
+        (b"\xff\xfe\x00\xd8", "", "\ufffd"),  # a lone surrogate
+        (b"<meta charset=windows-1251>\xe4", "", "<meta charset=windows-1251>д"),
+        (b"<meta charset=windows-1251>\xe4", "windows-1252", "<meta charset=windows-1251>ä"),
+        (b"<META CONTENT='text/html; CharSet=windows-1251'>\xe4", "", None),
+        (b"<meta charset=utf-16>\xc3\xa9", "", "<meta charset=utf-16>é"),
+        (b"<!--<meta charset=windows-1251>-->\xe4", "", "<!--<meta charset=windows-1251>-->ä"),
+        (b" " * 1024 + b"<meta charset=windows-1251>\xe4", "", " " * 1024 + "<meta charset=windows-1251>ä"),
+        (b"+AGE-", "utf-7", "+AGE-"),
+    ],
+)
+def test_a_page_is_read_in_its_encoding(body: bytes, charset: str, text: str | None) -> None:
+    found = utf8(body, charset).decode()
+    assert found == text if text is not None else found.endswith("д")
+
+
+@given(st.binary(max_size=60), st.sampled_from(["", "utf-8", "latin-1", "gbk", "utf-16", "iso-2022-jp", "x"]))
+def test_anything_becomes_utf8(body: bytes, charset: str) -> None:
+    utf8(body, charset).decode()
+
+
+def test_utf8_is_not_copied() -> None:
+    for body in (b"abc" * 1000, "é".encode() * 1000):
+        assert utf8(body) is body
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "hex", "rot13", "utf-7", "punycode", "unicode_escape", "idna", "undefined", "a\0b", "é", "x" * 99],
+)
+def test_labels_that_are_none(label: str) -> None:
+    assert codec(label) == ""
+    assert utf8("é".encode(), label) == "é".encode()
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"<meta charset=UTF-8>", "utf-8"),
+        (b'<meta http-equiv="Content-Type" content="text/html; charset=Big5">', "big5hkscs"),
+        (b"<meta name=x content=y>", ""),
+        (b"<p charset=utf-8>", ""),
+    ],
+)
+def test_what_a_page_states(head: bytes, name: str) -> None:
+    assert stated(head) == name

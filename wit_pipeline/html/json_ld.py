@@ -1,0 +1,90 @@
+"""The images that a page's JSON-LD describes (schema.org), each with its texts."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from wit_pipeline.text import valid
+
+LONGEST = 1 << 20  # bytes of a block that are read
+MOST = 10_000  # objects and lists of a block that are looked at
+IMAGE_TEXTS = ("caption", "description", "name")
+THING_TEXTS = ("headline", "name")  # of an article, recipe or product, for its image without a text
+CREDITS = ("creditText", "copyrightNotice", "creator", "author")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """An image and what JSON-LD says of it; the URL as written."""
+
+    url: str
+    texts: tuple[str, ...]
+    license: str = ""
+    attribution: str = ""
+
+
+def described(block: bytes) -> list[Described]:
+    """The images of one block, in its order. A `ValueError` says why a block cannot be read."""
+    if len(block) > LONGEST:
+        raise ValueError(f"JSON-LD of {len(block)} bytes; the most that is read is {LONGEST}")
+    try:
+        root = json.loads(block.decode("utf-8", "replace"), strict=False)
+    except RecursionError:
+        raise ValueError("JSON-LD is nested too deeply") from None
+    return [found for node in _nodes(root) for found in _images(node)]
+
+
+def _nodes(root: Any) -> Iterator[dict[str, Any]]:
+    """The objects within `root`, outer ones first, each as often as it stands there."""
+    waiting = [root] if isinstance(root, dict | list) else []
+    for _ in range(MOST):
+        if not waiting:
+            return
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+        children = list(node.values()) if isinstance(node, dict) else node
+        waiting += [child for child in reversed(children) if isinstance(child, dict | list)]
+
+
+def _images(node: dict[str, Any]) -> Iterator[Described]:
+    if "ImageObject" in _each(node.get("@type")):
+        url = _string(node.get("contentUrl")) or _string(node.get("url"))
+        if url:
+            yield Described(
+                url=url,
+                texts=_texts(node, IMAGE_TEXTS),
+                license=_string(node.get("license")),
+                attribution=_credit(node),
+            )
+        return
+    texts = _texts(node, THING_TEXTS)[:1]
+    if texts:
+        for image in _each(node.get("image")):
+            if isinstance(image, str) and image.strip():
+                yield Described(url=valid(image.strip()), texts=texts)
+            elif isinstance(image, dict) and not _texts(image, IMAGE_TEXTS):
+                image["name"] = texts[0]  # before its own turn comes
+
+
+def _each(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _string(value: Any) -> str:
+    """A text, or the name or address of the object that stands for one; "" where there is none."""
+    for item in _each(value):
+        if isinstance(item, dict):
+            item = item.get("name") or item.get("@value") or item.get("url") or item.get("@id")
+        if isinstance(item, str) and item.strip():
+            return valid(item.strip())
+    return ""
+
+
+def _texts(node: dict[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, (_string(node.get(name)) for name in names))))
+
+
+def _credit(node: dict[str, Any]) -> str:
+    return next(filter(None, (_string(node.get(name)) for name in CREDITS)), "")
