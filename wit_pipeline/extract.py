@@ -115,7 +115,7 @@ def clean_record(raw: Raw, config: ExtractConfig) -> Cleaned | Reject:
     """A record with its caption cleaned, or the Reject that its URL or its characters ask for."""
     if len(raw.text) > LONGEST or len(raw.url) > LONGEST:  # before it costs the time that cleaning takes
         return rejected(raw, Reason.TEXT_TOO_LONG if len(raw.text) > LONGEST else Reason.URL_INVALID)
-    url, caption = raw.url.strip(), clean(raw.text)
+    url, caption = raw.url.strip().replace(" ", "%20"), clean(raw.text)
     reason = reject_url(url, bool(raw.held)) or reject_text(caption, config)
     return rejected(raw, reason) if reason is not None else Cleaned(raw, url, caption)
 

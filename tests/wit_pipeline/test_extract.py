@@ -71,6 +71,12 @@ def test_languages() -> None:
     assert unsure.language == ""
 
 
+def test_a_blank_in_an_address_is_written_as_browsers_write_it() -> None:
+    found = judged("a red dog", " http://a.test/my dog.jpg ")
+    assert isinstance(found, Candidate)
+    assert (found.url, found.key) == ("http://a.test/my%20dog.jpg", pair_key(found.url, found.caption))
+
+
 def test_a_block_list(tmp_path: Path) -> None:
     path = tmp_path / "blocked.txt"
     path.write_text("# what nobody wants\nBad Word  # two words\n\ncat\n")

@@ -49,7 +49,7 @@ class Base:
         if ODD.search(reference) is not None or reference.endswith(ENDS) or "?#" in reference:
             reference = cleaned(reference)
         elif found := self._simple(reference):
-            return found
+            return found.replace(" ", "%20")
         if not reference or reference.startswith("data:"):
             return reference
         return _joined(self.url, reference)
@@ -79,4 +79,4 @@ def _joined(base: str, reference: str) -> str | None:
         urlsplit(found)  # what urljoin joins may be none by itself
     except ValueError:  # such as a broken IPv6 address
         return None
-    return found
+    return found.replace(" ", "%20")

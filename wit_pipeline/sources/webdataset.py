@@ -1,7 +1,7 @@
 """WebDataset shards: images that somebody fetched before, with their texts, in img2dataset's layout."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, BinaryIO, Literal
 
@@ -119,7 +119,7 @@ def _read_sample(
         return
     held = f"{path}#{image.offset}+{image.length}"
     for found in records_of(row, where, config.texts):
-        yield replace(found, held=held) if isinstance(found, Raw) else found
+        yield found._replace(held=held) if isinstance(found, Raw) else found
 
 
 def _row(sample: Sample, stream: BinaryIO, path: str, texts: Sequence[str]) -> Row:

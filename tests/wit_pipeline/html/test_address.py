@@ -29,7 +29,7 @@ def expected(base: str, reference: str) -> str | None:
         urljoin(found, "x")
     except ValueError:
         return None
-    return found
+    return found.replace(" ", "%20")
 
 
 @settings(max_examples=1500)

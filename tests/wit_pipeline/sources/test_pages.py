@@ -224,7 +224,6 @@ def test_what_is_no_page_of_the_host_is_not_followed() -> None:
         page("/b", headers=["X-Robots-Tag: nofollow"]),
         whole(b'<html><a rel="external nofollow" href="/b">x</a>'),
         page("/b", more='<base href="http://other.test/">'),
-        whole(b"<html><base href='http://[1/'><a href='/b'>"),
     ],
 )
 def test_links_that_are_not_to_be_followed(answer: Answer) -> None:
