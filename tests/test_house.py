@@ -13,7 +13,9 @@ from beam_jobs.__main__ import parser as wit_parser
 from beam_jobs.recipe import Recipe
 from beam_jobs.stages import STAGES
 from training.__main__ import parser as clip_parser
+from wit_pipeline.extract import ExtractConfig
 from wit_pipeline.records import Reason
+from wit_pipeline.sources import KINDS
 
 HERE = Path(__file__).parents[1]
 ORDER = ["queries", "extract", "frontier", "crawl", "filter", "dedup", "balance", "shard", "audit"]
@@ -102,6 +104,23 @@ def test_the_docs_name_commands_and_flags_that_exist(page: str) -> None:
         assert set(re.findall(r"--[a-z]+", rest)) <= flags(known[program], command), (
             f"{program} {command}{rest}"
         )
+
+
+def test_the_docs_name_every_kind_of_source_and_its_keys() -> None:
+    page = (HERE / "docs" / "sources.md").read_text()
+    rows = dict(re.findall(r"(?m)^\| `([a-z_]+)` \| (.*) \|$", page.partition("## list")[0]))
+    assert set(rows) == set(KINDS)
+    for name, kind in KINDS.items():
+        keys = {field.name for field in dataclasses.fields(kind.config)} - {"kind"}
+        described = page.partition(f"## {name}")[2].partition("\n## ")[0]
+        missing = [key for key in keys if f"`{key}" not in rows[name] and f"`{key}" not in described]
+        assert missing in ([], ["page_size"]), name
+
+
+def test_the_docs_name_every_rule_of_extract() -> None:
+    page = (HERE / "docs" / "sources.md").read_text()
+    keys = {field.name for field in dataclasses.fields(ExtractConfig)} - {"sources"}
+    assert [key for key in sorted(keys) if f"`{key}" not in page] == []
 
 
 def flags(parser: argparse.ArgumentParser, command: str) -> set[str]:

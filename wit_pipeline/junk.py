@@ -120,11 +120,8 @@ def is_date(caption: str) -> bool:
     """
     if not DIGIT.search(caption):
         return False
-    for found in TOKEN.finditer(caption.lower()):
-        token = found[0]
-        if token not in DATE_WORDS and not token.isdigit():
-            return False
-    return True
+    tokens = TOKEN.findall(caption.lower())
+    return len(tokens) > 1 and all(token in DATE_WORDS or token.isdigit() for token in tokens)
 
 
 def is_camera(caption: str) -> bool:

@@ -41,7 +41,7 @@ def test_dates(date: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "caption", ["March", "May the 4th be with you", "12 monkeys", "Sunday", "", "7 of spades"]
+    "caption", ["March", "May the 4th be with you", "12 monkeys", "Sunday", "1966", "", "7 of spades"]
 )
 def test_no_dates(caption: str) -> None:
     assert not junk.is_date(caption)
