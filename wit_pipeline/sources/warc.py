@@ -12,9 +12,8 @@ from wit_pipeline.sources.archives.http_page import (
     MAX_PAGE,
     Page,
     Unreadable,
-    first,
     html_page,
-    may_be_page,
+    may_hold_page,
     page_of,
     response_of,
 )
@@ -85,10 +84,8 @@ def _pages(stream: Bytes, name: str, start: int, end: int) -> Iterator[Raw | Rej
 
 
 def _may_hold_page(head: Head, start: bytes) -> bool:
-    response = response_of(start) if head.kind == "response" else None
-    if response is None:
-        return html_page(start, content_type(head), []) is not None
-    return response.status == 200 and may_be_page(first(response.headers, "content-type"))
+    found = may_hold_page(start) if head.kind == "response" else None
+    return html_page(start, content_type(head), []) is not None if found is None else found
 
 
 WANTED = Wanted(kinds=frozenset(("response", "resource")), test=_may_hold_page, most=MAX_PAGE + MAX_HEAD)

@@ -81,8 +81,14 @@ def content_type(head: Head) -> str:
 
 def fields(block: bytes) -> list[tuple[str, str]]:
     """The fields behind the first line of a header, names in lower case, folded lines joined."""
-    split = (line.partition(b":") for line in FOLD.sub(b" ", block).split(b"\n")[1:])
-    return [(decoded(name).strip().lower(), decoded(value).strip()) for name, colon, value in split if colon]
+    if b"\n " in block or b"\n\t" in block:
+        block = FOLD.sub(b" ", block)
+    try:
+        lines = block.decode().split("\n")
+    except UnicodeDecodeError:
+        lines = [decoded(line) for line in block.split(b"\n")]
+    split = (line.partition(":") for line in lines[1:])
+    return [(name.strip().lower(), value.strip()) for name, colon, value in split if colon]
 
 
 def field(found: list[tuple[str, str]], name: str) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import brotli
 
-from wit_pipeline.sources.archives.heads import END, fields
+from wit_pipeline.sources.archives.heads import END, field, fields
 from wit_pipeline.sources.page_walk import HTML_TYPES, charset_of
 
 if sys.version_info >= (3, 14):
@@ -19,6 +19,7 @@ MAX_PAGE = 10 << 20  # bytes of a page that are read, coded or not
 WINDOW = 23  # log2 of the bytes that a zstd page may look back: RFC 9659
 UNTOLD = ("", "application/octet-stream", "unknown", "no-type")  # types that say nothing; two are ARC's
 STATUS = re.compile(rb"HTTP/[0-9][0-9.]*[ \t]+([0-9]{3})")
+KIND = re.compile(rb"\ncontent-type[ \t]*:(?:[ \t]|\r*\n[ \t])*([^;\r\n]*)", re.IGNORECASE)
 HTML = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
 HEAD_OF_PAGE = 1024  # bytes in which a page of no stated type says that it is one
 UNCODED = ("", "identity", "none", "gzip", "x-gzip", "zstd")  # codings, where no sign of one is there
@@ -56,6 +57,21 @@ def response_of(message: bytes) -> Response | None:
     return Response(int(status[1]), fields(head), body)
 
 
+def may_hold_page(message: bytes) -> bool | None:
+    """Whether the start of a response leaves it possible that it is a page; None where it is none of HTTP.
+
+    It is asked of each response of an archive, and so parses no more than it has to.
+    """
+    status = STATUS.match(message)
+    if status is None:
+        return None
+    if status[1] != b"200":
+        return False
+    end, kind = END.search(message), KIND.search(message)
+    stated = kind is not None and (end is None or kind.start() < end.start())
+    return may_be_page(kind[1].decode("latin-1") if kind and stated else "")
+
+
 def may_be_page(kind: str) -> bool:
     """Whether what is stated as a Content-Type leaves it possible that a body is HTML."""
     return _bare(kind) in (*HTML_TYPES, *UNTOLD)
@@ -63,11 +79,11 @@ def may_be_page(kind: str) -> bool:
 
 def page_of(response: Response) -> Page | None:
     """The page of a response; None where it is no HTML. Raises `Unreadable`."""
-    kind = first(response.headers, "content-type")
+    kind = field(response.headers, "content-type")
     if response.status != 200 or not may_be_page(kind):
         return None
     body = response.body
-    if "chunked" in first(response.headers, "transfer-encoding").lower():
+    if "chunked" in field(response.headers, "transfer-encoding").lower():
         body = unchunked(body)
     codings = ",".join(value for name, value in response.headers if name == "content-encoding")
     for coding in reversed(codings.lower().split(",")):
@@ -142,8 +158,3 @@ def _unbrotlied(body: bytes) -> bytes:
 
 def _bare(kind: str) -> str:
     return kind.partition(";")[0].strip().lower()
-
-
-def first(headers: list[tuple[str, str]], name: str) -> str:
-    """The first value of a header (lower case), or ""."""
-    return next((value for key, value in headers if key == name), "")

@@ -3,7 +3,7 @@
 import re
 from typing import Protocol
 
-CHUNK = 1 << 18  # bytes read at a time
+CHUNK = 1 << 17  # bytes read at a time
 ENDLESS = 1 << 62  # bytes: to the end
 
 
