@@ -90,14 +90,13 @@ GOOD = {
         ["a red dog"],
     ),
     "warc": ("a.warc", warc(), ["a red dog", "the dog"]),
-    # "wat": ("a.warc.wat", wat(), ["a red dog"]),
+    "wat": ("a.warc.wat", wat(), ["a red dog"]),
     "wit_tsv": ("a.tsv", wit(), ["a red dog"]),
     "yfcc": ("yfcc100m_dataset", yfcc(), ["a red dog", "the dog again"]),
     "webdataset": ("a.tar", shard(), ["a red dog"]),
 }
 
 
-@pytest.mark.skip
 def test_there_is_an_example_of_every_kind() -> None:
     assert sorted(GOOD) == FILES
 

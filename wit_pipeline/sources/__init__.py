@@ -1,12 +1,13 @@
 """One module per kind of source (`list` is url_list: a module may not hide a builtin)."""
 
-from wit_pipeline.sources import commons, openverse, pages, url_list, warc, webdataset, wit_tsv, yfcc
+from wit_pipeline.sources import commons, openverse, pages, url_list, warc, wat, webdataset, wit_tsv, yfcc
 from wit_pipeline.sources.commons import CommonsSource
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.openverse import OpenverseSource
 from wit_pipeline.sources.pages import PagesSource
 from wit_pipeline.sources.source import Kind
 from wit_pipeline.sources.warc import WarcSource
+from wit_pipeline.sources.wat import WatSource
 from wit_pipeline.sources.webdataset import WebdatasetSource
 from wit_pipeline.sources.wit_tsv import WitTsvSource
 from wit_pipeline.sources.yfcc import YfccSource
@@ -14,6 +15,7 @@ from wit_pipeline.sources.yfcc import YfccSource
 Source = (
     ListSource
     | WarcSource
+    | WatSource
     | WitTsvSource
     | YfccSource
     | PagesSource
@@ -27,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "warc": Kind(config=WarcSource, splits=warc.splits, read=warc.read),
     "wit_tsv": Kind(config=WitTsvSource, splits=wit_tsv.splits, read=wit_tsv.read),
     "yfcc": Kind(config=YfccSource, splits=yfcc.splits, read=yfcc.read),
+    "wat": Kind(config=WatSource, splits=wat.splits, read=wat.read),
     "pages": Kind(config=PagesSource, splits=pages.splits, read=pages.read, fetches=True),
     "commons": Kind(config=CommonsSource, splits=commons.splits, read=commons.read, fetches=True),
     "openverse": Kind(config=OpenverseSource, splits=openverse.splits, read=openverse.read, fetches=True),

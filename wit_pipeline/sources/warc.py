@@ -1,20 +1,26 @@
-"""WARC files: every `img` of every HTML response, with its alternative text."""
+"""Web archives: every image of every HTML page in WARC, ARC and WACZ files."""
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import BinaryIO, Literal
 
-from fastwarc.warc import ArchiveIterator, WarcRecordType
-
-from wit_pipeline.errors import UserError
 from wit_pipeline.html.page import read_page
 from wit_pipeline.records import Raw, Reject, unreadable
+from wit_pipeline.sources.archives import records, wacz
+from wit_pipeline.sources.archives.heads import MAX_HEAD, Head, content_type, target
+from wit_pipeline.sources.archives.http_page import (
+    MAX_PAGE,
+    Page,
+    Unreadable,
+    html_page,
+    may_hold_page,
+    page_of,
+    response_of,
+)
+from wit_pipeline.sources.archives.tape import Bytes
+from wit_pipeline.sources.archives.walk import Broken, Record, Wanted
 from wit_pipeline.sources.source import WHOLE, Range, Split, World, needs_path
 from wit_pipeline.text import valid
-
-MAX_PAGE = 10 << 20  # bytes of a page that are parsed
-HTML_TYPES = ("text/html", "application/xhtml+xml")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,37 +28,69 @@ class WarcSource:
     """`kind = "warc"`: pages of web archives."""
 
     kind: Literal["warc"] = "warc"
-    path: tuple[str, ...]  # globs of .warc .warc.gz
+    path: tuple[str, ...]  # globs of .warc .arc, both also .gz, .warc.zst, .wacz
 
     def __post_init__(self) -> None:
         needs_path(self.path)
 
 
 def splits(config: WarcSource, path: str, world: World) -> list[Range]:
-    """A WARC is one split. A `UserError` for an empty file."""
+    """Ranges of bytes, by the size alone; a WACZ is one split.
+
+    A `UserError` for an empty file, and for a ZIP that is no WACZ.
+    """
+    ranges = records.ranges(path, world)
+    if not path.lower().endswith((".wacz", ".zip")):
+        return ranges
     with world.open(path) as stream:
-        if not stream.read(1):
-            raise UserError(f"{path}: is empty; a source needs at least one record")
+        if stream.read(4) in wacz.ZIP:
+            next(wacz.warcs(stream, path))
     return [WHOLE]
 
 
 def read(config: WarcSource, split: Split, world: World) -> Iterator[Raw | Reject]:
-    """The images of a WARC's pages; where the file is damaged, those before it, and a Reject that says so."""
+    """The images of a split's pages; a Reject for each page, or place of the file, that cannot be read."""
     with world.open(split.path) as stream:
+        zipped = stream.read(4) in wacz.ZIP
+        stream.seek(0)
+        if not zipped:
+            yield from _pages(stream, split.path, split.first, split.last)
+        elif split.first == 0:
+            yield from _wacz(stream, split.path)
+
+
+def _wacz(stream: BinaryIO, path: str) -> Iterator[Raw | Reject]:
+    for name, info, file in wacz.warcs(stream, path):
         try:
-            for record in ArchiveIterator(stream, record_types=WarcRecordType.response, parse_http=True):
-                yield from _read_record(record, split.path)
-        except (OSError, ValueError, EOFError, zlib.error) as error:
-            yield unreadable(split.path, str(error) or type(error).__name__)
+            yield from _pages(wacz.opened(stream, info, file), f"{path}!{name}", *WHOLE)
+        except wacz.DAMAGED as error:
+            yield unreadable(f"{path}!{name}", f"{error}")
 
 
-def _read_record(record: Any, path: str) -> Iterator[Raw | Reject]:
-    headers = record.http_headers
-    kind = (record.http_content_type or "").lower()
-    if headers is None or headers.status_code != 200 or kind not in HTML_TYPES:
-        return
-    where = f"{path}#{record.stream_pos}"
-    page_url = valid(record.headers.get("WARC-Target-URI") or "").strip("<> ")
-    body = record.reader.read(MAX_PAGE)
-    robots = [value for name, value in headers.astuples() if name.lower() == "x-robots-tag"]
-    yield from read_page(body, page_url, where, robots, charset=record.http_charset or "")
+def _pages(stream: Bytes, name: str, start: int, end: int) -> Iterator[Raw | Reject]:
+    for item in records.records(stream, start, end, WANTED):
+        where = f"{name}#{item.where}"
+        if isinstance(item, Broken):
+            yield unreadable(where, item.detail)
+            continue
+        url = valid(target(item.head))
+        try:
+            page = _page(item)
+        except Unreadable as error:
+            yield unreadable(where, f"{error}", url)
+            continue
+        if page:
+            yield from read_page(page.body, url, where, page.robots, charset=page.charset)
+
+
+def _may_hold_page(head: Head, start: bytes) -> bool:
+    found = may_hold_page(start) if head.kind == "response" else None
+    return html_page(start, content_type(head), []) is not None if found is None else found
+
+
+WANTED = Wanted(kinds=frozenset(("response", "resource")), test=_may_hold_page, most=MAX_PAGE + MAX_HEAD)
+
+
+def _page(record: Record) -> Page | None:
+    response = response_of(record.content) if record.head.kind == "response" else None
+    return page_of(response) if response else html_page(record.content, content_type(record.head), [])

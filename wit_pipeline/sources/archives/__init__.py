@@ -1,0 +1,1 @@
+"""How web archives are read: files to records, and records to pages."""

@@ -1,0 +1,187 @@
+"""WAT files: what a crawl noted of its pages, every image's URL and texts among it, and no page itself.
+
+The format is that of the Internet Archive's and Common Crawl's ia-web-commons: a JSON object for each record
+of the crawl, and in those of pages an object for each link, `{"path": "IMG@/src", "url", "alt", "title"}`.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urljoin, urlsplit
+
+from wit_pipeline.fetch.optout import page_opt_out
+from wit_pipeline.records import DETAIL, Raw, Reason, Reject, dropped, unreadable
+from wit_pipeline.sources.archives import records
+from wit_pipeline.sources.archives.heads import Head, content_type
+from wit_pipeline.sources.archives.walk import Broken, Record, Wanted
+from wit_pipeline.sources.source import Range, Split, World, needs_path
+from wit_pipeline.text import valid
+
+MAX_JSON = 16 << 20  # bytes of a record's JSON; Common Crawl cuts the page itself at 1 or 5 MiB
+PAGE_PATH = ("Envelope", "Payload-Metadata", "HTTP-Response-Metadata")
+IMAGES = ("IMG@/src", "IMG@/data-src", "IMG@/data-original", "IMG@/data-lazy-src")
+TEXTS = ("alt", "title")
+LANGUAGES = ("html@/lang", "html@/xml:lang", "content-language")  # names of meta entries, the first counts
+SHARED_TEXTS = ("og:title", "og:description")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatSource:
+    """`kind = "wat"`: the links that a crawl noted."""
+
+    kind: Literal["wat"] = "wat"
+    path: tuple[str, ...]  # globs of .wat .wat.gz
+
+    def __post_init__(self) -> None:
+        needs_path(self.path)
+
+
+def splits(config: WatSource, path: str, world: World) -> list[Range]:
+    """Ranges of bytes, by the size alone. A `UserError` for an empty file."""
+    return records.ranges(path, world)
+
+
+def read(config: WatSource, split: Split, world: World) -> Iterator[Raw | Reject]:
+    """The images of a split's pages; a Reject for each record, or place of the file, that cannot be read."""
+    with world.open(split.path) as stream:
+        for item in records.records(stream, split.first, split.last, WANTED):
+            where = f"{split.path}#{item.where}"
+            if isinstance(item, Broken):
+                yield unreadable(where, item.detail)
+            else:
+                yield from _record(item, where)
+
+
+def _is_json(head: Head, start: bytes) -> bool:
+    return content_type(head).lower().startswith("application/json")
+
+
+WANTED = Wanted(kinds=frozenset(("metadata",)), test=_is_json, most=MAX_JSON)
+
+
+def _record(record: Record, where: str) -> Iterator[Raw | Reject]:
+    if record.head.length > MAX_JSON:
+        yield unreadable(where, f"its JSON is above {MAX_JSON} bytes")
+        return
+    try:
+        found = json.loads(record.content)
+    except (ValueError, RecursionError) as error:
+        yield unreadable(where, f"its JSON cannot be read: {error}")
+        return
+    if not isinstance(found, dict):
+        yield unreadable(where, "its JSON is no object")
+        return
+    yield from _images(found, where)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """What the records of a page share."""
+
+    url: str
+    base: str  # what its references are relative to
+    language: str  # lower case
+    refused: str  # the opt-out found
+
+    def records(self, url: str, texts: dict[str, str], where: str) -> Iterator[Raw | Reject]:
+        """The records of one image: a URL as written, and its texts by kind."""
+        absolute = _absolute(self.base, url)
+        if self.refused:
+            yield dropped(Reason.PAGE_OPTED_OUT, where, self.refused, (absolute or "")[:DETAIL])
+        elif absolute is None:
+            yield dropped(Reason.URL_INVALID, where, url)
+        else:
+            fields = {"page_url": self.url, "language": self.language, "where": where}
+            for kind, text in _distinct(texts):
+                yield Raw(url=absolute, text=text, text_kind=kind, **fields)
+
+
+def _images(found: dict[str, Any], where: str) -> Iterator[Raw | Reject]:
+    response = _object(found, *PAGE_PATH)
+    html = _object(response, "HTML-Metadata")
+    if _string(_object(response, "Response-Message").get("Status")) not in ("", "200"):
+        return
+    metas = _objects(_object(html, "Head").get("Metas"))
+    page = _page(found, metas)
+    images = (link for link in _objects(html.get("Links")) if link.get("path") in IMAGES)
+    for number, link in enumerate(images):
+        texts = {kind: _string(link.get(kind)) for kind in TEXTS}
+        yield from page.records(_string(link.get("url")), texts, f"{where}.{number}")
+    for number, (url, texts) in enumerate(_shared(metas)):
+        yield from page.records(url, texts, f"{where}.og{number}")
+
+
+def _page(found: dict[str, Any], metas: list[dict[str, Any]]) -> Page:
+    header = _object(found, "Envelope", "WARC-Header-Metadata")
+    url = _string(header.get("WARC-Target-URI")).strip("<> ")
+    named = [(_string(meta.get("name") or meta.get("http-equiv")).lower(), meta) for meta in metas]
+    stated = [_string(meta.get("content")) for kind in LANGUAGES for name, meta in named if name == kind]
+    stated.append(_string(header.get("WARC-Identified-Content-Language")))
+    robots = [_string(meta.get("content")) for name, meta in named if name == "robots"]
+    base = _string(_object(found, *PAGE_PATH, "HTML-Metadata", "Head").get("Base"))
+    return Page(
+        url=url,
+        base=_absolute(url, base) or url,
+        language=next((text.partition(",")[0].strip().lower() for text in stated if text.strip()), ""),
+        refused=page_opt_out([*_robots_headers(found), *robots]),
+    )
+
+
+def _robots_headers(found: dict[str, Any]) -> list[str]:
+    headers = _object(found, *PAGE_PATH, "Headers")
+    values = [value for name, value in headers.items() if name.lower() == "x-robots-tag"]
+    return [_string(item) for value in values for item in (value if isinstance(value, list) else [value])]
+
+
+def _shared(metas: list[dict[str, Any]]) -> list[tuple[str, dict[str, str]]]:
+    """The Open Graph images (ogp.me): each with the alt behind it, else the page's title and description."""
+    found: list[tuple[str, dict[str, str]]] = []
+    page: dict[str, str] = {}
+    for meta in metas:
+        name = _string(meta.get("property") or meta.get("name")).lower()
+        content = _string(meta.get("content"))
+        if name in SHARED_TEXTS:
+            page.setdefault(name, content)
+        elif name == "og:image" and content.strip():
+            found.append((content, {}))
+        elif name == "og:image:alt" and found and content.strip():
+            found[-1][1].setdefault(name, content)
+    return [(url, texts or page) for url, texts in found]
+
+
+def _distinct(texts: dict[str, str]) -> list[tuple[str, str]]:
+    """The texts that are not blank, by kind, each once; where there is none, an empty one."""
+    found: dict[str, str] = {}
+    for kind, text in texts.items():
+        if text.strip():
+            found.setdefault(text.strip(), kind)
+    return [(kind, texts[kind]) for kind in found.values()] or [(next(iter(texts), "og:image:alt"), "")]
+
+
+def _absolute(base: str, url: str) -> str | None:
+    url = url.strip()
+    if not url or url.startswith("data:"):
+        return url[:DETAIL]
+    try:
+        found = urljoin(base, url)
+        urlsplit(found)
+    except ValueError:  # such as a broken IPv6 address
+        return None
+    return found
+
+
+def _object(found: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The object that some names lead to, or an empty one."""
+    for name in names:
+        inner = found.get(name)
+        found = inner if isinstance(inner, dict) else {}
+    return found
+
+
+def _objects(found: object) -> list[dict[str, Any]]:
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def _string(value: object) -> str:
+    return valid(value) if isinstance(value, str) else ""
