@@ -23,11 +23,14 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from wit_pipeline.html import lazy
 from wit_pipeline.html.encoding import utf8
+from wit_pipeline.html.media import HTML_TYPES
 from wit_pipeline.html.page import read_page
 from wit_pipeline.html.rows import attributes, rows_of, scan, value
 from wit_pipeline.html.scan import IMG
 from wit_pipeline.records import Raw
 from wit_pipeline.sources import warc
+from wit_pipeline.sources.archives.http_page import MAX_PAGE
+from wit_pipeline.sources.archives.records import records
 from wit_pipeline.sources.source import Split, World
 
 SAMPLES = Path(__file__).parents[2] / "shared/data/warc_samples"
@@ -54,8 +57,8 @@ def pages_of(packed: bytes) -> Iterator[Page]:
         except (StopIteration, ValueError, OSError):
             return
         headers = record.http_headers
-        if headers and headers.status_code == 200 and record.http_content_type in warc.HTML_TYPES:
-            body, charset = record.reader.read(warc.MAX_PAGE), record.http_charset or ""
+        if headers and headers.status_code == 200 and record.http_content_type in HTML_TYPES:
+            body, charset = record.reader.read(MAX_PAGE), record.http_charset or ""
             url = (record.headers.get("WARC-Target-URI") or "").strip("<> ")
             yield Page(url=url, body=body, charset=charset, utf8=utf8(body, charset))
 
@@ -67,9 +70,16 @@ def read_warcs(files: dict[str, bytes]) -> None:
             for record in ArchiveIterator(
                 io.BytesIO(packed), record_types=WarcRecordType.response, parse_http=True
             ):
-                record.reader.read(warc.MAX_PAGE)
+                record.reader.read(MAX_PAGE)
         except (ValueError, OSError):
             continue
+
+
+def our_records(files: dict[str, bytes]) -> None:
+    """Every response that may be a page, by our own reader."""
+    for data in files.values():
+        for _ in records(io.BytesIO(data), 0, 0, warc.WANTED):
+            pass
 
 
 def pairs_of_warcs(files: dict[str, bytes]) -> None:
@@ -176,15 +186,24 @@ def compare(files: dict[str, bytes], pages: list[Page], rounds: int, copies: int
     kept = sum(len(page.body) for data in plain.values() for page in pages_of(data)) / 1e6
     small = [page for page in pages if len(page.body) < LARGE]
     small_megabytes = sum(len(page.body) for page in small) / 1e6
-    table: dict[str, tuple[Callable[[], None], float]] = {
-        "read .warc, no parsing": (partial(repeat, partial(read_warcs, plain), copies), kept * copies),
-        "read .warc.gz, no parsing": (partial(repeat, partial(read_warcs, packed), copies), kept * copies),
-        "scan": (partial(each, lambda page: scan(page.utf8), pages, copies), megabytes * copies),
-        "scan to (src, alt)": (partial(each, by_scan, pages, copies), megabytes * copies),
-        "read_page, all texts": (partial(each, ours, pages, copies), megabytes * copies),
-        ".warc to pairs": (partial(repeat, partial(pairs_of_warcs, plain), copies), kept * copies),
-        ".warc.gz to pairs": (partial(repeat, partial(pairs_of_warcs, packed), copies), kept * copies),
+    warcs: dict[str, tuple[Callable[[dict[str, bytes]], None], dict[str, bytes]]] = {
+        "fastwarc reads .warc, no parsing": (read_warcs, plain),
+        "our records of .warc, no parsing": (our_records, plain),
+        "fastwarc reads .warc.gz, no parsing": (read_warcs, packed),
+        "our records of .warc.gz, no parsing": (our_records, packed),
+        ".warc to pairs": (pairs_of_warcs, plain),
+        ".warc.gz to pairs": (pairs_of_warcs, packed),
     }
+    table: dict[str, tuple[Callable[[], None], float]] = {
+        name: (partial(repeat, partial(run, some), copies), kept * copies)
+        for name, (run, some) in warcs.items()
+    }
+    for name, work in (
+        ("scan", lambda page: scan(page.utf8)),
+        ("scan to (src, alt)", by_scan),
+        ("read_page, all texts", ours),
+    ):
+        table[name] = (partial(each, work, pages, copies), megabytes * copies)
     for name, read in peers().items():
         slow = name == "html5lib"
         times, size = (SLOW_COPIES, small_megabytes) if slow else (max(1, copies // 5), megabytes)

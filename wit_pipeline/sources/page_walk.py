@@ -13,6 +13,7 @@ from wit_pipeline.fetch import guard, optout
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.html.links import links
+from wit_pipeline.html.media import HTML_TYPES, charset_of
 from wit_pipeline.html.page import read_page
 from wit_pipeline.records import Raw, Reason, Reject, dropped, unreadable
 from wit_pipeline.sources.page_list import Listed, Page, items
@@ -23,7 +24,6 @@ AHEAD = 2  # pages under way or waiting to be read, for each thread
 NESTED = 2  # indexes above a sitemap
 ACCEPT_PAGE = "text/html,application/xhtml+xml,*/*;q=0.5"
 ACCEPT_SITEMAP = "application/xml,text/xml,text/plain;q=0.9,*/*;q=0.5"
-HTML_TYPES = ("text/html", "application/xhtml+xml")
 HTML_STARTS = (b"<!doctype html", b"<html")
 NO_PAGES = frozenset((  # suffixes of what a link leads to that is not asked
     "7z", "avi", "avif", "bin", "bmp", "bz2", "css", "csv", "doc", "docx", "dmg", "epub", "exe", "flac",
@@ -177,13 +177,3 @@ def is_html(response: Response) -> bool:
     if kind in HTML_TYPES:
         return b"\0" not in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 has every second
     return not kind and head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(HTML_STARTS)
-
-
-def charset_of(content_type: str) -> str:
-    """The charset that a Content-Type states, or "".
-
-    >>> charset_of('text/html; Charset="UTF-8"')
-    'utf-8'
-    """
-    found = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", content_type, re.IGNORECASE)
-    return found[1].lower() if found else ""

@@ -19,7 +19,7 @@ from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.records import SUCCESS, Raw, Reason, Reject
 from wit_pipeline.sources import page_walk, pages
 from wit_pipeline.sources.page_list import Page
-from wit_pipeline.sources.page_walk import charset_of, may_be_page
+from wit_pipeline.sources.page_walk import may_be_page
 from wit_pipeline.sources.pages import PagesSource
 from wit_pipeline.sources.source import World
 
@@ -519,18 +519,6 @@ def test_wrong_keys(keys: dict[str, Any], message: str) -> None:
 )
 def test_what_may_be_a_page(url: str, expected: bool) -> None:
     assert may_be_page(url) == expected
-
-
-@pytest.mark.parametrize(
-    ("content_type", "charset"),
-    [
-        ("text/html", ""),
-        ("text/html;charset=UTF-8", "utf-8"),
-        ("text/html; charset = 'latin-1'; x", "latin-1"),
-    ],
-)
-def test_the_charset_of_a_content_type(content_type: str, charset: str) -> None:
-    assert charset_of(content_type) == charset
 
 
 def test_a_real_site(real_data: Path) -> None:

@@ -52,7 +52,7 @@ def head_of(data: bytes) -> Head | None:
         return None
     block = data[: end.start() + 1]
     kind, length = KIND.search(block), LENGTH.search(block)
-    if kind is None or length is None:
+    if kind is None or length is None or b"\nWARC/" in block:  # another record's head begins in it
         return None
     return Head(kind[1].decode().lower(), end.end(), int(length[1]), block)
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import brotli
 
+from wit_pipeline.html.media import HTML_TYPES, charset_of
 from wit_pipeline.sources.archives.heads import END, field, fields
-from wit_pipeline.sources.page_walk import HTML_TYPES, charset_of
 
 if sys.version_info >= (3, 14):
     from compression import zstd

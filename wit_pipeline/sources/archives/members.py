@@ -3,7 +3,7 @@
 import re
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, cast
@@ -18,7 +18,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-STEP = 1 << 14  # bytes unpacked at a time: what of them lies behind a member is copied
+SMALL = 2 << 20  # bytes of a member, unpacked, that is read in one go
+FIRST, STEP = 1 << 12, 1 << 14  # bytes unpacked at a time: what of them lies behind a member is copied
 WARC = b"WARC/"
 GZIP = b"\x1f\x8b\x08"
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -131,6 +132,44 @@ class Packed(Tape):
             raise self._damage
         self._begin()
         return True
+
+    def small(self, last: int) -> Iterator[tuple[int, bytes]]:
+        """The members from the present one on that are small and whole: where each begins, and all of it.
+
+        Most are, and this is the short way through them; it ends before the first that is not, and at `last`.
+        """
+        member = self.member
+        self._stored.seek(member)
+        while member < last and (data := self._small()):
+            yield member, data
+            member = self._stored.offset
+        self.rewind(member)
+
+    def rewind(self, member: int) -> None:
+        """Moves to before a member, so that it is the next to advance to."""
+        self._stored.seek(member)
+        self._unpacker, self._damage, self._held, self._at = None, None, b"", 0
+
+    def _small(self) -> bytes:
+        """A member that is small and whole, or b""."""
+        stored, unpacker = self._stored, self._packing.new()
+        part = stored.take(FIRST)
+        if not part.startswith(self._packing.magic):
+            return b""
+        pieces, size = [], 0
+        try:
+            while not unpacker.eof and size < SMALL:
+                pieces.append(unpacker.decompress(part, CHUNK))
+                size += len(pieces[-1])
+                part = stored.take(STEP) if unpacker.needs_input and not unpacker.eof else b""
+                if unpacker.needs_input and not (part or unpacker.eof):
+                    return b""
+        except FAILURES:
+            return b""
+        if not unpacker.eof:
+            return b""
+        stored.seek(stored.offset - len(unpacker.unused_data))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def torn_head(self) -> bytes:
         """The start of a WARC record's head whose member ends before the head does, or b""."""

@@ -1,9 +1,11 @@
 """The records of an archive of gzip members or zstd frames."""
 
-from wit_pipeline.sources.archives.heads import MAX_LINE, START, Head, head_at
+from collections.abc import Iterator
+
+from wit_pipeline.sources.archives.heads import MAX_LINE, START, Head, head_at, head_of
 from wit_pipeline.sources.archives.members import Damage, Packed
 from wit_pipeline.sources.archives.tape import ENDLESS
-from wit_pipeline.sources.archives.walk import ENDS_EARLY, Broken, Record, Spot, Walk, Wanted, record_of
+from wit_pipeline.sources.archives.walk import ENDS_EARLY, LOOK, Broken, Record, Spot, Walk, Wanted, record_of
 
 
 class Members(Walk):
@@ -14,6 +16,34 @@ class Members(Walk):
         self._spot = "0"  # where the present record begins
         self._fresh = True  # whether that is where its member does, but for empty lines
         self._damage: Damage | None = None  # what was met, and is still to be passed
+
+    def records(self, first: int, last: int, wanted: Wanted) -> Iterator[Record | Broken]:
+        spot = self.start(first, last)
+        while spot is not None:
+            if isinstance(spot, Head) and self._fresh:
+                yield from self._alone(last, wanted)
+                spot = self._follows()
+            if isinstance(spot, Head):
+                if self.beyond(spot, last):
+                    return
+                found, spot = self.read(spot, wanted)
+                if found:
+                    yield found
+            if isinstance(spot, Broken):
+                yield spot
+                spot = self.resume(last)
+
+    def _alone(self, last: int, wanted: Wanted) -> Iterator[Record]:
+        """The wanted records from here on that are alone in small members, up to the first that is not."""
+        for member, data in self.tape.small(last):
+            head = head_of(data)
+            end = head.size + head.length if head else 0
+            if not head or end > len(data) or data[end:].strip(b"\r\n"):
+                self.tape.rewind(member)
+                return
+            if head.kind in wanted.kinds and wanted.test(head, data[head.size : min(end, head.size + LOOK)]):
+                content = data[head.size : min(end, head.size + wanted.most)]
+                yield Record(where=f"{member}", head=head, content=content)
 
     def start(self, first: int, last: int) -> Spot:
         return self._find(first, last) if first else self._follows()
