@@ -9,10 +9,11 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 from queries import sevenzip
 from queries.page import Problem
+from wit_pipeline.unpacker import Unpacker
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -43,18 +44,6 @@ class Beyond:
 
 BEYOND: Final = Beyond()
 Piece = bytes | Broken | Beyond
-
-
-class Unpacker(Protocol):
-    """What bz2, lzma and zstd agree on: one stream, as much of it at a time as is asked for."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class Gzip:

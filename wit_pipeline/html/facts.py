@@ -52,7 +52,7 @@ def facts(rows: Rows, page_url: str, robots: list[str]) -> Facts:
         base=base,
         language=_language(data, kinds.get(HTML, []), metas),
         license=_license(data, [*kinds.get(LINK, ()), *kinds.get(ANCHOR, ())], base),
-        refused=_refused(robots, metas),
+        refused=refusal(robots, metas),
         captions=_captions(data, kinds) if TEXT in kinds else {},
         metas=metas,
         blocks=[data[row[4] : row[5]] for row in kinds.get(SCRIPT, ())],
@@ -80,7 +80,8 @@ def _license(data: bytes, links: list[Row], base: Base) -> str:
     return next(filter(None, map(base.resolve, hrefs)), "")
 
 
-def _refused(robots: list[str], metas: list[tuple[str, str]]) -> str:
+def refusal(robots: list[str], metas: list[tuple[str, str]]) -> str:
+    """The opt-out that a page's X-Robots-Tag headers or its meta elements state, or ""."""
     refused = page_opt_out([*robots, *(content for name, content in metas if name == "robots")])
     if not refused and any(name == "tdm-reservation" and text.strip() == "1" for name, text in metas):
         return "meta tdm-reservation: 1"

@@ -29,7 +29,7 @@ def read_page(
     page = Page(url=page_url, where=where, facts=facts(rows, page_url, robots))
     yield from _images(rows, page)
     if page.facts.metas:
-        yield from _shared(page)
+        yield from shared_images(page)
     if page.facts.blocks:
         yield from _described(page)
 
@@ -105,14 +105,14 @@ def _sources(rows: Rows, first: int, end: int) -> list[dict[int, str]]:
 
 def _distinct(texts: Texts) -> Texts:
     """The texts that are not blank, each once; where there is none, the first."""
-    found: dict[str, str] = {}
+    found: dict[str, tuple[str, str]] = {}
     for kind, text in texts:
-        if text and not text.isspace():
-            found.setdefault(text, kind)
-    return [(kind, text) for text, kind in found.items()] or texts[:1]
+        if bare := text.strip():
+            found.setdefault(bare, (kind, text))
+    return list(found.values()) or texts[:1]
 
 
-def _shared(page: Page) -> Iterator[Raw | Reject]:
+def shared_images(page: Page) -> Iterator[Raw | Reject]:
     """The records of Open Graph and Twitter images."""
     for number, image in enumerate(shared(page.facts.metas)):
         texts = list(image.texts.items()) or [("og:image:alt", "")]

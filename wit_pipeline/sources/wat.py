@@ -8,10 +8,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import urljoin, urlsplit
 
-from wit_pipeline.fetch.optout import page_opt_out
-from wit_pipeline.records import DETAIL, Raw, Reason, Reject, dropped, unreadable
+from wit_pipeline.html.address import Base
+from wit_pipeline.html.facts import Facts, refusal
+from wit_pipeline.html.page import Page, shared_images
+from wit_pipeline.records import Raw, Reject, unreadable
 from wit_pipeline.sources.archives import records
 from wit_pipeline.sources.archives.heads import Head, content_type
 from wit_pipeline.sources.archives.walk import Broken, Record, Wanted
@@ -23,7 +24,6 @@ PAGE_PATH = ("Envelope", "Payload-Metadata", "HTTP-Response-Metadata")
 IMAGES = ("IMG@/src", "IMG@/data-src", "IMG@/data-original", "IMG@/data-lazy-src")
 TEXTS = ("alt", "title")
 LANGUAGES = ("html@/lang", "html@/xml:lang", "content-language")  # names of meta entries, the first counts
-SHARED_TEXTS = ("og:title", "og:description")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,100 +75,47 @@ def _record(record: Record, where: str) -> Iterator[Raw | Reject]:
     yield from _images(found, where)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
-    """What the records of a page share."""
-
-    url: str
-    base: str  # what its references are relative to
-    language: str  # lower case
-    refused: str  # the opt-out found
-
-    def records(self, url: str, texts: dict[str, str], where: str) -> Iterator[Raw | Reject]:
-        """The records of one image: a URL as written, and its texts by kind."""
-        absolute = _absolute(self.base, url)
-        if self.refused:
-            yield dropped(Reason.PAGE_OPTED_OUT, where, self.refused, (absolute or "")[:DETAIL])
-        elif absolute is None:
-            yield dropped(Reason.URL_INVALID, where, url)
-        else:
-            fields = {"page_url": self.url, "language": self.language, "where": where}
-            for kind, text in _distinct(texts):
-                yield Raw(url=absolute, text=text, text_kind=kind, **fields)
-
-
 def _images(found: dict[str, Any], where: str) -> Iterator[Raw | Reject]:
+    """The images of a page, by the same rules as the page itself would give them."""
     response = _object(found, *PAGE_PATH)
     html = _object(response, "HTML-Metadata")
     if _string(_object(response, "Response-Message").get("Status")) not in ("", "200"):
         return
-    metas = _objects(_object(html, "Head").get("Metas"))
-    page = _page(found, metas)
+    page = _page(found, where, _objects(_object(html, "Head").get("Metas")))
     images = (link for link in _objects(html.get("Links")) if link.get("path") in IMAGES)
     for number, link in enumerate(images):
-        texts = {kind: _string(link.get(kind)) for kind in TEXTS}
+        texts = [(kind, _string(link.get(kind))) for kind in TEXTS]
         yield from page.records(_string(link.get("url")), texts, f"{where}.{number}")
-    for number, (url, texts) in enumerate(_shared(metas)):
-        yield from page.records(url, texts, f"{where}.og{number}")
+    yield from shared_images(page)
 
 
-def _page(found: dict[str, Any], metas: list[dict[str, Any]]) -> Page:
+def _page(found: dict[str, Any], where: str, noted: list[dict[str, Any]]) -> Page:
     header = _object(found, "Envelope", "WARC-Header-Metadata")
     url = _string(header.get("WARC-Target-URI")).strip("<> ")
-    named = [(_string(meta.get("name") or meta.get("http-equiv")).lower(), meta) for meta in metas]
-    stated = [_string(meta.get("content")) for kind in LANGUAGES for name, meta in named if name == kind]
+    metas = [(_name(meta), _string(meta.get("content"))) for meta in noted]
+    stated = [content for kind in LANGUAGES for name, content in metas if name == kind]
     stated.append(_string(header.get("WARC-Identified-Content-Language")))
-    robots = [_string(meta.get("content")) for name, meta in named if name == "robots"]
-    base = _string(_object(found, *PAGE_PATH, "HTML-Metadata", "Head").get("Base"))
-    return Page(
-        url=url,
-        base=_absolute(url, base) or url,
+    base = Base(url).resolve(_string(_object(found, *PAGE_PATH, "HTML-Metadata", "Head").get("Base")))
+    facts = Facts(
+        base=Base(base or url),
         language=next((text.partition(",")[0].strip().lower() for text in stated if text.strip()), ""),
-        refused=page_opt_out([*_robots_headers(found), *robots]),
+        refused=refusal(_robots_headers(found), metas),
+        captions={},
+        metas=metas,
+        blocks=[],
     )
+    return Page(url=url, where=where, facts=facts)
+
+
+def _name(meta: dict[str, Any]) -> str:
+    """What a meta element is about."""
+    return _string(meta.get("property") or meta.get("name") or meta.get("http-equiv")).lower()
 
 
 def _robots_headers(found: dict[str, Any]) -> list[str]:
     headers = _object(found, *PAGE_PATH, "Headers")
     values = [value for name, value in headers.items() if name.lower() == "x-robots-tag"]
     return [_string(item) for value in values for item in (value if isinstance(value, list) else [value])]
-
-
-def _shared(metas: list[dict[str, Any]]) -> list[tuple[str, dict[str, str]]]:
-    """The Open Graph images (ogp.me): each with the alt behind it, else the page's title and description."""
-    found: list[tuple[str, dict[str, str]]] = []
-    page: dict[str, str] = {}
-    for meta in metas:
-        name = _string(meta.get("property") or meta.get("name")).lower()
-        content = _string(meta.get("content"))
-        if name in SHARED_TEXTS:
-            page.setdefault(name, content)
-        elif name == "og:image" and content.strip():
-            found.append((content, {}))
-        elif name == "og:image:alt" and found and content.strip():
-            found[-1][1].setdefault(name, content)
-    return [(url, texts or page) for url, texts in found]
-
-
-def _distinct(texts: dict[str, str]) -> list[tuple[str, str]]:
-    """The texts that are not blank, by kind, each once; where there is none, an empty one."""
-    found: dict[str, str] = {}
-    for kind, text in texts.items():
-        if text.strip():
-            found.setdefault(text.strip(), kind)
-    return [(kind, texts[kind]) for kind in found.values()] or [(next(iter(texts), "og:image:alt"), "")]
-
-
-def _absolute(base: str, url: str) -> str | None:
-    url = url.strip()
-    if not url or url.startswith("data:"):
-        return url[:DETAIL]
-    try:
-        found = urljoin(base, url)
-        urlsplit(found)
-    except ValueError:  # such as a broken IPv6 address
-        return None
-    return found
 
 
 def _object(found: dict[str, Any], *names: str) -> dict[str, Any]:

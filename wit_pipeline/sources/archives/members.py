@@ -6,12 +6,13 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, cast
+from typing import cast
 
 from isal import igzip_lib
 
 from wit_pipeline.sources.archives.heads import MAX_HEAD, SHOWN, head_at
 from wit_pipeline.sources.archives.tape import CHUNK, ENDLESS, Stored, Tape
+from wit_pipeline.unpacker import Unpacker
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -38,18 +39,6 @@ class Damage(Exception):
         self.offset = offset  # of the member, or of what stands in its place
         self.detail = detail
         self.cut = cut  # whether it only ends too early: what was read of it is right
-
-
-class Unpacker(Protocol):
-    """One member, as much of it at a time as is asked for."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def needs_input(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
