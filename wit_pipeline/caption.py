@@ -9,6 +9,7 @@ from wit_pipeline import junk
 from wit_pipeline.records import Reason
 
 LONG_RUN = 16  # times one character: a drawn line, a stuck key
+LONG = 50  # words: a longer text repeats more of them anyway, and needs no more different ones
 NO_LETTERS = bytes(code for code in range(256) if not chr(code).isascii() or not chr(code).isalpha())
 
 
@@ -79,7 +80,8 @@ def reject_words(count: int, distinct: int, run: int, config: CaptionConfig) -> 
         return Reason.TEXT_TOO_LONG
     if config.max_repeated < 1 and run >= LONG_RUN:
         return Reason.TEXT_REPETITIVE
-    return Reason.TEXT_REPETITIVE if count - distinct > config.max_repeated * count else None
+    few = distinct < (1 - config.max_repeated) * min(count, LONG)
+    return Reason.TEXT_REPETITIVE if few else None
 
 
 def letters_share(text: str) -> float:

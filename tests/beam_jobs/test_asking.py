@@ -1,6 +1,7 @@
 """Sources that ask servers, through the whole of `wit extract`."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote_plus
@@ -76,6 +77,39 @@ def test_a_real_site_by_its_front_page_and_by_a_list(real_data: Path, tmp_path: 
     images = {path for path in bodies if path.endswith((".jpg", ".gif"))}
     assert len(images) == 28
     assert {candidate.url.removeprefix(web.url("")) for candidate in found} <= images
+
+
+MARKDOWN = re.compile(r'!\[([^\]]*)\]\((\S+?)(?: "([^"]*)")?\)')  # an image: its text, URL and title
+
+
+def test_real_recipes_by_their_sitemap(real_data: Path, tmp_path: Path) -> None:
+    """Pages of recipes with short, noisy alt texts, as a site generator would write them."""
+    pages = {}
+    images = 0
+    for path in sorted((real_data / "pairs_recipes_webp/pages").glob("*.md")):
+        text = path.read_text()
+        found = MARKDOWN.findall(text)
+        images += len(found) + sum(title not in ("", alt) for alt, _, title in found)
+        body = MARKDOWN.sub(r'<figure><img alt="\1" src="\2" title="\3"></figure>', text)
+        pages[f"/{path.stem}"] = f"<!doctype html><html lang=en><body>{body}".encode()
+    endpoints = {
+        path: Endpoint(whole(body, "Content-Type: text/html; charset=utf-8"), SUCCESS)
+        for path, body in pages.items()
+    }
+    with Web(endpoints) as web:
+        locations = "".join(f"<url><loc>{web.url(path)}</loc></url>" for path in pages)
+        sitemap = f'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{locations}</urlset>'
+        web.endpoints["/sitemap.xml"] = Endpoint(whole(sitemap.encode(), "Content-Type: text/xml"), SUCCESS)
+        source = f'kind = "pages"\nsitemaps = {strings([web.url("/sitemap.xml")])}'
+        words = "butter chicken sauce bolognese lasagna soup bread cake pie cheese and tea with potatoes"
+        code, signed = extract(tmp_path, web, words, source)
+        assert code == 0
+        assert signed is not None
+        assert signed.counts.read == images >= 25
+        kept = candidates(tmp_path, signed)
+        assert {"Bolognese sauce", "Butter Chicken Masala"} <= {item.caption for item in kept}
+        assert all(item.url.startswith(web.url("/pix/")) and item.url.endswith(".webp") for item in kept)
+        assert {item.language for item in kept} == {"en"}
 
 
 def test_an_interface_that_stops_for_the_day_is_asked_for_the_rest_the_day_after(

@@ -75,6 +75,11 @@ def test_both_sides_of_the_bounds_on_words(count: int, unlike: int, run: int, re
     assert reject_words(9, 1, 99, CaptionConfig(max_repeated=1.0)) is None
 
 
+@pytest.mark.parametrize(("unlike", "reason"), [(20, None), (19, Reason.TEXT_REPETITIVE)])
+def test_a_long_text_may_repeat_more(unlike: int, reason: Reason | None) -> None:
+    assert reject_words(300, unlike, 1, CaptionConfig()) == reason
+
+
 @given(st.lists(st.text(max_size=30), max_size=6))
 def test_words_are_counted_as_text_counts_them(texts: list[str]) -> None:
     hashes, ends = word_hashes(*packed(texts))
