@@ -24,7 +24,7 @@ def uniform(key: str, *, seed: int, purpose: str) -> float:
 def fingerprint(*parts: str) -> str:
     """32 hex digits (128 bits) that name a record by its text parts; "ab"+"c" is not "a"+"bc"."""
     joined = b"\0".join(
-        len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass") for part in parts
+        [len(part).to_bytes(8, "big") + part.encode("utf-8", "surrogatepass") for part in parts]
     )
     return hashlib.blake2b(joined, digest_size=16).hexdigest()
 

@@ -27,7 +27,12 @@ def clean(text: str) -> str:
     'Café & bar'
     """
     if text.isascii() and text.isprintable() and "&" not in text:  # nothing to mend, and most of the web
-        return " ".join(text.split())
+        return " ".join(text.split()) if "  " in text else text.strip()
+    return mended(text)
+
+
+def mended(text: str) -> str:
+    """`text` cleaned, whatever it needs."""
     text = html.unescape(ftfy.fix_text(HUGE.sub(" ", text)))
     return SPACES.sub(" ", CONTROL.sub("", text)).strip()
 

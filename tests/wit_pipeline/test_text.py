@@ -1,8 +1,9 @@
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.strategies import TEXTS
-from wit_pipeline.text import clean, normalise, phrases, words
+from wit_pipeline.text import clean, mended, normalise, phrases, words
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,11 @@ def test_words(text: str, expected: list[str]) -> None:
 )
 def test_clean(text: str, expected: str) -> None:
     assert clean(text) == expected
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_what_needs_no_mending_is_cleaned_the_same_way(text: str) -> None:
+    assert clean(text) == mended(text)
 
 
 def test_no_phrase_crosses_punctuation() -> None:
