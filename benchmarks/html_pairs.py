@@ -21,6 +21,7 @@ from pathlib import Path
 
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
+from benchmarks.clock import say
 from wit_pipeline.html import lazy
 from wit_pipeline.html.encoding import utf8
 from wit_pipeline.html.media import HTML_TYPES
@@ -255,11 +256,6 @@ def missed(pages: list[Page]) -> None:
     for kind, count in kinds.most_common():
         say(f"| {kind} | {count} |")
     say(f"images whose URL is not in src: {late}")
-
-
-def say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def main(argv: list[str] | None = None) -> int:
