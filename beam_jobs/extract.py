@@ -26,6 +26,8 @@ from wit_pipeline.sources.source import Split, World
 
 TICK = 1000  # records between two signs of life
 
+_splits: dict[str, list[Split]] = {}  # by plan: they are asked for before the work and after it
+
 
 def where(number: int) -> str:
     """How messages name a source of the recipe."""
@@ -62,12 +64,18 @@ def paths_of(source: Source, number: int) -> list[str]:
 
 def units(task: Task) -> Sequence[Unit]:
     """One unit for each split of each source file, in the recipe's order."""
-    splits, world = [], world_of(task)
+    if task.plan not in _splits:
+        _splits[task.plan] = list(all_splits(task))
+    return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(_splits[task.plan])]
+
+
+def all_splits(task: Task) -> Iterator[Split]:
+    """The splits of all sources; every file is looked into."""
+    world = world_of(task)
     for number, source in enumerate(task.recipe.extract.sources):
         for path in paths_of(source, number):
-            ranges = KINDS[source.kind].splits(source, path, world)
-            splits += [Split(source=number, path=path, first=first, last=last) for first, last in ranges]
-    return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(splits)]
+            for first, last in KINDS[source.kind].splits(source, path, world):
+                yield Split(source=number, path=path, first=first, last=last)
 
 
 def world_of(task: Task) -> World:

@@ -121,13 +121,13 @@ def clean_record(raw: Raw, config: ExtractConfig) -> Cleaned | Reject:
 
 
 def facts_of(captions: Sequence[str], rules: Rules) -> Iterator[Facts]:
-    """The facts of each caption."""
+    """The facts of each caption: packed and hashed once for all rules."""
     data, byte_ends = packed(captions)
-    hashes, ends = word_hashes(data, byte_ends)
+    words = hashes, ends = word_hashes(data, byte_ends)
     columns = (np.diff(ends, prepend=0), distinct(hashes, ends), longest_runs(data, byte_ends))
-    blocked = rules.blocker.match_all(captions) if rules.blocker else repeat(())
+    blocked = rules.blocker.match_packed(data, byte_ends, words) if rules.blocker else repeat(())
     counts = (column.tolist() for column in columns)
-    return map(Facts, *counts, blocked, rules.matcher.match_all(captions))
+    return map(Facts, *counts, blocked, rules.matcher.match_packed(data, byte_ends, words))
 
 
 def answer(

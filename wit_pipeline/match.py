@@ -73,7 +73,7 @@ class Matcher:
         self._mode = mode
         if len(queries) > MOST_QUERIES:
             raise ValueError(f"a list holds at most {MOST_QUERIES:,} queries, found {len(queries):,}")
-        hashes, ends = self._words(queries, IN_QUERIES)
+        hashes, ends = self._words(*_packed(queries), IN_QUERIES)
         slots = 1 << 10
         while slots < 2 * len(hashes):
             slots *= 2
@@ -82,7 +82,13 @@ class Matcher:
 
     def match_all(self, captions: Texts) -> Matches:
         """The queries in each caption; captions are strings, or an Arrow array of them (the faster way)."""
-        hashes, ends = self._words(captions, IN_CAPTIONS)
+        return self._match(*self._words(*_packed(captions), IN_CAPTIONS))
+
+    def match_packed(self, data: Array, ends: Array, words: tuple[Array, Array]) -> Matches:
+        """The same of captions in the form of `tokens.packed`, whose `tokens.word_hashes` are known."""
+        return self._match(*(words if self._mode == "normalised" else self._words(data, ends, IN_CAPTIONS)))
+
+    def _match(self, hashes: Array, ends: Array) -> Matches:
         ids, id_ends = np.empty(4 * len(hashes) + 64, np.int32), np.empty(len(ends), np.int64)
         done, count, room = 0, 0, 0
         while done < len(ends):
@@ -99,13 +105,16 @@ class Matcher:
         """
         return next(iter(self.match_all([caption])))
 
-    def _words(self, texts: Texts, strict: Array) -> tuple[Array, Array]:
+    def _words(self, data: Array, ends: Array, strict: Array) -> tuple[Array, Array]:
         """The hashes of the words of texts, uint64, and where each text's words end."""
-        data, ends = buffers(texts) if isinstance(texts, pa.StringArray) else packed(texts)
         if self._mode == "normalised":
             return word_hashes(data, ends)
         out, out_ends = np.empty(2 * len(data) + len(ends), np.uint64), np.empty(len(ends), np.int64)
         return out[: _strict_words(data, ends, strict, out, out_ends)], out_ends
+
+
+def _packed(texts: Texts) -> tuple[Array, Array]:
+    return buffers(texts) if isinstance(texts, pa.StringArray) else packed(texts)
 
 
 @inlined

@@ -15,6 +15,7 @@ from tests.strategies import SENTENCES, WORDS
 from wit_pipeline import match
 from wit_pipeline.match import Matcher, Mode
 from wit_pipeline.text import normalise, words
+from wit_pipeline.tokens import packed, word_hashes
 
 QUERIES = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(" ".join), max_size=12, unique=True)
 NASTY = st.text("ab'’s .,;:?!`\t\n\r()-/\u00a0éÉ犬\u0301", max_size=12)
@@ -74,6 +75,16 @@ def test_normalised_is_what_the_trie_finds(queries: list[str], captions: list[st
 def test_strict_is_what_the_definition_finds(queries: list[str], captions: list[str]) -> None:
     found = list(Matcher(queries, "strict_metaclip").match_all(captions))
     assert found == [strict(queries, caption) for caption in captions]
+
+
+@given(QUERIES, st.lists(st.one_of(SENTENCES, NASTY), max_size=5), st.sampled_from(MODES))
+def test_what_is_packed_and_hashed_before_matches_the_same(
+    queries: list[str], captions: list[str], mode: Mode
+) -> None:
+    data, ends = packed(captions)
+    matcher = Matcher(queries, mode)
+    found = matcher.match_packed(data, ends, word_hashes(data, ends))
+    assert list(found) == list(matcher.match_all(captions))
 
 
 def test_overlaps_count_and_parts_of_words_do_not() -> None:
