@@ -29,6 +29,7 @@ def image(**fields: Any) -> Image:
     plain = Image(
         final_url="http://a.test/1.jpg",
         sha256=sha256(b"1").hexdigest(),
+        stored_sha256=sha256(b"2").hexdigest(),
         bytes_fetched=1000,
         format="JPEG",
         original_width=400,
@@ -38,7 +39,9 @@ def image(**fields: Any) -> Image:
         phash="0123456789abcdef",
         phash16="0123456789abcdef" * 4,
         weak=0.1,
+        entropy=7.0,
         exif="{}",
+        signals="{}",
         unit=0,
         offset=512,
         length=900,

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +21,7 @@ AHEAD = 16  # URLs in flight per thread: a slow one then holds up none of the ot
 NO_IMAGE = Image(
     final_url="",
     sha256="",
+    stored_sha256="",
     bytes_fetched=0,
     format="",
     original_width=0,
@@ -31,7 +31,9 @@ NO_IMAGE = Image(
     phash="",
     phash16="",
     weak=0.0,
+    entropy=0.0,
     exif="",
+    signals="",
     unit=0,
     offset=0,
     length=0,
@@ -204,7 +206,6 @@ def image_of(response: Response, decoded: Decoded) -> Image:
     return replace(
         NO_IMAGE,
         final_url=response.final_url,
-        sha256=sha256(response.body).hexdigest(),
         bytes_fetched=len(response.body),
         **{field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name != "jpeg"},
     )

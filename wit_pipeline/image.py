@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -64,6 +65,8 @@ class Decoded:
     """The stored JPEG, and what the decode told. Codes are of the stored picture as its readers see it."""
 
     jpeg: bytes
+    sha256: str  # of the body
+    stored_sha256: str
     format: str  # JPEG PNG GIF WEBP, as sniffed
     original_width: int  # pixels, after EXIF orientation
     original_height: int
@@ -72,7 +75,9 @@ class Decoded:
     phash: str
     phash16: str
     weak: float
+    entropy: float  # bits, 0 to 8, of the grey histogram of the stored picture
     exif: str  # JSON object of EXIF tag names to text
+    signals: str  # JSON object of what the file says of its reuse, property to raw value
 
 
 def decode(body: bytes, config: CrawlConfig) -> Decoded:
@@ -103,6 +108,8 @@ def _decode(body: bytes, config: CrawlConfig) -> Decoded:
         turned = orientation >= 5
         return Decoded(
             jpeg=stored,
+            sha256=sha256(body).hexdigest(),
+            stored_sha256=sha256(stored).hexdigest(),
             format="JPEG" if image.format == "MPO" else str(image.format),
             original_width=height if turned else width,
             original_height=width if turned else height,
@@ -111,7 +118,9 @@ def _decode(body: bytes, config: CrawlConfig) -> Decoded:
             phash=found.phash,
             phash16=found.phash16,
             weak=found.weak,
+            entropy=round(small.convert("L").entropy(), 4),
             exif=facts,
+            signals="{}",
         )
 
 

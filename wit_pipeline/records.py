@@ -83,6 +83,7 @@ class Reason(StrEnum):
     ROBOTS_DISALLOWED = "robots_disallowed"
     ROBOTS_UNREACHABLE = "robots_unreachable"
     OPTED_OUT = "opted_out"
+    BLOCK_LISTED = "block_listed"  # by its URL, its domain or its bytes
     DNS_ERROR = "dns_error"
     CONNECT_ERROR = "connect_error"
     TLS_ERROR = "tls_error"
@@ -97,6 +98,7 @@ class Reason(StrEnum):
     UNSUPPORTED_FORMAT = "unsupported_format"
     TOO_MANY_PIXELS = "too_many_pixels"
     DECODE_ERROR = "decode_error"
+    DECODE_CRASH = "decode_crash"  # the decoder's process ended, or took more time or memory than allowed
     # filter
     IMAGE_TOO_SMALL = "image_too_small"
     IMAGE_TOO_LONG = "image_too_long"
@@ -159,6 +161,7 @@ class Image:
 
     final_url: str
     sha256: str  # 64 hex digits
+    stored_sha256: str  # 64 hex digits, of the bytes stored
     bytes_fetched: int
     format: str  # JPEG PNG GIF WEBP, as sniffed
     original_width: int  # pixels, after EXIF orientation
@@ -168,7 +171,9 @@ class Image:
     phash: str  # 16 hex digits, imagehash.phash(hash_size=8) of the stored image
     phash16: str  # 64 hex digits, imagehash.phash(hash_size=16)
     weak: float  # share of DCT coefficients near the median: flat images are above 0.35
+    entropy: float  # bits, 0 to 8, of the grey histogram of the stored pixels
     exif: str  # JSON object of EXIF tag names to text
+    signals: str  # JSON object of what server and file say of reuse, header or property to raw value
     unit: int  # the crawl unit whose tar holds the stored bytes …
     offset: int  # … from this byte …
     length: int  # … this many of them

@@ -62,6 +62,8 @@ class Row:
     phash: str
     phash16: str
     weak: float
+    entropy: float
+    signals: str  # JSON object of what server and file say of reuse
     evaluation: str  # copies of evaluation images, "; " between; "" where there is none
 
 
@@ -94,6 +96,8 @@ def row_of(pair: Pair, key: str) -> Row:
         phash=image.phash,
         phash16=image.phash16,
         weak=image.weak,
+        entropy=image.entropy,
+        signals=image.signals,
         evaluation="; ".join(pair.evaluation),
     )
 

@@ -113,7 +113,7 @@ class Client:
             url,
             Deadline(self._config.timeout),
             max_bytes or self._config.max_bytes,
-            opt_out=opt_out and self._config.opt_out,
+            opt_out=opt_out and bool(self._config.opt_outs),
             accept=accept,
             headers=headers,
         )

@@ -128,7 +128,7 @@ def open_interface(
     kind: str, address: str, interval: float, world: World, headers: Mapping[str, str] = NO_HEADERS
 ) -> Interface:
     """The interface at an address, asked as `[crawl]` says, `interval` seconds apart on this machine."""
-    config = replace(world.crawl, robots=False, opt_out=False, retries=0, max_redirects=0)
+    config = replace(world.crawl, robots=False, opt_outs=(), retries=0, max_redirects=0)
     pace = Pace(urlsplit(address).netloc.lower(), interval)
     return Interface(kind, address, world.client(config), pace, headers)
 

@@ -101,7 +101,7 @@ class Walk:
             ("tdm-reservation", response.tdm_reservation),
             ("content-usage", response.content_usage),
         )
-        signal = optout.header_opt_out(headers, self.config.agent) if self.config.opt_out else ""
+        signal = optout.header_opt_out(headers, self.config.agent) if self.config.opt_outs else ""
         if signal:
             raise FetchError(Reason.OPTED_OUT, signal)
 

@@ -269,7 +269,7 @@ def test_what_is_kept() -> None:
 
 def test_opt_outs_can_be_switched_off() -> None:
     with site(a=whole(JPEG, "X-Robots-Tag: noai")) as web:
-        assert client(web, opt_out=False).fetch(web.url("/a")).x_robots_tag == "noai"
+        assert client(web, opt_outs=()).fetch(web.url("/a")).x_robots_tag == "noai"
 
 
 # --- names and addresses --------------------------------------------------------------------------
