@@ -1,33 +1,46 @@
 """A polite, suspicious and punctual HTTP client for images, and pages, on strangers' servers.
 
 Each hop of a fetch is parsed (`guard`), resolved and its addresses checked (`lookup`, `guard`), allowed by
-robots.txt (`robots`), let in by the host's gate (`polite`), asked (`wire`), and its headers read for an
+the site's files (`sites`), let in by the host's gate (`polite`), asked (`wire`), and its headers read for an
 opt-out (`optout`) before a byte of its body is.
 """
 
+import asyncio
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from wit_pipeline.chance import uniform
+from wit_pipeline.errors import UserError
 from wit_pipeline.fetch import guard, optout
-from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.fetch.config import NOBODY, CrawlConfig
+from wit_pipeline.fetch.doors import Doors
 from wit_pipeline.fetch.failure import FetchError as FetchError
+from wit_pipeline.fetch.head import Head
 from wit_pipeline.fetch.inflate import inflate
 from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.fetch.polite import Gate
-from wit_pipeline.fetch.robots import ROBOTS_BYTES, Robots
+from wit_pipeline.fetch.robots import ROBOTS_BYTES
+from wit_pipeline.fetch.room import Ticket
+from wit_pipeline.fetch.sites import Sites
 from wit_pipeline.fetch.table import PerHost
-from wit_pipeline.fetch.wire import Answer, Answered, Deadline, exchange
+from wit_pipeline.fetch.wire import Answer, Deadline, Request, Wire
 from wit_pipeline.records import Reason
+
+T = TypeVar("T")
 
 REDIRECTS = {301, 302, 303, 307, 308}
 GONE = {404, 410}
 OVERLOADED = {429, 503}
+TOO_EARLY = 4  # retries after 429: it is the pace that was wrong then
+LONGEST_BACKOFF = 2.0  # seconds, where no Retry-After says more
 SLACK = 1 << 16  # bytes of chunk sizes and of compression's overhead above `max_bytes`
 IMAGES = "image/webp,image/jpeg,image/png,image/gif,*/*;q=0.5"  # what is asked for, if nothing else is
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -48,7 +61,7 @@ class Response:
     tdm_policy: str
     content_usage: str
     redirects: int  # hops before the final URL
-    attempts: int  # requests sent, redirects and retries included, robots.txt not
+    attempts: int  # requests sent, redirects and retries included, the site's files not
 
 
 @dataclass(slots=True)
@@ -58,7 +71,7 @@ class _Fetch:
     url: str
     deadline: Deadline
     byte_limit: int
-    is_robots: bool = False  # then the body may be cut at the limit
+    is_file: bool = False  # one of the site's files: its body may be cut at the limit
     opt_out: bool = True  # whether a header may refuse the body
     accept: str = "*/*"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a secret may be among them
@@ -67,22 +80,27 @@ class _Fetch:
 
 @dataclass(frozen=True, slots=True)
 class _Reply:
-    status: int
-    headers: optout.Headers
+    head: Head
     body: bytes
-
-    def header(self, name: str) -> str:
-        return ", ".join(optout.values(self.headers, name))
+    ticket: Ticket
 
 
 class Client:
-    """Fetches URLs from any number of threads; gates, robots.txt and names are shared between them."""
+    """Fetches URLs for any number of threads, on one event loop of its own.
 
-    def __init__(self, config: CrawlConfig, lookup: Lookup | None = None) -> None:
+    Clients of one `folder` are one to the hosts: they share what politeness needs to know.
+    """
+
+    def __init__(self, config: CrawlConfig, lookup: Lookup | None = None, folder: Path | None = None) -> None:
         self._config = config
         self._lookup = lookup or Lookup()
-        self._gates = PerHost(lambda: Gate(config.connections_per_host))
-        self._robots = Robots(config.agent, self._robots_body)
+        self._doors = Doors(folder)
+        self._gates = PerHost(lambda host: Gate(host, config.connections_per_host, self._doors))
+        self._sites = Sites(config, self._file, self._doors, folder / "sites" if folder else None)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fetch", daemon=True)
+        self._thread.start()
+        self._wire = self.run(_made(config))
 
     def __enter__(self) -> Self:
         return self
@@ -93,7 +111,28 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Nothing stays open between fetches; threads that still fetch end by their deadlines."""
+        """End what is under way, and all connections."""
+        self.run(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self._doors.close()
+
+    async def _end(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self._wire.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine of the client's event loop gives, for a thread outside of it."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
 
     def fetch(
         self,
@@ -104,10 +143,30 @@ class Client:
         max_bytes: int = 0,
         opt_out: bool = True,
     ) -> Response:
+        """`ask`, for a thread outside of the event loop."""
+
+        async def whole() -> Response:
+            asking = self.ask(url, accept=accept, headers=headers, max_bytes=max_bytes, opt_out=opt_out)
+            async with asking as response:
+                return response
+
+        return self.run(whole())
+
+    @asynccontextmanager
+    async def ask(
+        self,
+        url: str,
+        *,
+        accept: str = IMAGES,
+        headers: Mapping[str, str] = NO_HEADERS,
+        max_bytes: int = 0,
+        opt_out: bool = True,
+    ) -> AsyncIterator[Response]:
         """The body at `url`, through redirects. Raises `FetchError` for all that a server or a URL can do.
 
         `headers` go to the origin of `url` alone, so that no redirect carries a secret elsewhere.
-        `max_bytes`, where given, stands for the config's; without `opt_out` no header refuses the body.
+        `max_bytes`, where given, stands for the config's; without `opt_out` nothing refuses the body.
+        Until the block ends the body counts as memory in use, and slows other fetches down.
         """
         fetch = _Fetch(
             url,
@@ -118,157 +177,199 @@ class Client:
             headers=headers,
         )
         try:
-            return self._follow(fetch)
+            response, ticket = await self._follow(fetch)
         except FetchError as error:
             error.attempts = fetch.attempts
             raise
+        try:
+            yield response
+        finally:
+            ticket.give_back()
 
-    def _follow(self, fetch: _Fetch) -> Response:
+    async def _follow(self, fetch: _Fetch) -> tuple[Response, Ticket]:
         target = guard.parse(fetch.url)
         for hop in range(self._config.max_redirects + 1):
-            self._addresses(target, fetch)
-            self._check_robots(target, fetch)
-            reply = self._insist(target, fetch)
-            if reply.status not in REDIRECTS:
-                return _response(target, reply, hop, fetch.attempts)
+            await self._addresses(target, fetch)
+            await self._check_site(target, fetch)
+            reply = await self._insist(target, fetch)
+            if reply.head.status not in REDIRECTS:
+                return _response(target, reply, hop, fetch.attempts), reply.ticket
             target = _next(target, reply)
         raise FetchError(Reason.TOO_MANY_REDIRECTS, f"more than {self._config.max_redirects}")
 
-    def _addresses(self, target: guard.Target, fetch: _Fetch) -> Sequence[Answer]:
+    async def _addresses(self, target: guard.Target, fetch: _Fetch) -> Sequence[Answer]:
         """Where the target is, all of it public or allowed by name. Remembered: to ask again is free."""
-        answers = self._lookup.answers(target, fetch.deadline)
+        answers = await self._lookup.answers(target, fetch.deadline)
         guard.check(target, [address[0] for _, address in answers], self._config.allow_hosts)
+        if self._config.user_agent == NOBODY and target.authority not in self._config.allow_hosts:
+            raise UserError(
+                'crawl.user_agent: set it to your own name and a page about you, "name/1.0 (+https://…)", '
+                f"before strangers are asked ({target.authority})"
+            )
         return answers
 
-    def _check_robots(self, target: guard.Target, fetch: _Fetch) -> None:
-        if not self._config.robots:
-            return
+    async def _check_site(self, target: guard.Target, fetch: _Fetch) -> None:
+        """What the site's files forbid is a `FetchError`; they have deadlines of their own."""
         started = time.monotonic()
-        delay = self._robots.check(target)
-        self._gates[target.host].at_least(delay)
-        fetch.deadline.extend(time.monotonic() - started)  # robots.txt has a deadline of its own
+        if self._config.robots:
+            rules = await self._sites.rules(target)
+            rules.check(target)
+            self._gate(target).crawl_delay(rules.crawl_delay)
+        refusal = await self._sites.refusal(target) if fetch.opt_out else ""
+        if refusal:
+            raise FetchError(Reason.OPTED_OUT, refusal)
+        fetch.deadline.extend(time.monotonic() - started)
 
-    def _robots_body(self, target: guard.Target) -> bytes:
-        """The robots.txt of an authority, b"" if it has none. 5xx, 429 and silence are a `FetchError`."""
-        deadline = Deadline(self._config.timeout)
-        fetch = _Fetch(target.url, deadline, ROBOTS_BYTES, is_robots=True, opt_out=False)
+    async def _file(self, target: guard.Target) -> bytes:
+        """One of an authority's files, b"" if it has none. 5xx, 429 and silence are a `FetchError`."""
+        fetch = _Fetch(target.url, Deadline(self._config.timeout), ROBOTS_BYTES, is_file=True, opt_out=False)
         for _ in range(self._config.max_redirects + 1):
             try:
-                reply = self._insist(target, fetch)
+                reply = await self._insist(target, fetch)
             except FetchError as error:
                 if 400 <= error.http_status < 500 and error.http_status != 429:
                     return b""
                 raise
-            if reply.status not in REDIRECTS:
+            reply.ticket.give_back()
+            if reply.head.status not in REDIRECTS:
                 return reply.body
             target = _next(target, reply)
         return b""  # RFC 9309, 2.3.1.2: too many redirects count as no file
 
-    def _insist(self, target: guard.Target, fetch: _Fetch) -> _Reply:
+    async def _insist(self, target: guard.Target, fetch: _Fetch) -> _Reply:
         """The reply to one hop, asked again where that makes sense and the time allows."""
         attempt = 0
         while True:
             try:
-                return self._ask(target, fetch)
+                return await self._ask(target, fetch)
             except FetchError as error:
                 attempt += 1
-                pause = max(error.retry_after, self._backoff(fetch.url, attempt))
-                if error.http_status in OVERLOADED:
-                    self._gates[target.host].close_for(pause)
-                if not error.transient or attempt > self._config.retries:
+                pause = max(error.retry_after, min(self._backoff(fetch.url, attempt), LONGEST_BACKOFF))
+                overloaded = error.http_status in OVERLOADED
+                if overloaded or (error.reason is Reason.TIMEOUT and error.transient):
+                    self._gate(target).slow_down(pause if overloaded else 0.0)
+                if not error.transient or attempt > self._tries(error):
                     raise
-                if pause >= fetch.deadline.remaining():
+                if pause > self._config.patience or (not overloaded and pause >= fetch.deadline.remaining()):
                     raise
-                time.sleep(pause)
+                if not overloaded:  # else the gate makes us wait, and gives the time back
+                    await asyncio.sleep(pause)
+
+    def _tries(self, error: FetchError) -> int:
+        """How often a request is repeated: where it came too early for a host's pace, a little more often."""
+        retries = self._config.retries
+        return max(TOO_EARLY, retries) if error.http_status == 429 and retries else retries
 
     def _backoff(self, url: str, attempt: int) -> float:
         jitter = 0.5 + uniform(url, seed=0, purpose=f"backoff:{attempt}")
         return self._config.backoff * jitter * 2.0 ** (attempt - 1)
 
-    def _ask(self, target: guard.Target, fetch: _Fetch) -> _Reply:
-        """One request; a reply that is neither the body nor a redirect is a `FetchError`."""
-        config, gate = self._config, self._gates[target.host]
-        answers = self._addresses(target, fetch)
-        if target.authority not in config.allow_hosts:
-            gate.at_least(config.host_interval)
-        with gate.turn(patience=config.timeout) as waited:
-            fetch.deadline.extend(waited)
-            fetch.attempts += 1
-            request = _request(target, config.user_agent, fetch)
-            with exchange(target, answers, request, fetch.deadline, config.connect_timeout) as answered:
-                self._judge(answered, fetch)
-                reply = _Reply(answered.status, answered.headers, _body(answered, fetch))
-        gate.went_well()
-        return reply
+    def _gate(self, target: guard.Target) -> Gate:
+        return self._gates[target.host if target.port in guard.PORTS.values() else target.authority]
 
-    def _judge(self, answered: Answered, fetch: _Fetch) -> None:
-        status = answered.status
+    async def _ask(self, target: guard.Target, fetch: _Fetch) -> _Reply:
+        """One request; a reply that is neither the body nor a redirect is a `FetchError`."""
+        config, gate = self._config, self._gate(target)
+        answers = await self._addresses(target, fetch)
+        if target.authority not in config.allow_hosts:
+            gate.keep_apart(config.host_interval)
+        async with gate.turn(target.port, config.patience, self._wire) as turn:
+            fetch.deadline.extend(turn.waited)
+            fetch.attempts += 1
+            request = Request(
+                target=target,
+                answers=answers,
+                headers=_headers(target, config.user_agent, fetch),
+                deadline=fetch.deadline,
+                last=turn.last,
+            )
+            try:
+                head, sent, ticket = await self._wire.exchange(request, lambda head: self._judge(head, fetch))
+            except FetchError as error:
+                if error.reason is Reason.CONNECT_ERROR and not error.http_status:
+                    gate.not_reached(target.port)
+                elif error.http_status and error.http_status not in OVERLOADED:
+                    gate.went_well(target.port)
+                raise
+        gate.went_well(target.port)
+        try:
+            return _Reply(head, _decoded(head, sent, fetch), ticket)
+        except BaseException:
+            ticket.give_back()
+            raise
+
+    def _judge(self, head: Head, fetch: _Fetch) -> tuple[int, FetchError]:
+        """The bytes of body that may come; a `FetchError` where none is wanted."""
+        status, limit = head.status, fetch.byte_limit
         if status != 200 and status not in REDIRECTS:
             reason = Reason.HTTP_NOT_FOUND if status in GONE else Reason.HTTP_ERROR
-            wait = retry_after(answered.headers) if status in OVERLOADED else -1.0
+            wait = retry_after(head.headers) if status in OVERLOADED else -1.0
             raise FetchError(reason, f"status {status}", http_status=status, retry_after=wait)
         if fetch.opt_out:
-            signal = optout.header_opt_out(answered.headers, self._config.agent)
+            signal = optout.header_opt_out(head.headers, self._config.agent, self._config.opt_outs)
             if signal:
                 raise FetchError(Reason.OPTED_OUT, signal, http_status=status)
+        too_large = FetchError(Reason.TOO_LARGE, f"above {limit} bytes", http_status=status)
+        length = head.value("content-length")[:20]
+        if status == 200 and not fetch.is_file and length.isdigit() and int(length) > limit:
+            raise too_large
+        return limit + SLACK, too_large
 
 
-def _request(target: guard.Target, user_agent: str, fetch: _Fetch) -> bytes:
-    headers = {
-        "Host": target.host_header,
-        "User-Agent": user_agent,
-        "Accept": fetch.accept,
-        "Accept-Encoding": "identity",
-        "Connection": "close",
-    }
+async def _made(config: CrawlConfig) -> Wire:
+    return Wire(config)
+
+
+def _headers(target: guard.Target, user_agent: str, fetch: _Fetch) -> dict[str, str]:
+    headers = {"User-Agent": user_agent, "Accept": fetch.accept, "Accept-Encoding": "identity"}
     if target.origin == guard.parse(fetch.url).origin:
         headers |= fetch.headers
-    lines = (f"GET {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()))
-    return "\r\n".join((*lines, "", "")).encode("ascii")
+    return headers
 
 
-def _body(answered: Answered, fetch: _Fetch) -> bytes:
+def _decoded(head: Head, sent: bytes, fetch: _Fetch) -> bytes:
     """The whole body of a 200, b"" of a redirect; TOO_LARGE as soon as that is certain."""
-    if answered.status != 200:
+    if head.status != 200:
         return b""
-    limit = fetch.byte_limit
-    too_large = FetchError(Reason.TOO_LARGE, f"above {limit} bytes", http_status=200)
-    length = ", ".join(optout.values(answered.headers, "content-length"))[:20]
-    if not fetch.is_robots and length.isdigit() and int(length) > limit:
-        raise too_large
-    answered.read_on(limit + SLACK, too_large)
+    limit, coding = fetch.byte_limit, head.value("content-encoding")
+    if not coding and len(sent) <= limit:
+        return sent
     body = bytearray()
-    for chunk in inflate(answered.chunks, ", ".join(optout.values(answered.headers, "content-encoding"))):
+    for chunk in inflate([sent], coding):
         body += chunk
         if len(body) > limit:
-            if fetch.is_robots:
+            if fetch.is_file:
                 break
-            raise too_large
+            raise FetchError(Reason.TOO_LARGE, f"above {limit} bytes", http_status=200)
     return bytes(body)
 
 
 def _next(target: guard.Target, reply: _Reply) -> guard.Target:
     """Where a redirect leads; none or several places are refused."""
-    places = set(optout.values(reply.headers, "location"))
+    reply.ticket.give_back()
+    places = set(reply.head.values("location"))
     if len(places) != 1:
-        raise FetchError(Reason.PROTOCOL_ERROR, f"redirect to {len(places)} places", http_status=reply.status)
+        detail = f"redirect to {len(places)} places"
+        raise FetchError(Reason.PROTOCOL_ERROR, detail, http_status=reply.head.status)
     return guard.redirect(target, places.pop())
 
 
 def _response(target: guard.Target, reply: _Reply, redirects: int, attempts: int) -> Response:
+    head = reply.head
     if not reply.body:
-        raise FetchError(Reason.EMPTY, "no byte of body", http_status=reply.status)
+        reply.ticket.give_back()
+        raise FetchError(Reason.EMPTY, "no byte of body", http_status=head.status)
     return Response(
         final_url=target.url,
-        status=reply.status,
+        status=head.status,
         body=reply.body,
-        content_type=reply.header("content-type"),
-        etag=reply.header("etag"),
-        last_modified=reply.header("last-modified"),
-        x_robots_tag=reply.header("x-robots-tag"),
-        tdm_reservation=reply.header("tdm-reservation"),
-        tdm_policy=reply.header("tdm-policy"),
-        content_usage=reply.header("content-usage"),
+        content_type=head.value("content-type"),
+        etag=head.value("etag"),
+        last_modified=head.value("last-modified"),
+        x_robots_tag=head.value("x-robots-tag"),
+        tdm_reservation=head.value("tdm-reservation"),
+        tdm_policy=head.value("tdm-policy"),
+        content_usage=head.value("content-usage"),
         redirects=redirects,
         attempts=attempts,
     )

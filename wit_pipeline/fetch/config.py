@@ -31,6 +31,7 @@ class CrawlConfig:
 
     timeout: float = 20.0  # seconds for a whole fetch, redirects and body included, polite waiting not
     connect_timeout: float = 10.0  # seconds for one address to accept, TLS included
+    patience: float = 60.0  # seconds of pause that a host may ask for, and get before it is asked again
     min_speed: int = 1024  # bytes a second of a body, over SLOW_SECONDS: below, the server is given up
     max_bytes: int = 20_000_000  # of a body, as sent and as decompressed
     max_header_bytes: int = 1 << 18  # of status line and headers, 100-continue answers included
@@ -64,7 +65,7 @@ class CrawlConfig:
         for name in above_0:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
-        for name in ("min_speed", "max_redirects", "retries", "host_interval", "backoff"):
+        for name in ("min_speed", "patience", "max_redirects", "retries", "host_interval", "backoff"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}")
         if not 1 <= self.max_pixels <= PILLOW_PIXELS:

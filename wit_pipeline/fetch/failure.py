@@ -16,6 +16,12 @@ class FetchError(Exception):
         self.retry_after = retry_after  # seconds before another try makes sense; below 0, none does
         self.attempts = 0  # requests sent on behalf of the URL, robots.txt not counted
 
+    def again(self) -> "FetchError":
+        """The same failure for somebody else who waited for the same."""
+        return FetchError(
+            self.reason, self.detail, http_status=self.http_status, retry_after=self.retry_after
+        )
+
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"
 

@@ -1,5 +1,6 @@
 """The addresses of a name, remembered for a minute, and given up on at the deadline."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -13,58 +14,65 @@ from wit_pipeline.fetch.wire import Answer, Deadline
 from wit_pipeline.records import Reason
 
 REMEMBERED = 60.0  # seconds: as long as the shortest lives that name servers usually give
+AT_ONCE = 64  # names asked for at once, each on a thread: the C library's resolver cannot be hurried
 
 GetAddrInfo = Callable[..., Sequence[tuple[Any, ...]]]
 
 
 class _Name:
-    """What is known of one name. `answers` may be read without the lock: it is replaced, never changed."""
+    """What is known of one name: its addresses, or why there are none."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
         self.expires = 0.0
-        self.answers: Sequence[Answer] = ()
+        self.asked: asyncio.Future[Sequence[Answer]] | None = None
 
 
 class Lookup:
-    """Resolves names. The C library's resolver cannot be hurried, so it is asked on a thread of its own."""
+    """Resolves names, each once however many ask, for one event loop."""
 
     def __init__(self, getaddrinfo: GetAddrInfo = socket.getaddrinfo) -> None:
         self._getaddrinfo = getaddrinfo
-        self._names = PerHost(_Name)
+        self._names = PerHost(lambda name: _Name())
+        self._threads = asyncio.Semaphore(AT_ONCE)
 
-    def answers(self, target: Target, deadline: Deadline) -> Sequence[Answer]:
+    async def answers(self, target: Target, deadline: Deadline) -> Sequence[Answer]:
         """All addresses of the target's host, in the order to try. DNS_ERROR or TIMEOUT as `FetchError`."""
         name = self._names[target.authority]
-        if not name.lock.acquire(timeout=deadline.remaining()):
-            raise _slow(target)
+        if name.asked is None or (name.asked.done() and time.monotonic() >= name.expires):
+            name.asked = asyncio.ensure_future(self._ask(name, target))
         try:
-            if time.monotonic() >= name.expires:
-                name.answers = self._ask(target, deadline)
-                name.expires = time.monotonic() + REMEMBERED
-            return name.answers
-        finally:
-            name.lock.release()
+            return await asyncio.wait_for(asyncio.shield(name.asked), deadline.remaining())
+        except TimeoutError:
+            detail = f"{target.host}: name servers did not answer in time"
+            raise FetchError(Reason.TIMEOUT, detail) from None
 
-    def _ask(self, target: Target, deadline: Deadline) -> Sequence[Answer]:
-        found: list[Sequence[tuple[Any, ...]] | Exception] = []
+    async def _ask(self, name: _Name, target: Target) -> Sequence[Answer]:
+        try:
+            async with self._threads:
+                found = await self._on_a_thread(target)
+        except (OSError, UnicodeError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            raise FetchError(Reason.DNS_ERROR, f"{target.host}: {why.lower()}") from None
+        finally:
+            name.expires = time.monotonic() + REMEMBERED
+        return tuple(dict.fromkeys((answer[0], tuple(answer[4])) for answer in found))
+
+    async def _on_a_thread(self, target: Target) -> Sequence[tuple[Any, ...]]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Sequence[tuple[Any, ...]]] = loop.create_future()
+
+        def tell(result: Any, failure: Exception | None) -> None:
+            if not future.done():
+                future.set_exception(failure) if failure else future.set_result(result)
 
         def ask() -> None:
+            result, failure = None, None
             try:
-                found.append(self._getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
+                result = self._getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError) as error:
-                found.append(error)
+                failure = error
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(tell, result, failure)
 
-        thread = threading.Thread(target=ask, daemon=True, name=f"lookup {target.host}")
-        thread.start()
-        thread.join(deadline.remaining())
-        if not found:
-            raise _slow(target)
-        if isinstance(found[0], Exception):
-            why = getattr(found[0], "strerror", None) or str(found[0])
-            raise FetchError(Reason.DNS_ERROR, f"{target.host}: {why.lower()}")
-        return tuple(dict.fromkeys((answer[0], tuple(answer[4])) for answer in found[0]))
-
-
-def _slow(target: Target) -> FetchError:
-    return FetchError(Reason.TIMEOUT, f"{target.host}: name servers did not answer in time")
+        threading.Thread(target=ask, daemon=True, name=f"lookup {target.host}").start()
+        return await future

@@ -1,11 +1,14 @@
-"""Which signals say "not for training". Pure functions: values in, the signal found or "" out.
+"""Which headers and page elements say "not for training". Values in, the signal found or "" out.
 
 X-Robots-Tag and HTML meta robots: noai, noimageai (DeviantArt, 2022), noindex, noimageindex, none.
 TDMRep (W3C community group): `tdm-reservation: 1`. IETF aipref: `Content-Usage: train-ai=n`.
+contentsignals.org: `Content-Signal: ai-train=no`.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+
+from wit_pipeline.fetch.config import SIGNALS
 
 OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 
@@ -15,19 +18,26 @@ DIRECTIVES = OPT_OUTS | {
     "indexifembedded",
 }  # fmt: skip
 
+# Dictionaries of preferences: the signal, the header or line of robots.txt, the key that is about us, its no.
+PREFERENCES = (
+    ("content_usage", "content-usage", "train-ai", "n"),
+    ("content_signal", "content-signal", "ai-train", "no"),
+)
+
 Headers = Sequence[tuple[str, str]]  # as sent: repeated names stay repeated
 
 
-def header_opt_out(headers: Headers, agent: str) -> str:
-    """The opt-out that the headers of one response state for `agent` (lower case), or ""."""
-    robots = values(headers, "x-robots-tag")
-    found = next(filter(None, (_robots_tag(value, agent) for value in robots)), "")
-    if found:
-        return f"X-Robots-Tag: {found}"
-    if any(value.strip() == "1" for value in values(headers, "tdm-reservation")):
+def header_opt_out(headers: Headers, agent: str, honoured: Collection[str] = SIGNALS) -> str:
+    """The opt-out, of those `honoured`, that one response states for `agent` (lower case), or ""."""
+    words = OPT_OUTS.intersection(honoured)
+    for value in values(headers, "x-robots-tag"):
+        if found := _robots_tag(value, agent, words):
+            return f"X-Robots-Tag: {found}"
+    if "tdm_header" in honoured and any(value.strip() == "1" for value in values(headers, "tdm-reservation")):
         return "tdm-reservation: 1"
-    if any(_usage_refused(value) for value in values(headers, "content-usage")):
-        return "Content-Usage: train-ai=n"
+    for signal, header, key, no in PREFERENCES:
+        if signal in honoured and any(refuses(value, key, no) for value in values(headers, header)):
+            return f"{header}: {key}={no}"
     return ""
 
 
@@ -45,7 +55,7 @@ def values(headers: Headers, name: str) -> list[str]:
     return [value for key, value in headers if key.lower() == name]
 
 
-def _robots_tag(value: str, agent: str) -> str:
+def _robots_tag(value: str, agent: str, opt_outs: Collection[str]) -> str:
     """The opt-out in one X-Robots-Tag line. "name: noai" binds it, and what follows, to that agent."""
     bound = agent
     for piece in value.lower().split(","):
@@ -56,15 +66,15 @@ def _robots_tag(value: str, agent: str) -> str:
         elif colon:
             continue  # a directive with a value of its own, such as max-snippet
         for word in words:
-            if word in OPT_OUTS and bound in (agent, "*"):
+            if word in opt_outs and bound in (agent, "*"):
                 return word
     return ""
 
 
-def _usage_refused(value: str) -> bool:
-    """True if a Content-Usage dictionary holds train-ai=n; parameters after ";" change nothing."""
+def refuses(value: str, key: str, no: str) -> bool:
+    """True if a dictionary of preferences holds `key=no`; parameters after ";" change nothing."""
     for member in value.lower().split(","):
-        key, _, preference = member.partition(";")[0].partition("=")
-        if key.strip() == "train-ai" and preference.strip() == "n":
+        name, _, preference = member.partition(";")[0].partition("=")
+        if name.strip() == key and preference.strip() == no:
             return True
     return False

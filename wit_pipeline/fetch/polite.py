@@ -1,71 +1,186 @@
 """When a host may be asked again: how many connections at once, how far apart, and not before it said."""
 
-import threading
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import Counter, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
 
+from wit_pipeline.fetch.doors import LONGEST_INTERVAL as LONGEST_INTERVAL
+from wit_pipeline.fetch.doors import Doors, number
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.records import Reason
 
-LONGEST_INTERVAL = 30.0  # seconds: the longest crawl-delay obeyed, and how slow 429s may make us
-LONGEST_PAUSE = 3600.0  # seconds: a Retry-After of a year is a mistake of somebody's
+LOOK_AGAIN = 0.02  # seconds between two looks for a connection that another process has
+SLOW = 1.0  # seconds between requests that a host's complaints can lead to …
+COMPLAINTS = 4  # … unless it does nothing but complain: so many in a row
+UNREACHED = 8  # connections in a row that a host did not accept: then it is down
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A request's worth of a host."""
+
+    waited: float  # seconds, out of courtesy
+    last: bool  # nobody of this process waits behind
+
+
+class Crowd(Protocol):
+    """All exchanges of a process, which have a bound of their own."""
+
+    async def enter(self) -> None:
+        """Returns when one more may start; it counts from then on."""
+
+    def leave(self) -> None:
+        """It is over."""
 
 
 class Gate:
-    """The door of one host, shared by all threads."""
+    """The door of one host for all fetches of one event loop; what others do is known through `doors`."""
 
-    def __init__(self, connections: int) -> None:
-        self._slots = threading.BoundedSemaphore(connections)
-        self._lock = threading.Lock()
-        self._floor = 0.0  # seconds between the starts of two requests, at least …
-        self._interval = 0.0  # … and at present
-        self._next = 0.0  # monotonic time of the next start
-        self._closed_until = 0.0  # monotonic time before which the host wants no request
+    def __init__(self, host: str, connections: int, doors: Doors) -> None:
+        self._host = number(host)
+        self._connections = connections
+        self._doors = doors
+        self._floor = 0.0  # seconds between the starts of two requests, at least
+        self._delay = 0.0  # seconds between the end of one and the start of the next: its crawl-delay
+        self._ours: set[int] = set()  # connections that this gate holds …
+        self._free: list[int] = []  # … and of them those not in use, promised to who waits
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._looking = False
+        self._complaints = 0  # in a row
+        self._unreached: Counter[int] = Counter()  # connections in a row that a port did not accept
 
-    @contextmanager
-    def turn(self, patience: float) -> Iterator[float]:
-        """A connection's worth of the host, when it is free and rested; gives the seconds waited.
+    @asynccontextmanager
+    async def turn(self, port: int, patience: float, crowd: Crowd) -> AsyncIterator[Turn]:
+        """A connection's worth of the host, when it is free and rested and the crowd lets one more in.
+
+        `port` is that of the server on it which is to be asked.
 
         Where the host itself asked for a pause longer than `patience` seconds, a `FetchError` at once.
         """
         arrived = time.monotonic()
-        self._refuse_long_pause(patience)
-        with self._slots:
-            while (pause := self._take()) > 0:
-                self._refuse_long_pause(patience)
-                time.sleep(pause)
-            yield time.monotonic() - arrived
+        slot = await self._slot(port, patience)
+        try:
+            await self._start(patience, crowd)
+            try:
+                yield Turn(time.monotonic() - arrived, not self._waiting)
+            finally:
+                crowd.leave()
+                if self._delay:
+                    self._doors.rest(self._host, self._delay)
+        finally:
+            self._give(slot)
+
+    async def _start(self, patience: float, crowd: Crowd) -> None:
+        while True:
+            pause, _ = self._doors.pause(self._host)
+            if pause <= 0:
+                await crowd.enter()
+                pause = self._doors.take(self._host, self._floor)
+                if pause <= 0:
+                    return
+                crowd.leave()
+            self._refuse_long_pause(patience)
+            await asyncio.sleep(pause)
+
+    def keep_apart(self, interval: float) -> None:
+        """Keeps the starts of requests `interval` seconds apart, or as far as they already are."""
+        self._floor = max(self._floor, interval)
+
+    def crawl_delay(self, seconds: float) -> None:
+        """From now on one request at a time, and so long a rest after each, the one just ended included."""
+        if seconds > self._delay:
+            self._delay = seconds
+            self._doors.rest(self._host, seconds)
+
+    def went_well(self, port: int) -> None:
+        """An answer came that is no complaint."""
+        self._unreached[port] = self._complaints = 0
+        self._doors.went_well(self._host)
+
+    def slow_down(self, seconds: float) -> None:
+        """The host is overloaded: no request for so long, and fewer afterwards."""
+        self._complaints += 1
+        slowest = LONGEST_INTERVAL if self._complaints > COMPLAINTS else SLOW
+        self._doors.slow_down(self._host, seconds, slowest)
+
+    def not_reached(self, port: int) -> None:
+        """A connection was not accepted."""
+        self._unreached[port] += 1
+
+    def _refuse_if_down(self, port: int) -> None:
+        """A `FetchError` where the host has accepted no connection for a while: the rest is not tried."""
+        if self._unreached[port] >= UNREACHED:
+            raise FetchError(Reason.CONNECT_ERROR, f"host is down: {UNREACHED} connections were not accepted")
 
     def _refuse_long_pause(self, patience: float) -> None:
-        pause = self._closed_until - time.monotonic()
-        if pause > patience:
-            raise FetchError(Reason.HTTP_ERROR, f"host wants no request for {pause:.0f} s")
+        pause, asked_for = self._doors.pause(self._host)
+        if asked_for and pause > patience:
+            raise FetchError(Reason.HTTP_ERROR, f"host wants no request for more than {patience:g} s")
 
-    def _take(self) -> float:
-        """0 if a request may start now, and then the next one waits; else seconds to wait."""
-        with self._lock:
-            now = time.monotonic()
-            start = max(self._next, self._closed_until)
-            if now < start:
-                return start - now
-            self._next = now + self._interval
-            return 0.0
+    @property
+    def _allowed(self) -> int:
+        return 1 if self._delay else self._connections
 
-    def at_least(self, interval: float) -> None:
-        """Keeps requests `interval` seconds apart, or as far as they already are."""
-        with self._lock:
-            self._floor = max(self._floor, interval)
-            self._interval = max(self._interval, interval)
+    async def _slot(self, port: int, patience: float) -> int:
+        try:
+            while True:
+                self._refuse_long_pause(patience)
+                self._refuse_if_down(port)
+                slot = self._enter()
+                if slot is not None:
+                    return slot
+                waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                self._waiting.append(waiting)
+                self._look_again()
+                await waiting
+        except BaseException:
+            self._settle()
+            raise
 
-    def went_well(self) -> None:
-        """Lets an overloaded host come back, slowly, to its ordinary pace."""
-        with self._lock:
-            self._interval = max(self._floor, 0.9 * self._interval)
+    def _enter(self) -> int | None:
+        if self._free:
+            return self._free.pop()
+        for slot in range(self._allowed):
+            if slot not in self._ours and self._doors.enter(self._host, slot):
+                self._ours.add(slot)
+                return slot
+        return None
 
-    def close_for(self, seconds: float) -> None:
-        """Starts no request for so long, and goes slower from then on: the host said 429 or 503."""
-        with self._lock:
-            until = time.monotonic() + min(seconds, LONGEST_PAUSE)
-            self._closed_until = max(self._closed_until, until)
-            self._interval = min(max(2 * self._interval, 0.05), LONGEST_INTERVAL)
+    def _give(self, slot: int) -> None:
+        self._free.append(slot)
+        if slot >= self._allowed:  # a crawl-delay was learned since
+            self._leave(slot)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Hands free connections to who waits here, or back to whoever of the machine wants them."""
+        if self._free and not self._wake_one():
+            for slot in tuple(self._free):
+                self._leave(slot)
+
+    def _leave(self, slot: int) -> None:
+        self._free.remove(slot)
+        self._ours.remove(slot)
+        self._doors.leave(self._host, slot)
+
+    def _wake_one(self) -> bool:
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                return True
+        return False
+
+    def _look_again(self) -> None:
+        """Another process has connections that we want: nobody tells us when they are free."""
+        if not self._looking and len(self._ours) < self._allowed:
+            self._looking = True
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._looked)
+
+    def _looked(self) -> None:
+        self._looking = False
+        self._wake_one()

@@ -1,34 +1,38 @@
-"""One HTTP exchange over one connection that is never used again.
+"""HTTP exchanges over libcurl, many at once on one event loop.
 
-`http.client` parses the answer; the socket below it is ours. So the address connected to is the address
-checked, every single read is bounded by the deadline of the whole fetch, and no byte of one answer can be
-taken for the start of the next.
+libcurl moves the bytes, keeps connections and speaks TLS; what may be trusted is decided here. It connects
+to no address but those that were checked (`CURLOPT_OPENSOCKETFUNCTION` sees each one after DNS and before
+the connection), follows no redirect, reads no proxy, cookie or netrc, and undoes no content coding.
 """
 
-import io
+import asyncio
+import errno
+import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from email.errors import FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from http.client import HTTPException, HTTPResponse, IncompleteRead, RemoteDisconnected
-from typing import Any, cast
+from typing import Any
 
+import pycurl
+
+from wit_pipeline.fetch.config import SLOW_SECONDS, CrawlConfig
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
+from wit_pipeline.fetch.head import Head, HeadReader
+from wit_pipeline.fetch.room import Room, Ticket
 from wit_pipeline.records import Reason
 
-CHUNK = 1 << 16  # bytes read at once
-HEADER_BYTES = 1 << 18  # of status line and headers, 100-continue answers included
-
-# After such a line http.client drops the rest of the headers, an opt-out among them.
-_CUT_SHORT = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
+BUFFER = 1 << 18  # bytes that libcurl reads at once: a picture in one or two callbacks
+IDLE = 30  # seconds that an idle connection is kept, where more is to be asked of its host
+HANDLES = 256  # transfers' handles that are kept for reuse
 
 SockAddress = tuple[Any, ...]  # as getaddrinfo gives it
 Answer = tuple[int, SockAddress]  # family, address
+
+TLS_FAILURES = {35, 51, 53, 54, 58, 59, 60, 66, 77, 80, 82, 83, 90, 91}  # CURLE_SSL_…, in <curl/curl.h>
 
 
 class Deadline:
@@ -42,163 +46,305 @@ class Deadline:
         """Seconds left, above 0; past the deadline a `FetchError` says TIMEOUT."""
         left = self._end - time.monotonic()
         if left <= 0:
-            raise FetchError(Reason.TIMEOUT, f"not done after {self.seconds:g} s")
+            raise self.passed()
         return left
 
     def extend(self, seconds: float) -> None:
         """Gives back time that was spent on politeness."""
         self._end += seconds
 
+    def passed(self) -> FetchError:
+        """What there is to say when time is up."""
+        return FetchError(Reason.TIMEOUT, f"not done after {self.seconds:g} s")
 
-class _Reader(io.RawIOBase):
-    """The bytes of a socket, each read bounded by what is left of the deadline and of the byte budget."""
 
-    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
-        super().__init__()
-        self._socket = sock
-        self._deadline = deadline
-        self._budget = HEADER_BYTES
-        self.too_much = FetchError(Reason.PROTOCOL_ERROR, f"headers above {HEADER_BYTES} bytes")
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One GET."""
 
-    def allow(self, count: int, too_much: FetchError) -> None:
-        """From now on `count` bytes more may come; `too_much` is raised with the first beyond."""
-        self._budget, self.too_much = count, too_much
+    target: Target
+    answers: Sequence[Answer]  # the checked addresses, in the order to try
+    headers: Mapping[str, str] = field(repr=False)  # a secret may be among them
+    deadline: Deadline
+    last: bool  # nothing more is to be asked of the host soon: the connection is not kept
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: Any) -> int:
-        self._socket.settimeout(self._deadline.remaining())
+# Called with the head of an answer: how many bytes of body may follow, and what is raised for more.
+# A `FetchError` from it ends the exchange before a byte of the body is kept.
+Judge = Callable[[Head], tuple[int, FetchError]]
+
+
+class _Transfer:
+    """One exchange under way: what libcurl calls back with, and what came so far."""
+
+    def __init__(
+        self, handle: pycurl.Curl, request: Request, judge: Judge, ticket: Ticket, config: CrawlConfig
+    ) -> None:
+        self.handle = handle
+        self.started = self.paused_at = time.monotonic()
+        self.request = request
+        self.judge = judge
+        self.ticket = ticket
+        self.head = HeadReader(config.max_header_bytes)
+        self.failure: FetchError | None = None
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.chunks: list[bytes] = []
+        self.opened: list[socket.socket] = []
+        self._budget = 0
+        self._too_much = FetchError(Reason.PROTOCOL_ERROR, "")
+
+    def on_header(self, line: bytes) -> int | None:
         try:
-            count = self._socket.recv_into(buffer)
-        except TimeoutError:
-            self._deadline.remaining()  # raises, but for a rounding error …
-            raise FetchError(Reason.TIMEOUT, "no more bytes came") from None  # … and then this
-        self._budget -= count
+            complete = self.head.feed(line)
+            if complete is not None:
+                self._budget, self._too_much = self.judge(complete)
+        except FetchError as error:
+            self.failure = error
+            return -1
+        return None
+
+    def on_body(self, chunk: bytes) -> int | None:
+        if not self.head.complete:
+            self.failure = FetchError(Reason.PROTOCOL_ERROR, "a body without a head")
+            return -1
+        if self.ticket.must_pause():
+            self.paused_at = time.monotonic()
+            self.ticket.when_free(self.resume)
+            return int(pycurl.WRITEFUNC_PAUSE)
+        self._budget -= len(chunk)
         if self._budget < 0:
-            raise self.too_much
-        return count
+            self.failure = self._too_much
+            return -1
+        self.chunks.append(chunk)
+        self.ticket.grow(len(chunk))
+        return None
+
+    def resume(self) -> None:
+        """Goes on after a pause for lack of memory, which was no fault of the server's."""
+        self.request.deadline.extend(time.monotonic() - self.paused_at)
+        asyncio.get_running_loop().call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if not self.done.done():
+            whole = time.monotonic() - self.started + self.request.deadline.remaining()
+            self.handle.setopt(pycurl.TIMEOUT_MS, _milliseconds(whole))
+            self.handle.pause(pycurl.PAUSE_CONT)
+
+    def on_open(self, _purpose: int, address: Any) -> Any:
+        """A socket to a checked address; none to any other, whatever libcurl was told."""
+        family, kind, protocol, where = address
+        if not any(tuple(answer[:2]) == tuple(where[:2]) for _, answer in self.request.answers):
+            self.failure = FetchError(Reason.BLOCKED_ADDRESS, f"{self.request.target.authority} moved")
+            return pycurl.SOCKET_BAD
+        opened = socket.socket(family, kind, protocol)  # no descriptor left is our failure: it falls
+        self.opened.append(opened)  # pycurl takes a duplicate of it
+        return opened
 
 
-class _Socket:
-    """As much of a socket as `HTTPResponse` asks for."""
+class Wire:
+    """Exchanges on the running event loop. Not for use from another thread."""
 
-    def __init__(self, reader: _Reader) -> None:
-        self._reader = reader
+    def __init__(self, config: CrawlConfig) -> None:
+        self._config = config
+        self._room = Room()
+        self._places = asyncio.Semaphore(config.connections)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._watched: dict[int, int] = {}  # what libcurl wants to hear of each descriptor
+        self._flying: dict[pycurl.Curl, _Transfer] = {}
+        self._handles: list[pycurl.Curl] = []
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wait)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, 2 * config.connections)
+        self._multi.setopt(pycurl.M_PIPELINING, 0)
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._reader)
+    async def enter(self) -> None:
+        """Returns when one more exchange may start; it counts from then on."""
+        await self._places.acquire()
+        await self._room.free()
 
+    def leave(self) -> None:
+        """An exchange is over."""
+        self._places.release()
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The head of an answer, and its body in chunks, to be read before the exchange ends."""
+    async def exchange(self, request: Request, judge: Judge) -> tuple[Head, bytes, Ticket]:
+        """The head and the body as sent, and the memory that it takes until the ticket is given back.
 
-    status: int
-    headers: Sequence[tuple[str, str]]
-    read_on: Callable[[int, FetchError], None]  # byte budget of the body
-    chunks: Iterator[bytes]
-
-
-@contextmanager
-def exchange(
-    target: Target, answers: Sequence[Answer], request: bytes, deadline: Deadline, connect_timeout: float
-) -> Iterator[Answered]:
-    """The answer of `target`, asked at the first of `answers` that accepts. Raises `FetchError` only."""
-    with _as_fetch_errors(target), closing(_connect(target, answers, deadline, connect_timeout)) as plain:
-        sock = _secured(plain, target, deadline) if target.scheme == "https" else plain
-        with closing(sock):
-            sock.settimeout(deadline.remaining())
-            sock.sendall(request)
-            reader = _Reader(sock, deadline)
-            response = HTTPResponse(cast(socket.socket, _Socket(reader)), method="GET")
-            response.begin()
-            _refuse_doubt(response)
-            yield Answered(response.status, response.getheaders(), reader.allow, _chunks(response))
-
-
-def _connect(
-    target: Target, answers: Sequence[Answer], deadline: Deadline, connect_timeout: float
-) -> socket.socket:
-    failure = FetchError(Reason.DNS_ERROR, f"{target.host}: no address")
-    for family, address in answers:
-        seconds = min(connect_timeout, deadline.remaining())
-        sock = socket.socket(family, socket.SOCK_STREAM)  # no descriptor left is our failure: it falls
+        Raises what `judge` raises, and a `FetchError` for all that a server can do.
+        """
+        ticket = self._room.ticket()
+        handle = self._handles.pop() if self._handles else pycurl.Curl()
+        transfer = _Transfer(handle, request, judge, ticket, self._config)
         try:
-            sock.settimeout(seconds)
-            sock.connect(address)
-            return sock
-        except TimeoutError:
-            sock.close()
-            failure = FetchError(
-                Reason.TIMEOUT, f"{target.authority}: not accepted in {seconds:g} s", retry_after=0
-            )
-        except OSError as error:
-            sock.close()
-            failure = FetchError(Reason.CONNECT_ERROR, f"{target.authority}: {_plain(error)}")
-    raise failure
+            self._set_up(handle, transfer)
+            self._flying[handle] = transfer
+            self._multi.add_handle(handle)
+            try:
+                await transfer.done
+            finally:
+                del self._flying[handle]
+                self._multi.remove_handle(handle)
+            head = transfer.head.whole()
+        except BaseException:
+            ticket.give_back()
+            raise
+        finally:
+            for opened in transfer.opened:
+                opened.close()
+            handle.reset()
+            if len(self._handles) < HANDLES:
+                self._handles.append(handle)
+        return head, b"".join(transfer.chunks), ticket
+
+    def close(self) -> None:
+        """End all connections. Nothing may be under way."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._multi.close()
+        for handle in self._handles:
+            handle.close()
+
+    def _set_up(self, handle: pycurl.Curl, transfer: _Transfer) -> None:
+        request, config = transfer.request, self._config
+        target, left = request.target, request.deadline.remaining()
+        for option, value in (
+            (pycurl.URL, target.url),
+            (pycurl.PATH_AS_IS, 1),
+            (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.HTTPHEADER, [f"{name}: {text}" for name, text in request.headers.items()]),
+            (pycurl.PROXY, ""),
+            (pycurl.NOPROXY, "*"),
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.BUFFERSIZE, BUFFER),
+            (pycurl.MAXAGE_CONN, IDLE),
+            (pycurl.FORBID_REUSE, int(request.last)),
+            (pycurl.CONNECTTIMEOUT_MS, _milliseconds(min(config.connect_timeout, left))),
+            (pycurl.TIMEOUT_MS, _milliseconds(left)),
+            (pycurl.LOW_SPEED_LIMIT, config.min_speed),
+            (pycurl.LOW_SPEED_TIME, int(SLOW_SECONDS)),
+            (pycurl.HEADERFUNCTION, transfer.on_header),
+            (pycurl.WRITEFUNCTION, transfer.on_body),
+            (pycurl.OPENSOCKETFUNCTION, transfer.on_open),
+            *_certificates(os.environ.get("SSL_CERT_FILE", "")),
+        ):
+            handle.setopt(option, value)
+        if target.host != request.answers[0][1][0]:  # a name, not an address
+            handle.setopt(pycurl.RESOLVE, [_resolved(target, request.answers)])
+
+    # --- what libcurl asks of the event loop ------------------------------------------------------
+
+    def _watch(self, what: int, descriptor: int, _multi: Any, _data: Any) -> None:
+        before = self._watched.pop(descriptor, 0)
+        wanted = 0 if what == pycurl.POLL_REMOVE else what
+        if wanted:
+            self._watched[descriptor] = wanted
+        if wanted & pycurl.POLL_IN:
+            self._loop.add_reader(descriptor, self._act, descriptor, pycurl.CSELECT_IN)
+        elif before & pycurl.POLL_IN:
+            self._loop.remove_reader(descriptor)
+        if wanted & pycurl.POLL_OUT:
+            self._loop.add_writer(descriptor, self._act, descriptor, pycurl.CSELECT_OUT)
+        elif before & pycurl.POLL_OUT:
+            self._loop.remove_writer(descriptor)
+
+    def _wait(self, milliseconds: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if milliseconds >= 0:
+            self._timer = self._loop.call_later(milliseconds / 1000, self._act, pycurl.SOCKET_TIMEOUT, 0)
+
+    def _act(self, descriptor: int, mask: int) -> None:
+        self._multi.socket_action(descriptor, mask)
+        while True:
+            left, good, bad = self._multi.info_read()
+            for handle in good:
+                self._end(handle, None)
+            for handle, code, message in bad:
+                self._end(handle, _failure(handle, code, message, self._flying[handle]))
+            if not left:
+                return
+
+    def _end(self, handle: pycurl.Curl, failure: FetchError | None) -> None:
+        done = self._flying[handle].done
+        if done.done():  # cancelled
+            return
+        if failure is None:
+            done.set_result(None)
+        else:
+            done.set_exception(failure)
 
 
-def _secured(sock: socket.socket, target: Target, deadline: Deadline) -> socket.socket:
-    sock.settimeout(deadline.remaining())
-    try:
-        return _tls().wrap_socket(sock, server_hostname=target.host)
-    except TimeoutError:
-        raise FetchError(Reason.TIMEOUT, f"{target.authority}: TLS handshake not done in time") from None
+def _milliseconds(seconds: float) -> int:
+    return max(int(seconds * 1000), 1)
+
+
+def _resolved(target: Target, answers: Sequence[Answer]) -> str:
+    """The checked addresses, as libcurl takes them in place of asking for the name."""
+    addresses = ",".join(
+        f"[{address[0]}]" if family == socket.AF_INET6 else str(address[0]) for family, address in answers
+    )
+    return f"+{target.host}:{target.port}:{addresses}"
 
 
 @cache
-def _tls() -> ssl.SSLContext:
-    """One context for the process: to load the certificates takes 20 ms."""
-    return ssl.create_default_context()
+def _certificates(named: str) -> tuple[tuple[int, str], ...]:
+    """The options that name whom we trust: the system's store, or what SSL_CERT_FILE names."""
+    paths = ssl.get_default_verify_paths()
+    file = named or paths.cafile
+    if file:
+        return ((pycurl.CAINFO, file),)
+    return ((pycurl.CAPATH, paths.capath),) if paths.capath else ()
 
 
-@contextmanager
-def _as_fetch_errors(target: Target) -> Iterator[None]:
-    """Names what a server can do to us. `ValueError` is what a wild chunk size makes http.client raise."""
-    try:
-        yield
-    except ssl.SSLError as error:
-        raise FetchError(Reason.TLS_ERROR, f"{target.authority}: {_plain(error)}") from None
-    except RemoteDisconnected:
+def _failure(handle: pycurl.Curl, code: int, message: str, transfer: _Transfer) -> FetchError:
+    """What libcurl's error says, in our words: the same ones each time, without the URL."""
+    if transfer.failure is not None:
+        return transfer.failure
+    target, deadline = transfer.request.target, transfer.request.deadline
+    status = transfer.head.status
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return _timeout(handle, message, target, deadline)
+    if code in TLS_FAILURES:
+        return FetchError(Reason.TLS_ERROR, f"{target.authority}: {_of_tls(handle, code, message)}")
+    if code == pycurl.E_COULDNT_CONNECT:
+        number = handle.getinfo(pycurl.OS_ERRNO)
+        why = os.strerror(number).lower() if number else "not reached"
+        return FetchError(Reason.CONNECT_ERROR, f"{target.authority}: {why}")
+    if code == pycurl.E_COULDNT_RESOLVE_HOST:
+        return FetchError(Reason.DNS_ERROR, f"{target.host}: no address")
+    if code == pycurl.E_GOT_NOTHING:
         detail = f"{target.authority}: closed without an answer"
-        raise FetchError(Reason.CONNECT_ERROR, detail, retry_after=0) from None
-    except (ConnectionResetError, BrokenPipeError, ConnectionAbortedError):
-        detail = f"{target.authority}: connection reset"
-        raise FetchError(Reason.CONNECT_ERROR, detail, retry_after=0) from None
-    except TimeoutError:
-        raise FetchError(Reason.TIMEOUT, f"{target.authority}: took no request in time") from None
-    except IncompleteRead:
-        raise FetchError(Reason.PROTOCOL_ERROR, "body ends before its declared length") from None
-    except (HTTPException, ValueError) as error:
-        raise FetchError(Reason.PROTOCOL_ERROR, f"{type(error).__name__}: {error}"[:200]) from None
+        return FetchError(Reason.CONNECT_ERROR, detail, retry_after=0)
+    if code == pycurl.E_SEND_ERROR or (code == pycurl.E_RECV_ERROR and _is_reset(handle, message)):
+        return FetchError(Reason.CONNECT_ERROR, f"{target.authority}: connection reset", retry_after=0)
+    if code == pycurl.E_PARTIAL_FILE:
+        return FetchError(Reason.PROTOCOL_ERROR, "body ends before its declared length", http_status=status)
+    return FetchError(Reason.PROTOCOL_ERROR, _short(message), http_status=status)
 
 
-def _plain(error: OSError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not valid: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "no TLS spoken").lower().replace("_", " ")
-    return (error.strerror or str(error)).lower()
+def _timeout(handle: pycurl.Curl, message: str, target: Target, deadline: Deadline) -> FetchError:
+    if not handle.getinfo(pycurl.PRETRANSFER_TIME_T):
+        if handle.getinfo(pycurl.CONNECT_TIME_T):
+            return FetchError(Reason.TIMEOUT, f"{target.authority}: TLS handshake not done in time")
+        return FetchError(Reason.TIMEOUT, f"{target.authority}: not accepted in time", retry_after=0)
+    if "too slow" in message:
+        return FetchError(Reason.TIMEOUT, f"too slow over {SLOW_SECONDS:g} s")
+    return deadline.passed()
 
 
-def _refuse_doubt(response: HTTPResponse) -> None:
-    """Refuses an answer that another reader could read in another way, or whose headers are cut short."""
-    lengths = set(response.headers.get_all("content-length", []))
-    codings = response.headers.get_all("transfer-encoding", [])
-    doubt = ""
-    if any(isinstance(defect, _CUT_SHORT) for defect in response.headers.defects):
-        doubt = "malformed header line"
-    elif any(not (length.isascii() and length.isdigit()) for length in lengths) or len(lengths) > 1:
-        doubt = "Content-Length in doubt"
-    elif codings and (lengths or [coding.strip().lower() for coding in codings] != ["chunked"]):
-        doubt = "Transfer-Encoding in doubt"
-    if doubt:
-        raise FetchError(Reason.PROTOCOL_ERROR, doubt, http_status=response.status)
+def _is_reset(handle: pycurl.Curl, message: str) -> bool:
+    return handle.getinfo(pycurl.OS_ERRNO) == errno.ECONNRESET or "reset" in message.lower()
 
 
-def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    while chunk := response.read(CHUNK):
-        yield chunk
-    if response.length:  # http.client itself does not mind
-        raise IncompleteRead(b"", response.length)
+def _of_tls(handle: pycurl.Curl, code: int, message: str) -> str:
+    if code == pycurl.E_PEER_FAILED_VERIFICATION:
+        return f"certificate not valid: {_short(message.rpartition(':')[2])}"
+    return _short(message.rpartition(":")[2]) or "no TLS spoken"
+
+
+def _short(message: str) -> str:
+    return " ".join(message.split()).lower()[:120]

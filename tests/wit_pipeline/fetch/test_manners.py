@@ -209,20 +209,23 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     cookie = whole(b"", "Set-Cookie: a=b", "Location: /b", status="302 Found")
     with site(a=cookie, b=whole(JPEG)) as web:
         client(web, user_agent="imgbot/1.0 (+https://example.org)").fetch(web.url("/a"))
-        assert web.log.paths == ["/robots.txt", "/a", "/b"]
+        files = ["/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"]
+        assert web.log.paths == [*files, "/a", "/b"]  # each of the site's files once, and before anything else
         for headers in web.log.headers:
             assert headers["User-Agent"] == "imgbot/1.0 (+https://example.org)"
             assert headers["Host"] == web.authority
-            assert headers.keys() == {"Host", "User-Agent", "Accept", "Accept-Encoding", "Connection"}
+            assert headers.keys() == {"Host", "User-Agent", "Accept", "Accept-Encoding"}
 
 
 def test_what_a_caller_asks_for() -> None:
     asked = {"Accept-Encoding": "gzip", "Authorization": "Bearer secret"}
     with site(a=to("/b"), b=whole(gzip.compress(b"page"), "Content-Encoding: gzip")) as web:
         assert client(web).fetch(web.url("/a"), accept="text/html", headers=asked).body == b"page"
-        rules, *hops = web.log.headers
-        assert rules["Accept"] == "*/*"
-        assert "Authorization" not in rules
+        *files, first, second = web.log.headers
+        hops = (first, second)
+        for headers in files:
+            assert headers["Accept"] == "*/*"
+            assert "Authorization" not in headers
         for headers in hops:
             assert headers["Accept"] == "text/html"
             assert headers.items() >= asked.items()
@@ -301,7 +304,7 @@ def test_a_name_is_connected_to_where_it_was_checked(monkeypatch: pytest.MonkeyP
     with Web({}) as canary:
         port = canary.authority.partition(":")[2]
         names = Names(rebind=[["127.0.0.77"], ["127.0.0.1"]], many=[["127.0.0.77", "127.0.0.1"]])
-        asking = Client(CrawlConfig(robots=False, host_interval=0), Lookup(names))
+        asking = Client(CrawlConfig(user_agent="t/1 (+x)", robots=False, host_interval=0), Lookup(names))
         assert failure(asking, f"http://rebind.test:{port}/a").reason == Reason.CONNECT_ERROR
         assert failure(asking, f"http://many.test:{port}/a").reason == Reason.BLOCKED_ADDRESS
         assert canary.log.paths == []

@@ -65,9 +65,9 @@ def served(certificate: Path) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def forgotten() -> Iterator[None]:
     """Each test loads the certificates that it trusts."""
-    wire._tls.cache_clear()
+    wire._certificates.cache_clear()
     yield
-    wire._tls.cache_clear()
+    wire._certificates.cache_clear()
 
 
 def client(authority: str, timeout: float = 5.0) -> Client:
