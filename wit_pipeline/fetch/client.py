@@ -75,6 +75,7 @@ class _Fetch:
     opt_out: bool = True  # whether a header may refuse the body
     accept: str = "*/*"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a secret may be among them
+    origin: str = ""  # that `headers` are for
     attempts: int = 0
 
 
@@ -188,6 +189,7 @@ class Client:
 
     async def _follow(self, fetch: _Fetch) -> tuple[Response, Ticket]:
         target = guard.parse(fetch.url)
+        fetch.origin = target.origin
         for hop in range(self._config.max_redirects + 1):
             await self._addresses(target, fetch)
             await self._check_site(target, fetch)
@@ -322,7 +324,7 @@ async def _made(config: CrawlConfig) -> Wire:
 
 def _headers(target: guard.Target, user_agent: str, fetch: _Fetch) -> dict[str, str]:
     headers = {"User-Agent": user_agent, "Accept": fetch.accept, "Accept-Encoding": "identity"}
-    if target.origin == guard.parse(fetch.url).origin:
+    if fetch.headers and target.origin == fetch.origin:
         headers |= fetch.headers
     return headers
 

@@ -6,6 +6,7 @@ A URL is parsed here and nowhere else, so that no two parsers can disagree about
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
 from wit_pipeline.fetch.failure import FetchError
@@ -36,7 +37,7 @@ _NEVER = (
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)  # no slots, for the cached properties: each is asked for often
 class Target:
     """A URL that may be asked, as far as the URL alone can tell."""
 
@@ -45,24 +46,24 @@ class Target:
     port: int
     path: str  # percent-encoded, with the query
 
-    @property
+    @cached_property
     def bracketed(self) -> str:
         return f"[{self.host}]" if ":" in self.host else self.host
 
-    @property
+    @cached_property
     def authority(self) -> str:
         """host:port, always with the port: what `allow_hosts` names."""
         return f"{self.bracketed}:{self.port}"
 
-    @property
+    @cached_property
     def host_header(self) -> str:
         return self.bracketed if self.port == PORTS[self.scheme] else self.authority
 
-    @property
+    @cached_property
     def origin(self) -> str:
         return f"{self.scheme}://{self.host_header}"
 
-    @property
+    @cached_property
     def url(self) -> str:
         return self.origin + self.path
 
@@ -114,6 +115,7 @@ def _authority(netloc: str, default_port: int) -> tuple[str, int]:
     return _host(match[1]), port
 
 
+@lru_cache(10_000)
 def _host(text: str) -> str:
     if text.startswith("["):
         try:

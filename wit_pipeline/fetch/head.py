@@ -2,26 +2,35 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.records import Reason
 
 _STATUS = re.compile(rb"HTTP/1\.[01] +([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n?")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*?)[ \t]*\r?\n?")
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)\r?\n")
+_FOLD = re.compile(rb"\r?\n[ \t]+")  # RFC 9112, 5.2: a reader may still take it for a blank
 
 Headers = tuple[tuple[str, str], ...]  # as sent: repeated names stay repeated
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots, for the cached property
 class Head:
     """Status and headers of an answer."""
 
     status: int
     headers: Headers
 
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, value in self.headers:
+            found.setdefault(name, []).append(value)
+        return found
+
     def values(self, name: str) -> list[str]:
         """Every value of the header `name` (lower case), in the order sent."""
-        return [value for key, value in self.headers if key == name]
+        return self._by_name.get(name, [])
 
     def value(self, name: str) -> str:
         """The values of `name`, ", " between; "" where there is none."""
@@ -35,7 +44,7 @@ class HeadReader:
         self._limit = limit
         self._left = limit
         self._status = 0
-        self._fields: list[tuple[str, str]] = []
+        self._lines: list[bytes] = []
         self._head: Head | None = None
 
     @property
@@ -65,22 +74,12 @@ class HeadReader:
         elif line in (b"\r\n", b"\n"):
             return self._end()
         else:
-            self._field(line)
+            self._lines.append(line)
         return None
 
-    def _field(self, line: bytes) -> None:
-        if line[:1] in (b" ", b"\t") and self._fields:  # folded, as RFC 7230 still let readers accept
-            name, value = self._fields[-1]
-            self._fields[-1] = (name, f"{value} {line.strip().decode('latin-1')}")
-            return
-        found = _FIELD.fullmatch(line)
-        if found is None:
-            raise FetchError(Reason.PROTOCOL_ERROR, "malformed header line")
-        self._fields.append((found[1].decode("ascii").lower(), found[2].decode("latin-1")))
-
     def _end(self) -> Head | None:
-        head = Head(self._status, tuple(self._fields))
-        self._status, self._fields = 0, []
+        head = Head(self._status, _fields(b"".join(self._lines)))
+        self._status, self._lines = 0, []
         if head.status < 200:
             return None
         self._head = head
@@ -93,6 +92,20 @@ def _status(line: bytes) -> int:
     if found is None:
         raise FetchError(Reason.PROTOCOL_ERROR, "no status line of HTTP/1")
     return int(found[1])
+
+
+def _fields(block: bytes) -> Headers:
+    """The headers in their lines. Each byte of these belongs to one, or another reader might see others."""
+    block = _FOLD.sub(b" ", block)
+    found, at = [], 0
+    for field in _FIELD.finditer(block):
+        if field.start() != at:
+            break
+        at = field.end()
+        found.append((field[1].decode("ascii").lower(), field[2].rstrip(b" \t").decode("latin-1")))
+    if at != len(block):
+        raise FetchError(Reason.PROTOCOL_ERROR, "malformed header line")
+    return tuple(found)
 
 
 def _refuse_doubt(head: Head) -> None:

@@ -40,8 +40,13 @@ class Lookup:
         name = self._names[target.authority]
         if name.asked is None or (name.asked.done() and time.monotonic() >= name.expires):
             name.asked = asyncio.ensure_future(self._ask(name, target))
+            name.asked.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
+            if name.asked.done():
+                return name.asked.result()
             return await asyncio.wait_for(asyncio.shield(name.asked), deadline.remaining())
+        except FetchError as error:
+            raise error.again() from None
         except TimeoutError:
             detail = f"{target.host}: name servers did not answer in time"
             raise FetchError(Reason.TIMEOUT, detail) from None

@@ -77,7 +77,7 @@ class Sites:
             entry.asked = asyncio.ensure_future(self._ask(replace(target, path=path), entry, read))
             entry.asked.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
-            return await asyncio.shield(entry.asked)
+            return entry.asked.result() if entry.asked.done() else await asyncio.shield(entry.asked)
         except FetchError as error:
             raise error.again() from None
 

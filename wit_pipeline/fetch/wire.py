@@ -174,7 +174,7 @@ class Wire:
         Raises what `judge` raises, and a `FetchError` for all that a server can do.
         """
         ticket = self._room.ticket()
-        handle = self._handles.pop() if self._handles else pycurl.Curl()
+        handle = self._handles.pop() if self._handles else self._handle()
         transfer = _Transfer(handle, request, judge, ticket, self._config)
         try:
             self._set_up(handle, transfer)
@@ -192,7 +192,6 @@ class Wire:
         finally:
             for opened in transfer.opened:
                 opened.close()
-            handle.reset()
             if len(self._handles) < HANDLES:
                 self._handles.append(handle)
         return head, b"".join(transfer.chunks), ticket
@@ -205,34 +204,40 @@ class Wire:
         for handle in self._handles:
             handle.close()
 
-    def _set_up(self, handle: pycurl.Curl, transfer: _Transfer) -> None:
-        request, config = transfer.request, self._config
-        target, left = request.target, request.deadline.remaining()
+    def _handle(self) -> pycurl.Curl:
+        """A handle with all that is the same for every exchange."""
+        handle = pycurl.Curl()
         for option, value in (
-            (pycurl.URL, target.url),
             (pycurl.PATH_AS_IS, 1),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
-            (pycurl.HTTPHEADER, [f"{name}: {text}" for name, text in request.headers.items()]),
             (pycurl.PROXY, ""),
             (pycurl.NOPROXY, "*"),
             (pycurl.NOSIGNAL, 1),
             (pycurl.BUFFERSIZE, BUFFER),
             (pycurl.MAXAGE_CONN, IDLE),
-            (pycurl.FORBID_REUSE, int(request.last)),
-            (pycurl.CONNECTTIMEOUT_MS, _milliseconds(min(config.connect_timeout, left))),
-            (pycurl.TIMEOUT_MS, _milliseconds(left)),
-            (pycurl.LOW_SPEED_LIMIT, config.min_speed),
+            (pycurl.LOW_SPEED_LIMIT, self._config.min_speed),
             (pycurl.LOW_SPEED_TIME, int(SLOW_SECONDS)),
-            (pycurl.HEADERFUNCTION, transfer.on_header),
-            (pycurl.WRITEFUNCTION, transfer.on_body),
-            (pycurl.OPENSOCKETFUNCTION, transfer.on_open),
             *_certificates(os.environ.get("SSL_CERT_FILE", "")),
         ):
             handle.setopt(option, value)
-        if target.host != request.answers[0][1][0]:  # a name, not an address
-            handle.setopt(pycurl.RESOLVE, [_resolved(target, request.answers)])
+        return handle
+
+    def _set_up(self, handle: pycurl.Curl, transfer: _Transfer) -> None:
+        """All that is this exchange's own: each of it set anew every time."""
+        request = transfer.request
+        target, left = request.target, request.deadline.remaining()
+        handle.setopt(pycurl.URL, target.url)
+        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {text}" for name, text in request.headers.items()])
+        handle.setopt(pycurl.FORBID_REUSE, int(request.last))
+        handle.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(min(self._config.connect_timeout, left)))
+        handle.setopt(pycurl.TIMEOUT_MS, _milliseconds(left))
+        handle.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
+        handle.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, transfer.on_open)
+        named = target.host != request.answers[0][1][0]  # not by its address
+        handle.setopt(pycurl.RESOLVE, [_resolved(target, request.answers)] if named else [])
 
     # --- what libcurl asks of the event loop ------------------------------------------------------
 

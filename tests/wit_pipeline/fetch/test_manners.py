@@ -210,7 +210,11 @@ def test_what_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     with site(a=cookie, b=whole(JPEG)) as web:
         client(web, user_agent="imgbot/1.0 (+https://example.org)").fetch(web.url("/a"))
         files = ["/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"]
-        assert web.log.paths == [*files, "/a", "/b"]  # each of the site's files once, and before anything else
+        assert web.log.paths == [
+            *files,
+            "/a",
+            "/b",
+        ]  # each of them once, before anything else
         for headers in web.log.headers:
             assert headers["User-Agent"] == "imgbot/1.0 (+https://example.org)"
             assert headers["Host"] == web.authority
