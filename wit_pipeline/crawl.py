@@ -1,9 +1,16 @@
-"""One unit of crawling: fetch, decode once, store the bytes, write down what happened to every URL."""
+"""One unit of crawling: fetch, decode once, store the bytes, write down what happened to every URL.
 
+Fetches end in any order. Stored bytes wait in a file that has no name, and go to the unit's tar in the order
+of the unit, which is a hash: so the tar and the table are the same for the same answers.
+"""
+
+import asyncio
+import json
+import tempfile
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +19,13 @@ from typing import BinaryIO
 from wit_pipeline import rows, tar
 from wit_pipeline.chance import draw
 from wit_pipeline.fetch.client import Client, FetchError, Response
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import Decoded, ImageError, decode
+from wit_pipeline.image import Decoded, ImageError
 from wit_pipeline.manifest import Counts, File, aside, describe
 from wit_pipeline.records import SUCCESS, Candidate, Image, Pair, Reason
 
-AHEAD = 16  # URLs in flight per thread: a slow one then holds up none of the others
+AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
+
+Decode = Callable[[bytes], Awaitable[Decoded]]  # raises ImageError
 NO_IMAGE = Image(
     final_url="",
     sha256="",
@@ -51,6 +59,7 @@ HELD = Response(  # of bytes that no server was asked for
     tdm_reservation="",
     tdm_policy="",
     content_usage="",
+    content_signal="",
     redirects=0,
     attempts=0,
 )
@@ -67,6 +76,11 @@ class Headers:
     tdm_reservation: str = ""
     tdm_policy: str = ""
     content_usage: str = ""
+    content_signal: str = ""
+
+
+FACTS = [field.name for field in fields(Decoded) if field.name not in ("jpeg", "signals")]
+ON_REUSE = ("x_robots_tag", "tdm_reservation", "tdm_policy", "content_usage", "content_signal")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,9 +93,16 @@ class Fetched:
     attempts: int
     http_status: int  # 0: no answer came
     headers: Headers
-    fetched_at: str  # UTC; this and `seconds` are why a crawl's table is not the same twice
-    seconds: float
     image: Image
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timed:
+    """When a URL was fetched: in a table of its own, which alone is not the same twice."""
+
+    url: str
+    fetched_at: str  # UTC
+    seconds: float  # until its status was known, polite waiting included
 
 
 def order(urls: Iterable[str], seed: int) -> list[str]:
@@ -94,13 +115,19 @@ class Supply:
     """Where the bytes of URLs come from: servers, or the place where somebody holds them already."""
 
     client: Client
+    decode: Decode
     open: Callable[[str], BinaryIO]  # a file's bytes, seekable
     held: Mapping[str, str]  # "path#offset+length" by URL
 
-    def fetch(self, url: str) -> Response:
-        """The body at `url`. Raises `FetchError` where there is none."""
+    @asynccontextmanager
+    async def answer(self, url: str) -> AsyncIterator[Response]:
+        """The answer at `url`, in memory until the block ends. Raises `FetchError` where there is none."""
         place = self.held.get(url)
-        return self.client.fetch(url) if place is None else self._read(url, place)
+        if place is not None:
+            yield await asyncio.to_thread(self._read, url, place)
+        else:
+            async with self.client.ask(url) as response:
+                yield response
 
     def _read(self, url: str, place: str) -> Response:
         path, _, span = place.rpartition("#")
@@ -116,72 +143,106 @@ class Supply:
         return replace(HELD, final_url=url, body=body)
 
 
-def _open_local(path: str) -> BinaryIO:
+def open_local(path: str) -> BinaryIO:
+    """A file of this machine."""
     return Path(path).open("rb")
 
 
 def crawl(
     candidates: Sequence[Candidate],
     client: Client,
-    config: CrawlConfig,
+    decode: Decode,
     *,
     folder: Path,
     unit: int,
     seed: int,
-    open: Callable[[str], BinaryIO] = _open_local,
-    tick: Callable[[int], None] = lambda count: None,
+    open: Callable[[str], BinaryIO] = open_local,
+    tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
-    """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar and .parquet; `tick` hears of every URL done.
+    """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, .parquet and .times.parquet.
 
-    The counts are of candidates: several may share a URL, which is fetched once.
+    `tick` hears of every URL done. The counts are of candidates: several may share a URL, which is fetched
+    once.
     """
     weight = Counter(candidate.url for candidate in candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
-    supply = Supply(client=client, open=open, held=held)
+    supply = Supply(client=client, decode=decode, open=open, held=held)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as spool:
+        results = client.run(_fetch_all(order(weight, seed), supply, spool, tick))
+        files = _write(results, spool, folder, unit)
     statuses: Counter[str] = Counter()
-    tar_path, table_path = folder / f"unit-{unit:06d}.tar", folder / f"unit-{unit:06d}.parquet"
+    for fetched, _ in results:
+        statuses[fetched.status] += weight[fetched.url]
+    kept = statuses.pop(SUCCESS, 0)
+    return Counts(read=len(candidates), kept=kept, rejected=dict(sorted(statuses.items()))), files
+
+
+Results = list[tuple[Fetched, Timed]]
+
+
+async def _fetch_all(
+    urls: Sequence[str], supply: Supply, spool: BinaryIO, tick: Callable[[Fetched], None]
+) -> Results:
+    """What happened to each URL, in the order of `urls`; stored bytes lie in the spool, at `image.offset`."""
+    found: dict[str, tuple[Fetched, Timed]] = {}
+    left = iter(urls)
+
+    async def walk() -> None:
+        for url in left:
+            fetched, timed, stored = await fetch(url, supply)
+            if stored:
+                place = replace(fetched.image, offset=spool.seek(0, 2), length=len(stored))
+                spool.write(stored)
+                fetched = replace(fetched, image=place)
+            found[url] = fetched, timed
+            tick(fetched)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(urls))):
+                group.create_task(walk())
+    except BaseExceptionGroup as failed:  # one mistake ends all of them
+        raise failed.exceptions[0] from None
+    return [found[url] for url in urls]
+
+
+def _write(results: Results, spool: BinaryIO, folder: Path, unit: int) -> tuple[File, ...]:
+    name = f"unit-{unit:06d}"
+    tar_path, table_path, times_path = (
+        folder / f"{name}.{end}" for end in ("tar", "parquet", "times.parquet")
+    )
     with (
         aside(tar_path) as tar_aside,
         aside(table_path) as table_aside,
+        aside(times_path) as times_aside,
         tar.Writer(tar_aside) as images,
         rows.Writer(table_aside, Fetched) as table,
+        rows.Writer(times_aside, Timed) as times,
     ):
-        for number, (fetched, jpeg) in enumerate(_fetch_all(order(weight, seed), supply, config)):
-            if jpeg:
-                offset = images.add(f"{number:06d}.jpg", jpeg)
-                stored = replace(fetched.image, unit=unit, offset=offset, length=len(jpeg))
-                fetched = replace(fetched, image=stored)
+        for number, (fetched, timed) in enumerate(results):
+            if fetched.status == SUCCESS:
+                spool.seek(fetched.image.offset)
+                stored = spool.read(fetched.image.length)
+                offset = images.add(f"{number:06d}.jpg", stored)
+                fetched = replace(fetched, image=replace(fetched.image, unit=unit, offset=offset))
             table.write(fetched)
-            statuses[fetched.status] += weight[fetched.url]
-            tick(1)
-    kept = statuses.pop(SUCCESS, 0)
-    counts = Counts(read=len(candidates), kept=kept, rejected=dict(sorted(statuses.items())))
-    return counts, (describe(tar_path), describe(table_path, table.count))
+            times.write(timed)
+    count = len(results)
+    return describe(tar_path), describe(table_path, count), describe(times_path, count)
 
 
-def _fetch_all(urls: Sequence[str], supply: Supply, config: CrawlConfig) -> Iterator[tuple[Fetched, bytes]]:
-    """Results in the order of `urls`, with a bounded number of them in memory."""
-    flying: deque[Future[tuple[Fetched, bytes]]] = deque()
-    with ThreadPoolExecutor(config.threads, thread_name_prefix="fetch") as pool:
-        for url in urls:
-            flying.append(pool.submit(fetch, url, supply, config))
-            if len(flying) >= AHEAD * config.threads:
-                yield flying.popleft().result()
-        while flying:
-            yield flying.popleft().result()
-
-
-def fetch(url: str, supply: Supply, config: CrawlConfig) -> tuple[Fetched, bytes]:
-    """What happened to one URL, and the JPEG to store: b"" where there is none."""
+async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
+    """What happened to one URL and when, and the bytes to store: b"" where there are none."""
     began, started = time.monotonic(), datetime.now(UTC)
-    status, message, jpeg, image = SUCCESS, "", b"", NO_IMAGE
+    status, message, stored, image = SUCCESS, "", b"", NO_IMAGE
     attempts, http_status, headers = 0, 0, Headers()
     try:
-        response = supply.fetch(url)
-        attempts, http_status = response.attempts, response.status
-        headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
-        decoded = decode(response.body, config)
-        jpeg, image = decoded.jpeg, image_of(response, decoded)
+        async with supply.answer(url) as response:
+            attempts, http_status = response.attempts, response.status
+            headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
+            decoded = await supply.decode(response.body)
+            stored, image = decoded.jpeg, image_of(response, decoded)
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
@@ -194,11 +255,14 @@ def fetch(url: str, supply: Supply, config: CrawlConfig) -> tuple[Fetched, bytes
         attempts=attempts,
         http_status=http_status,
         headers=headers,
-        fetched_at=started.isoformat(timespec="milliseconds"),
-        seconds=round(time.monotonic() - began, 3),
         image=image,
     )
-    return fetched, jpeg
+    seconds = round(time.monotonic() - began, 3)
+    return (
+        fetched,
+        Timed(url=url, fetched_at=started.isoformat(timespec="milliseconds"), seconds=seconds),
+        stored,
+    )
 
 
 def image_of(response: Response, decoded: Decoded) -> Image:
@@ -207,7 +271,16 @@ def image_of(response: Response, decoded: Decoded) -> Image:
         NO_IMAGE,
         final_url=response.final_url,
         bytes_fetched=len(response.body),
-        **{field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name != "jpeg"},
+        signals=_signals(response, decoded),
+        **{name: getattr(decoded, name) for name in FACTS},
+    )
+
+
+def _signals(response: Response, decoded: Decoded) -> str:
+    """What server and file say of reuse, as one JSON object."""
+    said = {name.replace("_", "-"): value for name in ON_REUSE if (value := getattr(response, name))}
+    return (
+        json.dumps({**said, **json.loads(decoded.signals)}, ensure_ascii=False) if said else decoded.signals
     )
 
 

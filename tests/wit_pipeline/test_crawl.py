@@ -1,16 +1,25 @@
-from collections.abc import Mapping
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeVar, cast
 
 from tests.factories import candidate, encoded, photograph
 from wit_pipeline import rows
-from wit_pipeline.crawl import Fetched, crawl, order, pairs
+from wit_pipeline.crawl import Fetched, Timed, crawl, order, pairs
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.image import Decoded, decode
 from wit_pipeline.records import SUCCESS, Reason
 from wit_pipeline.shard import read_bytes
 
-CONFIG = CrawlConfig(threads=4)
+T = TypeVar("T")
+CONFIG = CrawlConfig()
+
+
+async def decode_here(body: bytes) -> Decoded:
+    return decode(body, CONFIG)
 
 
 class FakeClient:
@@ -20,11 +29,15 @@ class FakeClient:
         self.bodies = bodies
         self.asked: list[str] = []
 
-    def fetch(self, url: str) -> Response:
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(coroutine)
+
+    @asynccontextmanager
+    async def ask(self, url: str) -> AsyncIterator[Response]:
         self.asked.append(url)
         if url not in self.bodies:
             raise FetchError(Reason.HTTP_NOT_FOUND, "404 Not Found", http_status=404)
-        return Response(
+        yield Response(
             final_url=url + "#final",
             status=200,
             body=self.bodies[url],
@@ -35,6 +48,7 @@ class FakeClient:
             tdm_reservation="",
             tdm_policy="",
             content_usage="",
+            content_signal="",
             redirects=0,
             attempts=2,
         )
@@ -57,7 +71,7 @@ def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
     }
     client = FakeClient({})
     wanted = [candidate(url, held=place) for url, place in places.items()]
-    counts, _ = crawl(wanted, cast(Client, client), CONFIG, folder=tmp_path, unit=1, seed=0)
+    counts, _ = crawl(wanted, cast(Client, client), decode_here, folder=tmp_path, unit=1, seed=0)
     assert (counts.kept, dict(counts.rejected), client.asked) == (1, {"source_unreadable": 2}, [])
     found = {item.url: item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched)}
     assert (found["wds:1"].attempts, found["wds:1"].image.original_width) == (0, 400)
@@ -65,14 +79,15 @@ def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
 
 def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
     client = FakeClient(BODIES)
-    ticks: list[int] = []
+    ticks: list[Fetched] = []
     counts, files = crawl(
-        WANTED, cast(Client, client), CONFIG, folder=folder, unit=7, seed=0, tick=ticks.append
+        WANTED, cast(Client, client), decode_here, folder=folder, unit=7, seed=0, tick=ticks.append
     )
     assert (counts.read, counts.kept) == (16, 12)
     assert dict(counts.rejected) == {"decode_error": 2, "http_not_found": 2}
-    assert [(file.name, file.rows) for file in files] == [("unit-000007.tar", 0), ("unit-000007.parquet", 8)]
-    assert sum(ticks) == 8
+    names = {"unit-000007.tar": 0, "unit-000007.parquet": 8, "unit-000007.times.parquet": 8}
+    assert {file.name: file.rows for file in files} == names
+    assert sorted(item.url for item in ticks) == sorted({item.url for item in WANTED})
     return client, {item.url: item for item in rows.read(folder / "unit-000007.parquet", Fetched)}
 
 
@@ -105,10 +120,24 @@ def test_the_bytes_lie_where_the_table_says(tmp_path: Path) -> None:
             assert read_bytes(item.image, tmp_path).endswith(b"\xff\xd9")
 
 
-def test_the_tar_is_the_same_twice(tmp_path: Path) -> None:
+def test_tar_and_table_are_the_same_twice(tmp_path: Path) -> None:
     run(tmp_path / "a")
     run(tmp_path / "b")
-    assert (tmp_path / "a/unit-000007.tar").read_bytes() == (tmp_path / "b/unit-000007.tar").read_bytes()
+    for name in ("unit-000007.tar", "unit-000007.parquet"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert len(list((tmp_path / "a").iterdir())) == 3
+
+
+def test_when_it_was_is_a_table_of_its_own(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    times = list(rows.read(tmp_path / "unit-000007.times.parquet", Timed))
+    assert [item.url for item in times] == list(table)
+    assert all(item.fetched_at.endswith("+00:00") and item.seconds >= 0 for item in times)
+
+
+def test_what_server_and_file_say_of_reuse_stays_with_the_image(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    assert json.loads(table["http://a.test/0.jpg"].image.signals) == {"x-robots-tag": "all"}
 
 
 def test_candidates_become_pairs_where_there_is_an_image(tmp_path: Path) -> None:

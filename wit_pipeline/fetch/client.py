@@ -60,6 +60,7 @@ class Response:
     tdm_reservation: str
     tdm_policy: str
     content_usage: str
+    content_signal: str
     redirects: int  # hops before the final URL
     attempts: int  # requests sent, redirects and retries included, the site's files not
 
@@ -372,6 +373,7 @@ def _response(target: guard.Target, reply: _Reply, redirects: int, attempts: int
         tdm_reservation=head.value("tdm-reservation"),
         tdm_policy=head.value("tdm-policy"),
         content_usage=head.value("content-usage"),
+        content_signal=head.value("content-signal"),
         redirects=redirects,
         attempts=attempts,
     )

@@ -24,7 +24,7 @@ from wit_pipeline.records import Reason
 DAY = 86_400.0  # seconds that an answer is good for: RFC 9309, 2.4 …
 HOUR = 3_600.0  # … and that none is
 LOOK_AGAIN = 0.02  # seconds between two looks whether another process has the file now
-ROBOTS, TDMREP, AI_TXT = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"
+FILES = ROBOTS, TDMREP, AI_TXT = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"
 
 NO_SERVER = {Reason.CONNECT_ERROR, Reason.TLS_ERROR, Reason.DNS_ERROR}  # no rule is missing: the server is
 

@@ -16,6 +16,7 @@ from wit_pipeline.errors import UserError
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.fetch.lookup import Lookup
+from wit_pipeline.fetch.sites import FILES
 from wit_pipeline.records import SUCCESS, Raw, Reason, Reject
 from wit_pipeline.sources import page_walk, pages
 from wit_pipeline.sources.page_list import Page
@@ -64,7 +65,7 @@ def told(web: Web, items: Sequence[Raw | Reject]) -> list[tuple[str, str]]:
 
 def asked(web: Web) -> list[str]:
     """The pages that a server was asked for, in no order that means anything."""
-    return sorted(path for path in web.log.paths if path != "/robots.txt")
+    return sorted(path for path in web.log.paths if path not in FILES)
 
 
 # --- one page --------------------------------------------------------------------------------------
@@ -78,7 +79,7 @@ def test_the_images_of_a_page_with_all_that_is_known_of_them() -> None:
         assert found.page_url == web.url("/a")
         assert found.where.startswith(web.url("/a"))
         assert web.log.headers[-1]["Accept"].startswith("text/html,")
-        assert web.log.paths == ["/robots.txt", "/a"]
+        assert web.log.paths == [*FILES, "/a"]
 
 
 def test_addresses_count_from_where_the_page_was_found() -> None:
