@@ -1,0 +1,119 @@
+"""Connections that are kept: no byte of one answer is ever taken for a part of the next."""
+
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from wit_pipeline.fetch.client import Client, FetchError
+from wit_pipeline.fetch.config import CrawlConfig
+
+OK = b"HTTP/1.1 200 OK\r\n"
+EVIL = OK + b"Content-Length: 5\r\n\r\nEVIL!"
+
+
+def answer(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+class Server:
+    """Answers each path with the bytes of its table, and keeps the connection."""
+
+    def __init__(self, answers: dict[str, bytes]) -> None:
+        self.answers = answers
+        self.connections: list[list[str]] = []  # the paths asked for on each
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.authority = f"127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            asked: list[str] = []
+            self.connections.append(asked)
+            threading.Thread(target=self.serve, args=(connection, asked), daemon=True).start()
+
+    def serve(self, connection: socket.socket, asked: list[str]) -> None:
+        with connection, connection.makefile("rb") as lines:
+            while line := lines.readline():
+                path = line.split()[1].decode()
+                while lines.readline() not in (b"\r\n", b""):
+                    pass
+                asked.append(path)
+                try:
+                    connection.sendall(self.answers.get(path, answer(path.encode())))
+                except OSError:
+                    return
+
+
+@contextmanager
+def served(answers: dict[str, bytes]) -> Iterator[Server]:
+    server = Server(answers)
+    thread = threading.Thread(target=server.accept, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.listener.shutdown(socket.SHUT_RDWR)
+        server.listener.close()
+        thread.join()
+
+
+def bodies(server: Server, paths: Sequence[str]) -> list[bytes | str]:
+    """What comes of paths that are all asked for at once, over one connection at a time."""
+    config = CrawlConfig(
+        allow_hosts=(server.authority,),
+        connections_per_host=1,
+        robots=False,
+        opt_outs=(),
+        retries=0,
+        timeout=3.0,
+    )
+
+    def fetch(path: str) -> bytes | str:
+        try:
+            return client.fetch(f"http://{server.authority}{path}").body
+        except FetchError as error:
+            return str(error.reason)
+
+    with Client(config) as client, ThreadPoolExecutor(len(paths)) as pool:
+        return list(pool.map(fetch, paths))
+
+
+PATHS = [f"/{i}" for i in range(12)]
+
+
+def test_one_connection_serves_all_that_wait() -> None:
+    with served({}) as server:
+        assert bodies(server, PATHS) == [path.encode() for path in PATHS]
+        assert len(server.connections) <= 2  # the first fetch may come before anybody else waits
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        (answer(b"/3") + EVIL, b"/3"),
+        (OK + b"Content-Length: 2\r\nContent-Length: 40\r\n\r\n/3" + EVIL, "protocol_error"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n/3" + EVIL,
+            "protocol_error",
+        ),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n/3\r\n0\r\n\r\n" + EVIL, b"/3"),
+        (b"HTTP/1.1 204 No\r\n\r\n" + EVIL, "http_error"),
+        (b"HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n" + EVIL, "http_error"),
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n" + EVIL, "http_not_found"),
+        (b"HTTP/1.1 302 Found\r\nLocation: /5\r\nContent-Length: 0\r\n\r\n" + EVIL, b"/5"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n/3" + EVIL, "protocol_error"),
+    ],
+    ids=["length", "two_lengths", "length_and_chunks", "chunks", "204", "304", "404", "redirect", "negative"],
+)
+def test_an_answer_too_many_is_nobodys(sent: bytes, found: bytes | str) -> None:
+    with served({"/3": sent}) as server:
+        expected: list[bytes | str] = [path.encode() for path in PATHS]
+        expected[3] = found
+        assert bodies(server, PATHS) == expected
