@@ -69,7 +69,7 @@ def test_only_fetch_opens_a_socket() -> None:
     banned = {"socket", "requests", "urllib3", "http.client", "urllib.request"}
     for package in ("wit_pipeline", "queries"):
         for path in (HERE / package).rglob("*.py"):
-            if path.parent.name != "fetch":
+            if path.parent.name not in ("fetch", "decoders"):
                 names = {
                     alias.name
                     for node in ast.walk(ast.parse(path.read_text()))
@@ -81,6 +81,20 @@ def test_only_fetch_opens_a_socket() -> None:
                     if isinstance(node, ast.ImportFrom)
                 }
                 assert not names & banned, path
+
+
+def test_the_sockets_of_decoders_are_pairs() -> None:
+    for path in (HERE / "wit_pipeline/decoders").rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        assert "socket" not in {
+            alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.module == "socket":
+                assert {alias.name for alias in node.names} <= {"socket", "socketpair", "send_fds", "recv_fds"}
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "socket":
+                assert [keyword.arg for keyword in node.keywords] == ["fileno"], path  # half of a pair
+                assert not node.args, path
 
 
 TARGETS = "help install demo build train eval report test test-all lint bench clean"
