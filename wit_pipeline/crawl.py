@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from wit_pipeline import rows, tar
+from wit_pipeline import rows, structure, tar
 from wit_pipeline.chance import draw
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.config import CrawlConfig
@@ -146,10 +146,10 @@ def crawl(
         tar.Writer(tar_aside) as images,
         rows.Writer(table_aside, Fetched) as table,
     ):
-        for number, (fetched, jpeg) in enumerate(_fetch_all(order(weight, seed), supply, config)):
-            if jpeg:
-                offset = images.add(f"{number:06d}.jpg", jpeg)
-                stored = replace(fetched.image, unit=unit, offset=offset, length=len(jpeg))
+        for number, (fetched, content) in enumerate(_fetch_all(order(weight, seed), supply, config)):
+            if content:
+                offset = images.add(f"{number:06d}.{structure.extension(content)}", content)
+                stored = replace(fetched.image, unit=unit, offset=offset, length=len(content))
                 fetched = replace(fetched, image=stored)
             table.write(fetched)
             statuses[fetched.status] += weight[fetched.url]
@@ -172,16 +172,16 @@ def _fetch_all(urls: Sequence[str], supply: Supply, config: CrawlConfig) -> Iter
 
 
 def fetch(url: str, supply: Supply, config: CrawlConfig) -> tuple[Fetched, bytes]:
-    """What happened to one URL, and the JPEG to store: b"" where there is none."""
+    """What happened to one URL, and the image to store: b"" where there is none."""
     began, started = time.monotonic(), datetime.now(UTC)
-    status, message, jpeg, image = SUCCESS, "", b"", NO_IMAGE
+    status, message, content, image = SUCCESS, "", b"", NO_IMAGE
     attempts, http_status, headers = 0, 0, Headers()
     try:
         response = supply.fetch(url)
         attempts, http_status = response.attempts, response.status
         headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
         decoded = decode(response.body, config)
-        jpeg, image = decoded.jpeg, image_of(response, decoded)
+        content, image = decoded.stored, image_of(response, decoded)
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
@@ -198,7 +198,7 @@ def fetch(url: str, supply: Supply, config: CrawlConfig) -> tuple[Fetched, bytes
         seconds=round(time.monotonic() - began, 3),
         image=image,
     )
-    return fetched, jpeg
+    return fetched, content
 
 
 def image_of(response: Response, decoded: Decoded) -> Image:
@@ -207,7 +207,7 @@ def image_of(response: Response, decoded: Decoded) -> Image:
         NO_IMAGE,
         final_url=response.final_url,
         bytes_fetched=len(response.body),
-        **{field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name != "jpeg"},
+        **{field.name: getattr(decoded, field.name) for field in fields(decoded) if field.name != "stored"},
     )
 
 

@@ -1,7 +1,8 @@
 """A picture in grey, to the bit as Pillow has it, and what is counted on it; compiled."""
 
+from math import log2
+
 import numpy as np
-from numpy.typing import NDArray
 
 from wit_pipeline.resize import Pixels, freely, shrink_rows, turned_grey
 
@@ -39,9 +40,7 @@ def _across(luma: Pixels, side: int) -> Pixels:
 
 def entropy(luma: Pixels) -> float:
     """Bits, 0 to 8, of the histogram of `luma`."""
-    counts = _histogram(np.ascontiguousarray(luma).reshape(-1))
-    shares: NDArray[np.float64] = counts[counts > 0] / luma.size
-    return float(abs((shares * np.log2(shares)).sum()))
+    return float(_entropy(np.ascontiguousarray(luma).reshape(-1)))
 
 
 @freely
@@ -55,8 +54,13 @@ def _luma(pixels):  # type: ignore[no-untyped-def]
 
 
 @freely
-def _histogram(luma):  # type: ignore[no-untyped-def]
+def _entropy(luma):  # type: ignore[no-untyped-def]
     counts = np.zeros((4, 256), np.int64)  # of every fourth: equal neighbours then do not wait for each other
     for i in range(len(luma)):
         counts[i & 3, luma[i]] += 1
-    return counts.sum(axis=0)
+    bits = 0.0
+    for level in range(256):
+        share = (counts[0, level] + counts[1, level] + counts[2, level] + counts[3, level]) / len(luma)
+        if share > 0.0:
+            bits -= share * log2(share)
+    return max(bits, 0.0)

@@ -128,10 +128,7 @@ def _weighed(rows, first, counts, weights):  # type: ignore[no-untyped-def]
             r0, r1, r2, r3 = rows[row + k], rows[row + k + 1], rows[row + k + 2], rows[row + k + 3]
             for x in range(width):
                 sums[x] += (
-                    w0 * np.int32(r0[x])
-                    + w1 * np.int32(r1[x])
-                    + w2 * np.int32(r2[x])
-                    + w3 * np.int32(r3[x])
+                    w0 * np.int32(r0[x]) + w1 * np.int32(r1[x]) + w2 * np.int32(r2[x]) + w3 * np.int32(r3[x])
                 )
             k += 4
         while k < counts[i]:
