@@ -64,7 +64,7 @@ def _judged(small: Pixels) -> tuple[Bits, Bits]:
 
 
 def _above_median(lowest: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """By how much each coefficient is above their median: numpy's, of an even number, at a third of its price."""
+    """By how much each coefficient is above their median: numpy's, at a third of its price."""
     ordered = np.sort(lowest, axis=None)
     middle = ordered.size // 2
     above: npt.NDArray[np.float64] = lowest - (ordered[middle - 1] + ordered[middle]) / 2

@@ -20,7 +20,7 @@ BROKEN = (ImageCms.PyCMSError, OSError, TypeError, ValueError, struct.error)
 
 
 def plain(image: Image.Image) -> Pixels:
-    """A loaded image as (rows, columns, channels): 1 of grey, 3 of RGB or 4 of ink; what is clear is white."""
+    """A loaded image as (rows, columns, channels): 1 of grey, 3 of RGB, 4 of ink; what is clear is white."""
     channels = _channels(image)
     width, height = image.size
     pixels = np.empty((height, width, channels), np.uint8)
@@ -37,7 +37,7 @@ def to_srgb(pixels: Pixels, profile: bytes) -> Pixels:
     transform = srgb_transform(profile, mode)
     if transform is None and mode != "CMYK":
         return pixels
-    image = Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), np.ascontiguousarray(pixels).data)
+    image = Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), pixels.tobytes())
     return np.array(image.convert("RGB") if transform is None else transform.apply(image))
 
 
@@ -54,7 +54,8 @@ def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | No
         known = ImageCms.ImageCmsProfile(BytesIO(profile))
         if mode != "CMYK" and "sRGB" in (known.profile.profile_description or ""):
             return None
-        transform = ImageCms.ImageCmsTransform(known, ImageCms.createProfile("sRGB"), mode, "RGB")
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        transform = ImageCms.ImageCmsTransform(known, srgb, mode, "RGB")
         moved = np.asarray(transform.apply(_lattice(mode))).astype(np.int16)
     except BROKEN:
         return None

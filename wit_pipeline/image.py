@@ -200,12 +200,13 @@ def _fast(image: Image.Image, body: bytes, config: CrawlConfig) -> Pixels | None
             return None
         if jpeg.frame(body) not in (jpeg.BASELINE, jpeg.EXTENDED, jpeg.PROGRESSIVE):
             return None
-        return simplejpeg.decode_jpeg(
+        pixels: Pixels = simplejpeg.decode_jpeg(
             body,
             "GRAY" if space == "Gray" else "RGB",
             min_width=-(-width // fraction),
             min_height=-(-height // fraction),
         )
+        return pixels
     except ValueError:  # an error or a warning: Pillow has the word
         return None
 
@@ -251,7 +252,7 @@ def _encoded(
     small = colour.to_srgb(resize(pixels, width, height), profile)
     upright = np.ascontiguousarray(_upright(small, orientation))
     space, sampling = ("GRAY", "Gray") if upright.shape[2] == 1 else ("RGB", "420")
-    return simplejpeg.encode_jpeg(upright, config.jpeg_quality, space, sampling)
+    return bytes(simplejpeg.encode_jpeg(upright, config.jpeg_quality, space, sampling))
 
 
 def _upright(pixels: Pixels, orientation: int) -> Pixels:
@@ -264,7 +265,8 @@ def _seen(content: bytes) -> Pixels:
     """The pixels of a stored JPEG, as Pillow decodes it."""
     try:
         grey_only = simplejpeg.decode_jpeg_header(content)[2] == "Gray"
-        return simplejpeg.decode_jpeg(content, "GRAY" if grey_only else "RGB")
+        pixels: Pixels = simplejpeg.decode_jpeg(content, "GRAY" if grey_only else "RGB")
+        return pixels
     except ValueError:  # an original that is kept although libjpeg warns of it
         with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
             return colour.plain(image)

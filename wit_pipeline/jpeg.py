@@ -77,7 +77,7 @@ def frame(body: bytes) -> int:
 
 
 def is_ended(body: bytes) -> bool:
-    """Whether an end marker follows the first scan's header; a thumbnail's, in the metadata, does not count."""
+    """Whether an end marker follows the first scan's header; a thumbnail's, in metadata, does not count."""
     scan = next((end for marker, _, end in headers(body) if marker == SCAN), len(body))
     return body.find(b"\xff\xd9", scan) >= 0
 

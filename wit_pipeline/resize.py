@@ -1,9 +1,9 @@
 """Pictures made smaller: separable LANCZOS with Pillow's weights, in whole numbers, compiled.
 
 Integers give the same pixels on every machine. All loops run along rows, which compilers turn into vector
-instructions: columns are shrunk as the rows of the turned picture. Rows go first, as that leaves the least to
-turn; Pillow's columns go first, so the two part by a level here and there, and by more only where both cut off
-what overshoots black or white.
+instructions: columns are shrunk as the rows of the turned picture. Rows go first, as that leaves the least
+to turn; Pillow's columns go first, so the two part by a level here and there, and by more only where both cut
+off what overshoots black or white.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ freely = partial(compiled, nogil=True)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Taps:
-    """From which pixel of the source on each pixel of the result is summed, how many, and with what weights."""
+    """Of each pixel of the result: its first pixel of the source, how many there are, and their weights."""
 
     first: npt.NDArray[Any]  # int64 (to,)
     counts: npt.NDArray[Any]  # int64 (to,)
@@ -99,7 +99,7 @@ def _taps(length, to):  # type: ignore[no-untyped-def]
     scale = length / to
     stretch = max(scale, 1.0)
     support = LOBES * stretch
-    most = int(ceil(support)) * 2 + 1
+    most = ceil(support) * 2 + 1
     first, counts = np.zeros(to, np.int64), np.zeros(to, np.int64)
     weights, exact = np.zeros((to, most), np.int32), np.zeros(most)
     for i in range(to):
@@ -142,7 +142,7 @@ def _weighed(rows, first, counts, weights):  # type: ignore[no-untyped-def]
     return out
 
 
-# Indices without a sign: a compiled index that may be negative is looked at each time, which doubles the price.
+# Indices without a sign: compiled code looks whether any other is negative, at twice the price.
 
 
 @freely

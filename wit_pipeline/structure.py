@@ -1,7 +1,8 @@
-"""What the parts of an image file declare: whether it is whole, and whether it is made to exhaust a reader."""
+"""What the parts of an image file declare: whether it is whole, and whether it would exhaust a reader."""
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
 from wit_pipeline import jpeg
 
@@ -32,14 +33,11 @@ def flood(content: bytes) -> str:
     if kind == "JPEG" and jpeg.more_scans_than(MAX_SCANS, content):
         return f"above {MAX_SCANS} progressive scans"
     if kind in ("PNG", "WEBP"):
-        every = aside = 0
-        for name, _ in chunks(content, kind):
-            every += 1
-            aside += name not in PIXELS
-            if every > MAX_CHUNKS or aside > MAX_ASIDE:
-                return (
-                    f"above {MAX_CHUNKS} chunks" if every > MAX_CHUNKS else f"above {MAX_ASIDE} chunks aside"
-                )
+        names = [name for name, _ in islice(chunks(content, kind), MAX_CHUNKS + 1)]
+        if len(names) > MAX_CHUNKS:
+            return f"above {MAX_CHUNKS} chunks"
+        if sum(name not in PIXELS for name in names) > MAX_ASIDE:
+            return f"above {MAX_ASIDE} chunks beside those of pixels"
     return ""
 
 
