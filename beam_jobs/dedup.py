@@ -22,6 +22,7 @@ from wit_pipeline.dedup import (
     codes_of,
     equal_bytes,
     equal_codes,
+    is_coded,
     judge,
     near_duplicates,
     settle,
@@ -118,7 +119,7 @@ def compare(pipeline: beam.Pipeline, task: Task) -> None:
     )
     alike = (
         same.kept
-        | "Coded" >> beam.Filter(lambda code: config.near and code.weak <= config.max_weak)
+        | "Coded" >> beam.Filter(is_coded, config)
         | "ByCode" >> beam.GroupBy(lambda code: code.phash + code.phash16)
         | "EqualCodes"
         >> beam.FlatMap(lambda keyed: split(equal_codes(keyed[1]))).with_outputs("verdicts", main="kept")

@@ -10,6 +10,7 @@ from typing import Any
 from wit_pipeline.codes import CODE_NAME
 from wit_pipeline.evaluation import AuditConfig, Evaluation, EvaluationImage
 from wit_pipeline.shard import Row
+from wit_pipeline.structure import EXTENSIONS
 
 STAGE = "audit"
 
@@ -84,15 +85,17 @@ def nearest_first(found: Sequence[Overlap], name: str, most: int) -> list[Overla
 
 
 def sample_images(shards: Path, keys: Iterable[str]) -> Mapping[str, bytes]:
-    """The stored JPEG of samples, by key; each shard that holds one is opened once."""
+    """The stored image of samples, by key; each shard that holds one is opened once."""
     wanted: dict[str, set[str]] = {}
     for key in keys:
         wanted.setdefault(key[:5], set()).add(key)
     found = {}
     for shard, members in sorted(wanted.items()):
         with tarfile.open(shards / f"{shard}.tar") as archive:
-            for key in sorted(members):
-                member = archive.extractfile(f"{key}.jpg")
-                assert member is not None
-                found[key] = member.read()
+            for member in archive:
+                key, _, ending = member.name.partition(".")
+                if key in members and ending in EXTENSIONS.values():
+                    content = archive.extractfile(member)
+                    assert content is not None
+                    found[key] = content.read()
     return found

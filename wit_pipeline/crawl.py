@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from wit_pipeline import rows, tar
+from wit_pipeline import rows, structure, tar
 from wit_pipeline.chance import draw
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.image import Decoded, ImageError
@@ -79,7 +79,7 @@ class Headers:
     content_signal: str = ""
 
 
-FACTS = [field.name for field in fields(Decoded) if field.name not in ("jpeg", "signals")]
+FACTS = [field.name for field in fields(Decoded) if field.name not in ("stored", "signals")]
 ON_REUSE = ("x_robots_tag", "tdm_reservation", "tdm_policy", "content_usage", "content_signal")
 
 
@@ -224,7 +224,7 @@ def _write(results: Results, spool: BinaryIO, folder: Path, unit: int) -> tuple[
             if fetched.status == SUCCESS:
                 spool.seek(fetched.image.offset)
                 stored = spool.read(fetched.image.length)
-                offset = images.add(f"{number:06d}.jpg", stored)
+                offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
                 fetched = replace(fetched, image=replace(fetched.image, unit=unit, offset=offset))
             table.write(fetched)
             times.write(timed)
@@ -242,7 +242,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
             attempts, http_status = response.attempts, response.status
             headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
             decoded = await supply.decode(response.body)
-            stored, image = decoded.jpeg, image_of(response, decoded)
+            stored, image = decoded.stored, image_of(response, decoded)
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
@@ -257,12 +257,12 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         headers=headers,
         image=image,
     )
-    seconds = round(time.monotonic() - began, 3)
-    return (
-        fetched,
-        Timed(url=url, fetched_at=started.isoformat(timespec="milliseconds"), seconds=seconds),
-        stored,
+    timed = Timed(
+        url=url,
+        fetched_at=started.isoformat(timespec="milliseconds"),
+        seconds=round(time.monotonic() - began, 3),
     )
+    return fetched, timed, stored
 
 
 def image_of(response: Response, decoded: Decoded) -> Image:

@@ -53,6 +53,11 @@ class Code(NamedTuple):
         return (-self.pixels, -self.queries, self.key)
 
 
+def is_coded(code: Code, config: DedupConfig) -> bool:
+    """Whether more than equal bytes may make a copy of it: flat images and those stored undecoded are out."""
+    return config.near and code.phash16 != "" and code.weak <= config.max_weak
+
+
 def codes_of(pairs: Iterable[Pair]) -> Iterator[Code]:
     """The thin record of each image, however many texts it has; a URL's pairs must be all there."""
     return (code_of(first) for first, *_ in by_image(pairs).values())

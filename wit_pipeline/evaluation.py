@@ -1,7 +1,7 @@
 """Evaluation sets as codes: what no training image may be a copy of."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -65,10 +65,14 @@ def images(name: str, folder: Path) -> list[Path]:
 
 
 def read(name: str, folder: Path, paths: Iterable[Path], config: CrawlConfig) -> Iterator[EvaluationImage]:
-    """The codes of some of a set's images, made on the very path that crawled images take."""
+    """The codes of some of a set's images, made on the very path that crawled images take.
+
+    Images stored raw have no codes, but these do: other tables may be audited against them.
+    """
+    decoding = replace(config, store="resized") if config.store == "raw" else config
     for path in paths:
         body = path.read_bytes()
-        yield describe(name, path.relative_to(folder).as_posix(), body, config)
+        yield describe(name, path.relative_to(folder).as_posix(), body, decoding)
 
 
 def describe(name: str, image: str, body: bytes, config: CrawlConfig) -> EvaluationImage:
@@ -87,7 +91,7 @@ def describe(name: str, image: str, body: bytes, config: CrawlConfig) -> Evaluat
             mirror_phash="",
             mirror_phash16="",
         )
-    with Pillow.open(BytesIO(decoded.jpeg)) as stored:
+    with Pillow.open(BytesIO(decoded.stored)) as stored:
         mirrored = codes(ImageOps.mirror(stored))
     return EvaluationImage(
         set=name,
@@ -155,7 +159,7 @@ class Evaluation:
             (item.set, item.image): Copy(set=item.set, image=item.image, distance=0, method="exact")
             for item in self._by_sha.get(image.sha256, [])
         }
-        if image.weak <= self._config.max_weak:
+        if image.phash16 and image.weak <= self._config.max_weak:
             for method, index in (("plain", self._plain), ("mirror", self._mirror)):
                 for match in index.near(
                     image.phash, image.phash16, distance8=DISTANCE8, distance=self._config.distance

@@ -8,6 +8,7 @@ from PIL import ExifTags, Image
 
 VALUE_CHARACTERS = 256
 TOTAL_CHARACTERS = 4096
+MAX_BLOCK = 1 << 20  # bytes: a JPEG segment has 64 kB; more is a flood of tags
 
 # Where somebody was, which camera is theirs, and binary of the maker's: not for a data set.
 PRIVATE = {
@@ -25,6 +26,11 @@ def read(image: Image.Image) -> tuple[str, int]:
 
     A broken block gives "{}" and 1, as viewers do: the picture is none the worse for it.
     """
+    if image.format in ("JPEG", "MPO") and not image.info.keys() & {"exif", "xmp"}:
+        return "{}", 1
+    block = image.info.get("exif", b"")
+    if len(block) > MAX_BLOCK:
+        return "{}", 1
     try:
         exif = image.getexif()
         orientation = exif.get(ExifTags.Base.Orientation, 1)

@@ -14,17 +14,21 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+import simplejpeg
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
-from wit_pipeline import exif, jpeg
-from wit_pipeline.codes import codes
+from wit_pipeline import colour, exif, jpeg, structure
+from wit_pipeline.codes import Codes, codes_of
 from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.grey import entropy, grey
 from wit_pipeline.records import Reason
+from wit_pipeline.resize import Pixels, resize
 
-MAX_SCANS = 100  # a progressive JPEG has about 10; each costs a pass over the picture (1,500 took 20 s)
 JPEG_SIDE = 65_500  # pixels: libjpeg writes no more
 BIG_PIXELS = 16_000_000  # above, a decode takes some 100 MB and waits for the one before
 KEPT_BYTES_PER_PIXEL = 4  # more is not a picture's; such an original is encoded anew
+FRAME_GAP = 2  # times the stored sides that a JPEG decoded at a fraction keeps at least
+TEXT_BYTES = 16 << 20  # of all a PNG's texts, unpacked; Pillow itself takes 64 MB, and 1 MB of one
 
 # What Pillow's readers of the four formats may raise on damaged files: its own OSError and SyntaxError, and
 # whatever a half-read chunk leads to.
@@ -32,21 +36,23 @@ DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, 
            RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error)  # fmt: skip
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
-MAGIC = {"JPEG": b"\xff\xd8\xff", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "WEBP": b"RIFF"}
-
+# What each EXIF orientation does to (rows, columns): turned about the diagonal, then the rows', the columns'
+# order reversed.
 UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
 }
 
 # Pillow only warns above 89 megapixels; and it warns of much that a damaged picture survives.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+PngImagePlugin.MAX_TEXT_MEMORY = TEXT_BYTES
 
 _one_big_at_a_time = threading.Lock()
 
@@ -62,9 +68,9 @@ class ImageError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decoded:
-    """The stored JPEG, and what the decode told. Codes are of the stored picture as its readers see it."""
+    """The bytes to store, and what the decode told. Codes are of the stored picture as its readers see it."""
 
-    jpeg: bytes
+    stored: bytes  # a JPEG; where `store` is "raw" the body itself, in its own format
     sha256: str  # of the body
     stored_sha256: str
     format: str  # JPEG PNG GIF WEBP, as sniffed
@@ -72,7 +78,7 @@ class Decoded:
     original_height: int
     width: int  # pixels as stored
     height: int
-    phash: str
+    phash: str  # "", as phash16, where nothing was decoded
     phash16: str
     weak: float
     entropy: float  # bits, 0 to 8, of the grey histogram of the stored picture
@@ -80,10 +86,20 @@ class Decoded:
     signals: str  # JSON object of what the file says of its reuse, property to raw value
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """The bytes to store, and their pixels as readers see them."""
+
+    content: bytes
+    pixels: Pixels
+
+
 def decode(body: bytes, config: CrawlConfig) -> Decoded:
     """The picture in `body`, its first frame if it moves. Raises `ImageError` only."""
     try:
-        return _decode(body, config)
+        with Image.open(io.BytesIO(body), formats=config.formats) as image:
+            _check_header(image, body, config)
+            return _raw(image, body) if config.store == "raw" else _decoded(image, body, config)
     except BOMBS as error:
         raise ImageError(Reason.TOO_MANY_PIXELS, _line(error)) from None
     except UnidentifiedImageError:
@@ -92,46 +108,75 @@ def decode(body: bytes, config: CrawlConfig) -> Decoded:
         raise ImageError(Reason.DECODE_ERROR, _line(error)) from None
 
 
-def _decode(body: bytes, config: CrawlConfig) -> Decoded:
-    with Image.open(io.BytesIO(body), formats=config.formats) as image:
-        _check_header(image, body, config)
-        width, height = image.size
-        with _memory_for(width * height):
-            if config.store == "resized":
-                image.draft(None, (2 * config.store_side,) * 2)  # JPEG only: decodes at 1/2, 1/4 or 1/8
-            image.load()
-            facts, orientation = exif.read(image)
-            stored = _kept(image, body, orientation, (width, height), config)
-            stored = stored or _encoded(image, orientation, (width, height), config)
-    with Image.open(io.BytesIO(stored), formats=("JPEG",)) as small:
-        found = codes(small)
-        turned = orientation >= 5
-        return Decoded(
-            jpeg=stored,
-            sha256=sha256(body).hexdigest(),
-            stored_sha256=sha256(stored).hexdigest(),
-            format="JPEG" if image.format == "MPO" else str(image.format),
-            original_width=height if turned else width,
-            original_height=width if turned else height,
-            width=small.width,
-            height=small.height,
-            phash=found.phash,
-            phash16=found.phash16,
-            weak=found.weak,
-            entropy=round(small.convert("L").entropy(), 4),
-            exif=facts,
-            signals="{}",
-        )
-
-
 def _check_header(image: Image.Image, body: bytes, config: CrawlConfig) -> None:
     width, height = image.size
     if width * height > config.max_pixels:
         raise ImageError(Reason.TOO_MANY_PIXELS, f"{width} × {height}, above {config.max_pixels} pixels")
     if width * height == 0:
         raise ImageError(Reason.DECODE_ERROR, f"{width} × {height} pixels")
-    if body.startswith(MAGIC["JPEG"]) and jpeg.more_scans_than(MAX_SCANS, body):
-        raise ImageError(Reason.DECODE_ERROR, f"above {MAX_SCANS} progressive scans")
+    if flood := structure.flood(body):
+        raise ImageError(Reason.DECODE_ERROR, flood)
+
+
+def _raw(image: Image.Image, body: bytes) -> Decoded:
+    """The facts of the header alone."""
+    if not structure.is_whole(body):
+        raise ImageError(Reason.DECODE_ERROR, f"a {image.format} that ends before its end")
+    facts, orientation = exif.read(image)
+    nothing = Codes(phash="", phash16="", weak=0.0)
+    return _facts(image, body, body, image.size, image.size, orientation, nothing, 0.0, facts)
+
+
+def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
+    size = image.size
+    with _memory_for(size[0] * size[1]):
+        pixels = _fast(image, body, config)
+        fast = pixels is not None
+        if pixels is None:
+            pixels = _by_pillow(image, config)
+        facts, orientation = exif.read(image)
+        original = _kept(image, body, orientation, size, config)
+        if original:
+            stored = Stored(content=original, pixels=pixels if fast else _seen(original))
+        else:
+            content = _encoded(pixels, image.info.get("icc_profile") or b"", orientation, size, config)
+            stored = Stored(content=content, pixels=_seen(content))
+    luma = grey(stored.pixels)
+    height, width = luma.shape
+    return _facts(
+        image, body, stored.content, size, (width, height), orientation, codes_of(luma), entropy(luma), facts
+    )
+
+
+def _facts(
+    image: Image.Image,
+    body: bytes,
+    stored: bytes,
+    size: tuple[int, int],
+    stored_size: tuple[int, int],
+    orientation: int,
+    found: Codes,
+    bits: float,
+    facts: str,
+) -> Decoded:
+    width, height = reversed(size) if UPRIGHT[orientation][0] else size
+    digest = sha256(body).hexdigest()
+    return Decoded(
+        stored=stored,
+        sha256=digest,
+        stored_sha256=digest if stored is body else sha256(stored).hexdigest(),
+        format="JPEG" if image.format == "MPO" else str(image.format),
+        original_width=width,
+        original_height=height,
+        width=stored_size[0],
+        height=stored_size[1],
+        phash=found.phash,
+        phash16=found.phash16,
+        weak=found.weak,
+        entropy=round(bits, 4),
+        exif=facts,
+        signals="{}",
+    )
 
 
 @contextmanager
@@ -143,56 +188,105 @@ def _memory_for(pixels: int) -> Iterator[None]:
             yield
 
 
+def _fast(image: Image.Image, body: bytes, config: CrawlConfig) -> Pixels | None:
+    """The pixels of a plain JPEG by libjpeg-turbo itself, at a fraction; None where there is any doubt."""
+    if image.format not in ("JPEG", "MPO") or image.mode not in ("L", "RGB"):
+        return None
+    width, height = image.size
+    fraction = _fraction(image.size, config)
+    try:
+        rows, columns, space, _ = simplejpeg.decode_jpeg_header(body)
+        if (columns, rows) != image.size or space not in ("Gray", "YCbCr"):
+            return None
+        if jpeg.frame(body) not in (jpeg.BASELINE, jpeg.EXTENDED, jpeg.PROGRESSIVE):
+            return None
+        pixels: Pixels = simplejpeg.decode_jpeg(
+            body,
+            "GRAY" if space == "Gray" else "RGB",
+            min_width=-(-width // fraction),
+            min_height=-(-height // fraction),
+        )
+        return pixels
+    except ValueError:  # an error or a warning: Pillow has the word
+        return None
+
+
+def _by_pillow(image: Image.Image, config: CrawlConfig) -> Pixels:
+    fraction = _fraction(image.size, config)
+    if fraction > 1:
+        image.draft(None, (image.width // fraction, image.height // fraction))  # JPEG only
+    image.load()
+    return colour.plain(image)
+
+
+def _fraction(size: tuple[int, int], config: CrawlConfig) -> int:
+    """1, 2, 4 or 8: by how much a JPEG's sides may be divided while it is decoded."""
+    target = _target(size, config)
+    return next(
+        part
+        for part in (8, 4, 2, 1)
+        if part == 1
+        or all(side >= FRAME_GAP * part * small for side, small in zip(size, target, strict=True))
+    )
+
+
 def _kept(
     image: Image.Image, body: bytes, orientation: int, size: tuple[int, int], config: CrawlConfig
 ) -> bytes:
     """The original without its metadata, pixel for pixel, where it is a small plain JPEG; else b""."""
-    small = min(size) <= config.store_side or config.store == "original"
-    if not (small and orientation == 1 and image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")):
+    plain = image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and orientation == 1
+    if not plain or _target(size, config) != size:
+        return b""
+    if colour.srgb_transform(image.info.get("icc_profile") or b"", image.mode):
         return b""
     original = jpeg.bare(body)
     return original if len(original) <= KEPT_BYTES_PER_PIXEL * size[0] * size[1] + 4096 else b""
 
 
-def _encoded(image: Image.Image, orientation: int, size: tuple[int, int], config: CrawlConfig) -> bytes:
-    plain = _on_white(image)
-    target = size if config.store == "original" else _shrunk(size, config.store_side)
-    if max(target) > JPEG_SIDE:
-        raise ImageError(Reason.IMAGE_TOO_LONG, f"{target[0]} × {target[1]} pixels to store")
-    if plain.size != target:
-        plain = plain.resize(target, Image.Resampling.LANCZOS)
-    if orientation in UPRIGHT:
-        plain = plain.transpose(UPRIGHT[orientation])
-    plain.info = {}  # or a comment would be written again
-    buffer = io.BytesIO()
-    plain.save(buffer, "JPEG", quality=config.jpeg_quality, subsampling="4:2:0")
-    return buffer.getvalue()
+def _encoded(
+    pixels: Pixels, profile: bytes, orientation: int, size: tuple[int, int], config: CrawlConfig
+) -> bytes:
+    width, height = _target(size, config)
+    if max(width, height) > JPEG_SIDE:
+        raise ImageError(Reason.IMAGE_TOO_LONG, f"{width} × {height} pixels to store")
+    small = colour.to_srgb(resize(pixels, width, height), profile)
+    upright = np.ascontiguousarray(_upright(small, orientation))
+    space, sampling = ("GRAY", "Gray") if upright.shape[2] == 1 else ("RGB", "420")
+    return bytes(simplejpeg.encode_jpeg(upright, config.jpeg_quality, space, sampling))
 
 
-def _shrunk(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """`size` with its shorter side at most `side`; nothing is enlarged."""
-    width, height = size
-    short = min(size)
-    if short <= side:
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    about, rows, columns = UPRIGHT[orientation]
+    turned = pixels.swapaxes(0, 1) if about else pixels
+    return turned[:: -1 if rows else 1, :: -1 if columns else 1]
+
+
+def _seen(content: bytes) -> Pixels:
+    """The pixels of a stored JPEG, as Pillow decodes it."""
+    try:
+        grey_only = simplejpeg.decode_jpeg_header(content)[2] == "Gray"
+        pixels: Pixels = simplejpeg.decode_jpeg(content, "GRAY" if grey_only else "RGB")
+        return pixels
+    except ValueError:  # an original that is kept although libjpeg warns of it
+        with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
+            return colour.plain(image)
+
+
+def _target(size: tuple[int, int], config: CrawlConfig) -> tuple[int, int]:
+    """The size to store, upright or not: nothing is enlarged."""
+    if config.store == "original":
         return size
-    return (width * side + short // 2) // short, (height * side + short // 2) // short
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    """The picture as RGB, what is transparent laid on white."""
-    if image.mode.startswith("I"):  # 16 bits, which Pillow itself would clip to 8 and not scale
-        grey = np.asarray(image).astype(np.uint32) >> 8
-        return Image.fromarray(grey.clip(0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    width, height = size
+    judged = min(size) if config.side == "shorter" else max(size)
+    side = config.store_side
+    if judged <= side:
+        return size
+    return max(1, (width * side + judged // 2) // judged), max(1, (height * side + judged // 2) // judged)
 
 
 def _unidentified(body: bytes, config: CrawlConfig) -> ImageError:
     for name in config.formats:
-        if body.startswith(MAGIC[name]):
+        if body.startswith(structure.MAGIC[name]):
             return ImageError(Reason.DECODE_ERROR, f"header of a {name}, but no picture")
     return ImageError(Reason.UNSUPPORTED_FORMAT, f"none of {', '.join(config.formats)}")
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 START, END, SCAN = 0xD8, 0xD9, 0xDA
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2  # the frame types that every decoder reads
 OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless, arithmetic, …
+FRAMES = {BASELINE, EXTENDED, PROGRESSIVE} | OTHER_FRAMES
 COMMENT = 0xFE
 APPLICATION = range(0xE0, 0xF0)
 COLOUR = {0xE0, 0xEE}  # JFIF's and Adobe's headers: they say what the components mean
@@ -40,7 +41,18 @@ def scans(body: bytes) -> int:
 
 def more_scans_than(most: int, body: bytes) -> bool:
     """`scans(body) > most`, at once for nearly every picture: a marker can be no rarer than its bytes."""
-    return body.count(b"\xff\xda") > most and scans(body) > most
+    return not _is_one_scan(body) and body.count(b"\xff\xda") > most and scans(body) > most
+
+
+def _is_one_scan(body: bytes) -> bool:
+    """Whether a decoder goes over the picture once and refuses more: sequential, all components at once."""
+    components = 0
+    for marker, at, end in headers(body):
+        if marker in FRAMES:
+            components = body[at + 5] if marker in (BASELINE, EXTENDED) and end > at + 5 else 0
+        elif marker == SCAN:
+            return components > 0 and body[at : at + 1] == bytes([components])
+    return False
 
 
 def bare(body: bytes) -> bytes:
@@ -54,3 +66,28 @@ def bare(body: bytes) -> bytes:
         return b""
     dropped = {COMMENT, *APPLICATION} - COLOUR
     return b"\xff\xd8" + b"".join(part for marker, part in parts if marker not in dropped)
+
+
+def frame(body: bytes) -> int:
+    """The marker of the frame: `BASELINE`, …; 0 where a scan or the end comes first."""
+    for marker, _, _ in headers(body):
+        if marker in FRAMES:
+            return marker
+    return 0
+
+
+def is_ended(body: bytes) -> bool:
+    """Whether an end marker follows the first scan's header; a thumbnail's, in metadata, does not count."""
+    scan = next((end for marker, _, end in headers(body) if marker == SCAN), len(body))
+    return body.find(b"\xff\xd9", scan) >= 0
+
+
+def headers(body: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker of each segment up to the first scan's header, where its content lies, and where that ends."""
+    end = 2
+    while found := _MARKER.search(body, end):
+        marker, at = found[1][0], found.end() + 2
+        end = found.end() + int.from_bytes(body[found.end() : at], "big")
+        yield marker, at, end
+        if marker in (SCAN, END):
+            return

@@ -198,7 +198,7 @@ class Example:
     """A pair and the bytes of its stored image."""
 
     pair: Pair
-    jpeg: bytes
+    stored: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from wit_pipeline.chance import draw
 from wit_pipeline.errors import RunError
 from wit_pipeline.manifest import Counts, File, aside, describe, read_json, write_json
 from wit_pipeline.records import SUCCESS, Example, Image, Pair
+from wit_pipeline.structure import extension
 
 STAGE = "shard"
 INDEX_DIGITS = 4  # of a sample within its shard
@@ -108,7 +109,7 @@ def read_bytes(image: Image, crawl: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(image.offset)
         content = file.read(image.length)
-    if len(content) != image.length or not content.startswith(b"\xff\xd8"):
+    if len(content) != image.length or not extension(content):
         raise RunError(f"{path}: no image lies at {image.offset}: the file was changed since it was signed")
     return content
 
@@ -134,7 +135,7 @@ def write_shard(
     ):
         for index, pair in enumerate(ordered):
             row = row_of(pair, f"{shard:05d}{index:0{INDEX_DIGITS}d}")
-            add_sample(archive, row, Example(pair=pair, jpeg=fetch(pair.image)))
+            add_sample(archive, row, Example(pair=pair, stored=fetch(pair.image)))
             table.write(row)
             tick(1)
     write_json(stats_path, stats(len(ordered), _md5(tar_path)))
@@ -145,7 +146,7 @@ def write_shard(
 
 def add_sample(archive: tar.Writer, row: Row, example: Example) -> None:
     """Append a sample's three members."""
-    archive.add(f"{row.key}.jpg", example.jpeg)
+    archive.add(f"{row.key}.{extension(example.stored)}", example.stored)
     archive.add(f"{row.key}.txt", row.caption.encode())
     text = json.dumps({**rows.to_row(row), "queries": list(row.queries)}, ensure_ascii=False, indent=1)
     archive.add(f"{row.key}.json", text.encode())

@@ -27,7 +27,7 @@ damaged = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of d
 
 
 def stored(decoded: Decoded) -> Image.Image:
-    image = Image.open(io.BytesIO(decoded.jpeg))
+    image = Image.open(io.BytesIO(decoded.stored))
     image.load()
     return image
 
@@ -156,7 +156,7 @@ def test_a_transparent_palette_colour_is_white() -> None:
 def test_a_small_original_is_kept_pixel_for_pixel(mode: str) -> None:
     original = encoded(picture(200, 150, mode), "JPEG", quality=71, subsampling="4:4:4", comment=b"secret")
     decoded = decode(original, CONFIG)
-    assert b"secret" not in decoded.jpeg
+    assert b"secret" not in decoded.stored
     assert difference(stored(decoded), Image.open(io.BytesIO(original))) == 0
     assert stored(decoded).mode == mode
 
@@ -164,14 +164,14 @@ def test_a_small_original_is_kept_pixel_for_pixel(mode: str) -> None:
 def test_every_original_jpeg_is_kept_where_originals_are_stored() -> None:
     keeping = CrawlConfig(store="original")
     decoded = decode(JPEG, keeping)
-    assert decoded.jpeg == JPEG
+    assert decoded.stored == JPEG
     assert (decoded.width, decoded.height) == (400, 300)
     assert decode(oriented(6), keeping).width == 300  # turned, so encoded anew
     assert stored(decode(PNG, keeping)).size == (400, 300)
 
 
 def test_junk_behind_a_small_original_is_not_kept() -> None:
-    assert len(decode(encoded(picture(64, 64), "JPEG") + bytes(100_000), CONFIG).jpeg) < 10_000
+    assert len(decode(encoded(picture(64, 64), "JPEG") + bytes(100_000), CONFIG).stored) < 10_000
 
 
 # --- EXIF -----------------------------------------------------------------------------------------
