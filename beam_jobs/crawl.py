@@ -15,10 +15,17 @@ from wit_pipeline.records import Candidate
 
 
 def units(task: Task) -> Sequence[Unit]:
-    """The units that frontier signed."""
+    """The units that frontier signed; those of a large host are a lane."""
+    folder = task.folders.reads("frontier")
     return [
-        Unit(name=path.stem.replace("part-", "unit-"), covers=str(path))
-        for path in task.folders.files("frontier", "part-")
+        Unit(
+            name=f"unit-{row['unit']:06d}",
+            covers=str(folder / f"part-{row['unit']:06d}.parquet"),
+            lane=row["lane"],
+            records=row["urls"],
+        )
+        for path in task.folders.files("frontier", "units.parquet")
+        for row in rows.read_rows(path, ["unit", "lane", "urls"])
     ]
 
 
