@@ -167,7 +167,7 @@ def life(root: Path, what: str) -> Iterator[str]:
     """A line for each stage that met a pair or a URL, in order."""
     by_key = len(what) == KEY_DIGITS and all(character in "0123456789abcdef" for character in what)
     column = "key" if by_key else "url"
-    urls = {what}
+    urls, keys = {what}, {what}
     for item in signed(root):
         folder = root / item.stage
         if item.stage == "crawl":
@@ -179,7 +179,13 @@ def life(root: Path, what: str) -> Iterator[str]:
             tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
         for row in _find([folder / file.name for file in tables], *wanted):
             urls.add(row["url"])
+            keys.add(row.get("key", ""))
             yield f"{item.stage:>8}  {_told(item.stage, row)}"
+        if item.stage == "shard":
+            removed = [folder / file.name for file in item.named("removed.parquet")]
+            for row in _find(removed, "pair_key", keys):
+                received = f"entry {row['entry']} of removed/{row['list']}"
+                yield f"   shard  sample {row['key']} was taken down: {received}"
 
 
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:
