@@ -97,7 +97,14 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         return []
     units = list(step.units(task))
     missing = [unit for unit in units if _receipt(step, task, unit) is None]
-    progress.tell("step", stage=stage.name, step=step.name, units=len(units), done=len(units) - len(missing))
+    progress.tell(
+        "step",
+        stage=stage.name,
+        step=step.name,
+        units=len(units),
+        done=len(units) - len(missing),
+        expected=sum(unit.records for unit in missing),
+    )
     if missing:
         engine.work(step, task, missing)
     receipts = [_receipt(step, task, unit) for unit in units]

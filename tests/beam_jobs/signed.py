@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from wit_pipeline import manifest, rows
 from wit_pipeline.manifest import Counts, File, Manifest, describe
 from wit_pipeline.records import Candidate, Pair
@@ -27,6 +29,13 @@ def sign_candidates(root: Path, candidates: Sequence[Candidate], parts: int) -> 
     paths = [folder / f"part-{number:05d}.parquet" for number in range(parts)]
     files = [describe(path, rows.write(path, Candidate, dealt[i])) for i, path in enumerate(paths)]
     _sign(folder, "extract", Counts(read=len(candidates), kept=len(candidates)), files)
+
+
+def sign_files(root: Path, stage: str, records: int) -> None:
+    """Sign the files that lie in a stage's folder, with as many records as are said to be in its parts."""
+    paths = sorted((root / stage).iterdir())
+    counts = Counts(read=records, kept=records)
+    _sign(root / stage, stage, counts, [describe(path, pq.read_metadata(path).num_rows) for path in paths])
 
 
 def sign_counts(root: Path, stage: str, counts: Counts) -> None:
