@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from beam_jobs import build, engine, files, inspect, progress, recipe
+from beam_jobs import build, engine, files, inspect, progress, recipe, remove
 from beam_jobs.failure import of_the_disk
 from beam_jobs.stages import STAGES, between
 from wit_pipeline.errors import UserError, WitError
@@ -54,6 +54,12 @@ def parser() -> argparse.ArgumentParser:
     why.add_argument("--root", type=Path, required=True, metavar="DIR")
     why.add_argument("what", metavar="KEY|URL|QUERY")
     why.set_defaults(run=inspect.run_why)
+    take_down = commands.add_parser("remove", help="take what a list names out of a root, and keep it out")
+    take_down.add_argument("--root", type=Path, required=True, metavar="DIR")
+    take_down.add_argument(
+        "--list", type=Path, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
+    )
+    take_down.set_defaults(run=remove.run)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
     plan.add_argument("--recipe", type=Path, required=True, metavar="R.toml")
     plan.set_defaults(run=inspect.run_plan)

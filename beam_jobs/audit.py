@@ -14,7 +14,8 @@ from wit_pipeline.shard import Row
 
 def units(task: Task) -> Sequence[Unit]:
     """One unit of work for each shard."""
-    shards = [file for file in task.folders.signed("shard").named("", ".parquet") if file.rows]
+    tables = task.folders.signed("shard").named("", ".parquet")
+    shards = [file for file in tables if file.rows and file.name[0].isdigit()]
     return [Unit(name=f"overlap-{file.name.removesuffix('.parquet')}", covers=file.name) for file in shards]
 
 

@@ -2,14 +2,15 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import reduce
 from operator import add
 from pathlib import Path
+from typing import Any
 
-from beam_jobs import lock, progress
+from beam_jobs import lock, pending, progress
 from beam_jobs.engine import Engine
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Folders, Shuffle, Stage, Task, Unit, Work, upstream
@@ -21,11 +22,17 @@ from wit_pipeline.manifest import Counts, File, Manifest, Receipt
 FORMAT = 3  # raised when the same recipe and input come to mean other bytes: folders are then built anew
 
 
+def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """The digest of all that decides a stage's content: its part of the recipe and what it reads."""
+    return digest([FORMAT, stage, table, inputs])
+
+
 def run_stages(stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first."""
     for stage in stages:
         stage.inputs(recipe)
     with lock.building(root):
+        pending.check(root)
         return [run_stage(stage, recipe, root, engine) for stage in stages]
 
 
@@ -34,7 +41,7 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manif
     before = upstream(stage, root)
     inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
     table = recipe.table(stage.name, *stage.also)
-    plan = digest([FORMAT, stage.name, table, inputs])
+    plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
     if signed is not None and signed.plan == plan:
@@ -90,7 +97,14 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         return []
     units = list(step.units(task))
     missing = [unit for unit in units if _receipt(step, task, unit) is None]
-    progress.tell("step", stage=stage.name, step=step.name, units=len(units), done=len(units) - len(missing))
+    progress.tell(
+        "step",
+        stage=stage.name,
+        step=step.name,
+        units=len(units),
+        done=len(units) - len(missing),
+        expected=sum(unit.records for unit in missing),
+    )
     if missing:
         engine.work(step, task, missing)
     receipts = [_receipt(step, task, unit) for unit in units]

@@ -1,46 +1,96 @@
 """crawl: a unit of URLs to a tar of stored images and a table of what happened."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
 from beam_jobs import progress
 from beam_jobs.files import open_input
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
+from beam_jobs.tables import write_whole
 from wit_pipeline import rows
-from wit_pipeline.crawl import crawl
+from wit_pipeline.accounts import Class, Classes, Host, Hosts, Outcome, check
+from wit_pipeline.crawl import Fetched, Timed, crawl
+from wit_pipeline.decoders import Decoders
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.manifest import File, describe
 from wit_pipeline.records import Candidate
 
 
 def units(task: Task) -> Sequence[Unit]:
-    """The units that frontier signed."""
+    """The units that frontier signed; those of a large host are a lane."""
+    folder = task.folders.reads("frontier")
     return [
-        Unit(name=path.stem.replace("part-", "unit-"), covers=str(path))
-        for path in task.folders.files("frontier", "part-")
+        Unit(
+            name=f"unit-{row['unit']:06d}",
+            covers=str(folder / f"part-{row['unit']:06d}.parquet"),
+            lane=row["lane"],
+            records=row["urls"],
+        )
+        for path in task.folders.files("frontier", "units.parquet")
+        for row in rows.read_rows(path, ["unit", "lane", "urls"])
     ]
 
 
 @cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
-def client(config: CrawlConfig) -> Client:
-    """The process's client."""
-    return Client(config)
+def client(config: CrawlConfig, folder: Path) -> Client:
+    """The process's client; those of the build's other processes share what politeness needs to know."""
+    return Client(config, folder=folder)
+
+
+@cache
+def decoders(config: CrawlConfig) -> Decoders:
+    """The process's decoders, which are processes of their own."""
+    return Decoders(config)
 
 
 def do(task: Task, unit: Unit) -> Done:
     """Crawl one unit."""
     config = task.recipe.crawl
-    return crawl(
-        list(rows.read(Path(unit.covers), Candidate)),
-        client(config),
-        config,
-        folder=task.folders.out,
-        unit=int(unit.name.removeprefix("unit-")),
-        seed=task.recipe.seed,
-        open=open_input,
-        tick=lambda count: progress.tell("records", count=count),
-    )
+    with progress.Pulse() as pulse:
+        return crawl(
+            list(rows.read(Path(unit.covers), Candidate)),
+            client(config, task.folders.work / "hosts"),
+            decoders(config).decode,
+            folder=task.folders.out,
+            unit=int(unit.name.removeprefix("unit-")),
+            seed=task.recipe.seed,
+            open=open_input,
+            tick=beat_of(pulse),
+        )
+
+
+def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:
+    """What a crawl calls with every URL that is done."""
+
+    def beat(fetched: Fetched) -> None:
+        pulse.beat(bytes=fetched.image.bytes_fetched, status=fetched.status)
+
+    return beat
+
+
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
+    """hosts.parquet and classes.parquet: what became of the URLs, each of which has exactly one status."""
+    out, classes = task.folders.out, Classes()
+    hosts, statuses = out / "hosts.parquet", out / "classes.parquet"
+    host_count = write_whole(hosts, Host, accounts(task, classes))
+    class_count = write_whole(statuses, Class, classes.rows())
+    return describe(hosts, host_count), describe(statuses, class_count)
+
+
+def accounts(task: Task, classes: Classes) -> Iterator[Host]:
+    """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
+    hosts = Hosts()
+    for unit in units(task):
+        wanted = Counter(rows.column(Path(unit.covers), "url"))
+        found = list(rows.read(task.folders.out / f"{unit.name}.parquet", Outcome))
+        check(unit.name, found, wanted)
+        classes.unit(found, wanted)
+        timed = rows.read(task.folders.out / f"{unit.name.replace('unit-', 'times-')}.parquet", Timed)
+        yield from hosts.unit(found, {item.url: item.seconds for item in timed})
+    yield from hosts.rest()
 
 
 STAGE = Stage(
@@ -49,5 +99,6 @@ STAGE = Stage(
     reads=("frontier",),
     accounts="frontier",
     steps=(Work(name="Fetch", units=units, do=do),),
+    finish=finish,
     in_place=True,
 )

@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from functools import partial
+from heapq import heapreplace
 from multiprocessing import get_context
 from typing import Any
 
@@ -80,6 +81,27 @@ def run_shuffle(step: Shuffle, task: Task, flags: Sequence[str]) -> None:
     _run(lambda pipeline: step.build(pipeline, task), flags)
 
 
+def dealt(units: Sequence[Unit], most: int) -> list[tuple[Unit, ...]]:
+    """The units in at most `most` chunks of about one length, the units of a lane together in one.
+
+    Lanes are dealt first, the longest before the others, each to the shortest chunk; then the rest, in order.
+    A chunk that holds a lane begins with it, and chunks are given out longest first: a lane is what may last.
+    """
+    lanes: dict[str, list[Unit]] = {}
+    for unit in units:
+        if unit.lane:
+            lanes.setdefault(unit.lane, []).append(unit)
+    long = sorted(lanes.values(), key=len, reverse=True)
+    single = [[unit] for unit in units if not unit.lane]
+    shortest = [(0, number) for number in range(min(most, len(long) + len(single)))]  # a heap
+    chunks: list[list[Unit]] = [[] for _ in shortest]
+    for together in (*long, *single):
+        length, number = shortest[0]
+        chunks[number] += together
+        heapreplace(shortest, (length + len(together), number))
+    return sorted(map(tuple, chunks), key=len, reverse=True)
+
+
 class Workers:
     """N local processes, each running pipelines of its own; they end with this one."""
 
@@ -94,11 +116,10 @@ class Workers:
         """Do the units, whoever does which; a receipt for each lies on disk afterwards."""
         if self.count == 1 or len(units) < 2:
             return run_units(step, task, tuple(units), self.flags)
-        chunks = min(len(units), self.count * CHUNKS)
+        chunks = dealt(units, self.count * CHUNKS)
         with self._listening():
             futures = [
-                self._processes().submit(_run_units, step, task, tuple(units[i::chunks]), self.flags)
-                for i in range(chunks)
+                self._processes().submit(_run_units, step, task, chunk, self.flags) for chunk in chunks
             ]
             try:
                 for future in as_completed(futures):

@@ -3,19 +3,34 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_whole
-from wit_pipeline import rows
+from wit_pipeline import manifest, rows, slices
 from wit_pipeline.balance import is_kept
 from wit_pipeline.chance import SCALE
-from wit_pipeline.frontier import Share, fetch_limit, host_id, host_of, judge, pack, unit_of, url_id
-from wit_pipeline.manifest import Counts, File, describe
+from wit_pipeline.errors import UserError
+from wit_pipeline.frontier import (
+    FrontierConfig,
+    Route,
+    Share,
+    after,
+    fetch_limit,
+    host_id,
+    host_of,
+    judge,
+    pack,
+    url_id,
+)
+from wit_pipeline.manifest import Counts, File, aside, describe
 from wit_pipeline.records import Candidate
 from wit_pipeline.sift import write_sifted
 
@@ -57,6 +72,26 @@ class UnitRow:
     urls: int
     candidates: int
     hosts: int
+    lane: str  # the host, by its id, whose units may not run at once; "" where hosts share the unit
+
+
+def measured(recipe: Recipe) -> dict[str, Counts]:
+    """What the crawls of earlier builds read and kept, by root."""
+    found = {}
+    for root in recipe.frontier.measured:
+        signed = manifest.load(Path(root) / "crawl")
+        if signed is None:
+            raise UserError(
+                f"[frontier] measured: {root} holds no signed crawl; name a root that was crawled"
+            )
+        found[root] = signed.counts
+    return found
+
+
+def inputs(recipe: Recipe) -> dict[str, str]:
+    """What earlier crawls measured."""
+    counts = measured(recipe).items()
+    return {f"measured {root}": f"{count.kept} of {count.read} gave an image" for root, count in counts}
 
 
 def parts(task: Task) -> list[Path]:
@@ -83,10 +118,10 @@ def first_and_others(keyed: tuple[bytes, Iterable[Thin]]) -> Iterator[Any]:
         yield beam.pvalue.TaggedOutput("duplicates", place)
 
 
-def limited(count: tuple[int, int], recipe: Recipe) -> tuple[int, int]:
+def limited(count: tuple[int, int], per_query: int, config: FrontierConfig) -> tuple[int, int]:
     """(query, limit) of a counted query."""
     query, pairs = count
-    return query, fetch_limit(pairs, recipe.balance.per_query, recipe.frontier)
+    return query, fetch_limit(pairs, per_query, config)
 
 
 def worth(keyed: tuple[bytes, Thin], limits: dict[int, int], seed: int) -> Iterator[tuple[str, str]]:
@@ -99,6 +134,7 @@ def worth(keyed: tuple[bytes, Thin], limits: dict[int, int], seed: int) -> Itera
 def plan(pipeline: beam.Pipeline, task: Task) -> None:
     """Duplicates, limits and URLs per host, from keys and places alone."""
     recipe, scratch = task.recipe, task.folders.scratch
+    config = after(list(measured(recipe).values()), recipe.frontier)
     found = (
         pipeline
         | "Read" >> ReadParts(parts(task), thin)
@@ -109,7 +145,7 @@ def plan(pipeline: beam.Pipeline, task: Task) -> None:
         found.firsts
         | "Queries" >> beam.FlatMap(lambda keyed: keyed[1][-1])
         | "Count" >> beam.combiners.Count.PerElement()
-        | "Limit" >> beam.Map(partial(limited, recipe=recipe))
+        | "Limit" >> beam.Map(partial(limited, per_query=recipe.balance.per_query, config=config))
         | "Over" >> beam.Filter(lambda item: item[1] < SCALE)
     )
     hosts = (
@@ -157,70 +193,115 @@ def choose(task: Task, unit: Unit) -> Done:
     return write_sifted(task.folders.out, unit.name, Candidate, judged, parts=scratch)
 
 
-def shares(task: Task) -> dict[str, Share]:
-    """The units of each host."""
-    hosts = {item.host: item.urls for item in rows.read(task.folders.scratch / "hosts.parquet", HostCount)}
-    return {share.host: share for share in pack(hosts, task.recipe.frontier, task.recipe.seed)}
-
-
-def by_unit(path: Path, of_host: dict[str, Share], seed: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(unit, row) of each kept candidate of a part."""
-    for row in rows.read_rows(path):
-        yield unit_of(row["url"], of_host[host_id(row["url"])], seed), row
-
-
-def write_unit(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None:
-    """Write one unit's candidates, by key."""
-    unit, group = keyed
-    ordered = sorted(group, key=lambda row: row["key"])
-    write_whole(Path(folder) / f"unit-{unit:06d}.parquet", Candidate, ordered)
-
-
-def route(pipeline: beam.Pipeline, task: Task) -> None:
-    """The kept candidates, grouped by unit of crawling."""
+def pack_hosts(task: Task, unit: Unit) -> Done:
+    """Write the units of each host."""
     scratch = task.folders.scratch
-    kept = [scratch / f"part-{unit.name}.parquet" for unit in each_part("extract")(task)]
-    (
-        pipeline
-        | "Read" >> ReadParts(kept, partial(by_unit, of_host=shares(task), seed=task.recipe.seed))
-        | "ByUnit" >> beam.GroupByKey()
-        | "Write" >> beam.Map(write_unit, str(scratch))
-    )
+    hosts = {item.host: item.urls for item in rows.read(scratch / "hosts.parquet", HostCount)}
+    packed = pack(hosts, task.recipe.frontier, task.recipe.seed)
+    path = scratch / "shares.parquet"
+    return Counts(), (describe(path, write_whole(path, Share, packed)),)
 
 
-def crawl_units(task: Task) -> Sequence[Unit]:
-    """The units of crawling."""
-    last = max((share.first + share.units for share in shares(task).values()), default=0)
-    found = [
-        number for number in range(last) if (task.folders.scratch / f"unit-{number:06d}.parquet").exists()
+@cache
+def route_of(scratch: Path, plan: str, seed: int) -> Route:
+    """The unit of every URL."""
+    return Route(rows.read(scratch / "shares.parquet", Share), seed)
+
+
+@cache
+def lanes_of(scratch: Path, plan: str) -> dict[int, str]:
+    """The host that has a unit for itself, and more of them, by unit."""
+    large = (share for share in rows.read(scratch / "shares.parquet", Share) if share.units > 1)
+    return {share.first + i: share.host for share in large for i in range(share.units)}
+
+
+def routed(task: Task) -> Route:
+    """The unit of every URL of a task's plan."""
+    return route_of(task.folders.scratch, task.plan, task.recipe.seed)
+
+
+def span(units: int) -> int:
+    """The units of a bucket: about as many as there are buckets, so that neither are too many."""
+    return isqrt(max(units - 1, 0)) + 1
+
+
+def slice_part(task: Task, unit: Unit) -> Done:
+    """Write a part's kept candidates by bucket, some thousand at a time."""
+    route = routed(task)
+    width = span(route.units)
+    path = task.folders.scratch / f"{unit.name}.slices"
+    with (
+        aside(path) as temporary,
+        slices.Writer(temporary, -(-route.units // width), rows.schema_of(Candidate)) as writer,
+        pq.ParquetFile(unit.covers) as part,
+    ):
+        for batch in part.iter_batches(batch_size=rows.ROWS_AT_ONCE):
+            writer.write(batch, route.of(batch.column("url").to_pylist()) // width)
+    return Counts(), (describe(path),)
+
+
+def slice_units(task: Task) -> Sequence[Unit]:
+    """One unit of work for each part of what was kept."""
+    chosen = [unit.name for unit in each_part("extract")(task)]
+    return [
+        Unit(name=f"slices-{name}", covers=task.folders.scratch / f"part-{name}.parquet") for name in chosen
     ]
-    return [Unit(name=f"part-{number:06d}", covers=number) for number in found]
 
 
-def write(task: Task, unit: Unit) -> Done:
-    """Publish one unit's candidates."""
-    source = task.folders.scratch / f"unit-{unit.covers:06d}.parquet"
-    target = task.folders.out / f"{unit.name}.parquet"
-    count = write_whole(target, Candidate, rows.read(source, Candidate))
-    return Counts(), (describe(target, count),)
+def buckets(task: Task) -> Sequence[Unit]:
+    """The ranges of units of crawling."""
+    units = routed(task).units
+    width = span(units)
+    return [
+        Unit(name=f"bucket-{number:05d}", covers=range(first, min(first + width, units)))
+        for number, first in enumerate(range(0, units, width))
+    ]
+
+
+def write_bucket(task: Task, unit: Unit) -> Done:
+    """Write the units of a bucket, from its slices of all parts; holds a run of slices, or one unit."""
+    numbers, scratch = unit.covers, task.folders.scratch
+    path = scratch / f"{unit.name}.slices"
+    parts = (scratch / f"{part.name}.slices" for part in slice_units(task))
+    with (
+        aside(path) as temporary,
+        slices.Writer(temporary, len(numbers), rows.schema_of(Candidate)) as writer,
+    ):
+        for table in slices.gather(parts, int(unit.name.removeprefix("bucket-"))):
+            units = routed(task).of(table.column("url").to_pylist()) - numbers.start
+            (batch,) = table.combine_chunks().to_batches()
+            writer.write(batch, units)
+    found = [write_unit(task, number, slices.read(path, number - numbers.start)) for number in numbers]
+    path.unlink()
+    written = [row for row in found if row is not None]
+    write_whole(scratch / f"{unit.name}.parquet", UnitRow, written)
+    named = ((task.folders.out / f"part-{row.unit:06d}.parquet", row.candidates) for row in written)
+    return Counts(), tuple(describe(path, count) for path, count in named)
+
+
+def write_unit(task: Task, number: int, tables: Iterable[pa.Table]) -> UnitRow | None:
+    """Write one unit's candidates, by key; returns its row in units.parquet, or None where it has none."""
+    found = list(tables)
+    if not found:
+        return None
+    ordered = pa.concat_tables(found).sort_by("key").to_pylist()
+    write_whole(task.folders.out / f"part-{number:06d}.parquet", rows.schema_of(Candidate), ordered)
+    urls = [row["url"] for row in ordered]
+    return UnitRow(
+        unit=number,
+        urls=len(set(urls)),
+        candidates=len(urls),
+        hosts=len({host_of(url) for url in urls}),
+        lane=lanes_of(task.folders.scratch, task.plan).get(number, ""),
+    )
 
 
 def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """units.parquet: what each unit holds."""
-    table = []
-    for file in (file for file in files if file.name.startswith("part-")):
-        urls = [row["url"] for row in rows.read_rows(task.folders.out / file.name, ["url"])]
-        table.append(
-            UnitRow(
-                unit=int(file.name.removeprefix("part-").removesuffix(".parquet")),
-                urls=len(set(urls)),
-                candidates=len(urls),
-                hosts=len({host_of(url) for url in urls}),
-            )
-        )
+    tables = (task.folders.scratch / f"{bucket.name}.parquet" for bucket in buckets(task))
     path = task.folders.out / "units.parquet"
-    write_whole(path, UnitRow, table)
-    return (describe(path, len(table)),)
+    count = write_whole(path, UnitRow, (row for table in tables for row in rows.read(table, UnitRow)))
+    return (describe(path, count),)
 
 
 STAGE = Stage(
@@ -229,11 +310,13 @@ STAGE = Stage(
     reads=("extract",),
     accounts="extract",
     also=("balance",),
+    inputs=inputs,
     steps=(
         Shuffle(name="Plan", build=plan),
         Work(name="Choose", units=each_part("extract"), do=choose),
-        Shuffle(name="Route", build=route),
-        Work(name="Units", units=crawl_units, do=write),
+        Work(name="Pack", units=lambda task: [Unit(name="pack")], do=pack_hosts, scratch=True),
+        Work(name="Slice", units=slice_units, do=slice_part, scratch=True),
+        Work(name="Units", units=buckets, do=write_bucket),
     ),
     finish=index,
 )

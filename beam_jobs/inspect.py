@@ -16,11 +16,13 @@ from beam_jobs.stages import STAGES
 from queries import store
 from queries.diff import diff, lines, provenance
 from wit_pipeline import manifest, rows
+from wit_pipeline.accounts import Class, Host
 from wit_pipeline.balance import QueryCount
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Manifest
 from wit_pipeline.records import Query, Reject
 from wit_pipeline.report.build_report import build_page
+from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
 from wit_pipeline.report.sources import source_section
 from wit_pipeline.text import normalise
@@ -50,6 +52,7 @@ def write_report(root: Path) -> Path:
     if "balance" in found:
         counts = list(rows.read(root / "balance" / "counts.parquet", QueryCount))
     audit = manifest.read_json(root / "audit" / "results.json") if "audit" in found else None
+    crawled = crawl_of(root) if "crawl" in found and found["crawl"].named("hosts.parquet") else None
     path = root / "report" / "index.html"
     page = build_page(
         list(found.values()),
@@ -57,6 +60,7 @@ def write_report(root: Path) -> Path:
         sources(root, found["extract"]) if "extract" in found else None,
         counts,
         audit,
+        crawled,
     )
     with manifest.aside(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -77,6 +81,14 @@ def sources(root: Path, extracted: Manifest) -> dict[str, Any]:
     folder = root / "extract"
     rejects = (item for file in extracted.named("rejects-") for item in rows.read(folder / file.name, Reject))
     return source_section(manifest.read_json(folder / "results.json"), islice(rejects, LOOKED_AT))
+
+
+def crawl_of(root: Path) -> dict[str, Any]:
+    """What the report shows of a signed crawl."""
+    folder = root / "crawl"
+    return crawl_section(
+        rows.read(folder / "hosts.parquet", Host), rows.read(folder / "classes.parquet", Class)
+    )
 
 
 def run_report(arguments: argparse.Namespace) -> None:
@@ -167,7 +179,7 @@ def life(root: Path, what: str) -> Iterator[str]:
     """A line for each stage that met a pair or a URL, in order."""
     by_key = len(what) == KEY_DIGITS and all(character in "0123456789abcdef" for character in what)
     column = "key" if by_key else "url"
-    urls = {what}
+    urls, keys = {what}, {what}
     for item in signed(root):
         folder = root / item.stage
         if item.stage == "crawl":
@@ -179,7 +191,13 @@ def life(root: Path, what: str) -> Iterator[str]:
             tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
         for row in _find([folder / file.name for file in tables], *wanted):
             urls.add(row["url"])
+            keys.add(row.get("key", ""))
             yield f"{item.stage:>8}  {_told(item.stage, row)}"
+        if item.stage == "shard":
+            removed = [folder / file.name for file in item.named("removed.parquet")]
+            for row in _find(removed, "pair_key", keys):
+                received = f"entry {row['entry']} of removed/{row['list']}"
+                yield f"   shard  sample {row['key']} was taken down: {received}"
 
 
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:

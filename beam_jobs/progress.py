@@ -3,16 +3,21 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
 
+from wit_pipeline.records import SUCCESS
+
 Event = dict[str, Any]
 Sink = Callable[[Event], None]
 Clock = Callable[[], float]  # seconds
+BEAT = 0.25  # seconds between two events of a unit that tells of its records
+TOP = 3  # errors shown
 
 _sink: Sink | None = None
 
@@ -29,6 +34,40 @@ def tell(event: str, **facts: Any) -> None:
         _sink({"event": event, **facts})
 
 
+class Pulse:
+    """Tells of records one by one, in no more than four events a second and one when the block ends."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._told = clock()
+        self._count = self._bytes = 0
+        self._statuses: Counter[str] = Counter()
+
+    def beat(self, count: int = 1, *, bytes: int = 0, status: str = "") -> None:
+        """Count records, what was fetched for them, and what became of them where that is known."""
+        self._count += count
+        self._bytes += bytes
+        if status:
+            self._statuses[status] += count
+        now = self._clock()
+        if now - self._told >= BEAT:
+            self._tell(now)
+
+    def _tell(self, now: float) -> None:
+        self._told = now
+        facts = {"bytes": self._bytes, "statuses": dict(self._statuses)} if self._statuses else {}
+        tell("records", count=self._count, **facts)
+        self._count = self._bytes = 0
+        self._statuses = Counter()
+
+    def __enter__(self) -> "Pulse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._count:
+            self._tell(self._clock())
+
+
 class Tally:
     """How far the step under way is, from its events; says so no more often than every so many seconds."""
 
@@ -36,24 +75,44 @@ class Tally:
         self.every = every
         self.clock = clock
         self.facts: Event = {}
-        self.said = 0.0
+        self.said = self.began = 0.0
+        self.bytes = 0
+        self.statuses: Counter[str] = Counter()
 
     def begin(self, event: Event) -> None:
         """A step begins."""
         self.facts = {**event, "event": "progress", "records": 0}
-        self.said = self.clock()
+        self.said = self.began = self.clock()
+        self.bytes, self.statuses = 0, Counter()
 
     def hear(self, event: Event) -> bool:
         """Count a `records` or `unit` event; returns whether it is time to say something."""
         if event["event"] == "records":
             self.facts["records"] += event["count"]
+            self.bytes += event.get("bytes", 0)
+            self.statuses.update(event.get("statuses", {}))
         else:
             self.facts["done"] += 1
         now = self.clock()
         if now - self.said < self.every:
             return False
         self.said = now
+        self._measure(now - self.began)
         return True
+
+    def _measure(self, seconds: float) -> None:
+        """Rates since the step began, and how long the rest takes at them; with what the records tell."""
+        facts, records = self.facts, self.facts["records"]
+        if facts.get("expected") and records and seconds:
+            facts["eta_s"] = round(max(0, facts["expected"] - records) * seconds / records)
+        if self.statuses and seconds:
+            told, images = self.statuses.total(), self.statuses[SUCCESS]
+            errors = Counter({name: count for name, count in self.statuses.items() if name != SUCCESS})
+            facts["images_per_s"] = round(images / seconds, 1)
+            facts["bytes_per_s"] = round(self.bytes / seconds)
+            facts["success_rate"] = round(images / told, 4)
+            facts["errors"] = told - images
+            facts["top_errors"] = dict(errors.most_common(TOP))
 
 
 class JsonLines:
@@ -109,25 +168,41 @@ class Display:
         self.close()
         if self.console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-            records = TextColumn("{task.fields[records]:,} records")
-            self.bar = Progress(*columns, records, Elapsed(), console=self.console, transient=True)
+            said = TextColumn("{task.fields[said]}", markup=False)
+            self.bar = Progress(*columns, said, Elapsed(), console=self.console, transient=True)
             self.bar.start()
             name, units = f"{event['stage']:>8} {event['step']}", event["units"] or None
-            self.task = self.bar.add_task(name, total=units, completed=event["done"], records=0)
+            self.task = self.bar.add_task(name, total=units, completed=event["done"], said="")
 
     def _refresh(self) -> None:
         facts = self.tally.facts
+        said = ", ".join([f"{facts['records']:,} records", *rates(facts)])
         if self.bar is not None:
-            self.bar.update(self.task, completed=facts["done"], records=facts["records"])
+            self.bar.update(self.task, completed=facts["done"], said=said)
         else:
             units = f"{facts['done']} of {facts['units']} units"
-            self.console.print(f"{facts['stage']:>8}  {facts['step']}: {units}, {facts['records']:,} records")
+            self.console.print(f"{facts['stage']:>8}  {facts['step']}: {units}, {said}", markup=False)
 
     def close(self) -> None:
         """Give the terminal back."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None
+
+
+def rates(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What a step's facts say of speed, success and the time that is left, piece by piece."""
+    if "success_rate" in facts:
+        yield f"{facts['images_per_s']:,.1f} images/s"
+        yield f"{facts['bytes_per_s'] / 1e6:,.1f} MB/s"
+        yield f"{100 * facts['success_rate']:.1f} % success"
+        if facts["top_errors"]:
+            errors = ", ".join(f"{count:,} {name}" for name, count in facts["top_errors"].items())
+            yield f"({errors})"
+    if "eta_s" in facts:
+        minutes, seconds = divmod(facts["eta_s"], 60)
+        hours, minutes = divmod(minutes, 60)
+        yield f"{hours}:{minutes:02d}:{seconds:02d} left"
 
 
 def stage_line(event: Mapping[str, Any]) -> str:

@@ -1,23 +1,26 @@
 """shard: pairs in the order of a hash, their bytes fetched by ranged reads, in WebDataset tars."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 
 from beam_jobs import progress
+from beam_jobs.files import version
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work
 from beam_jobs.tables import ReadParts, write_whole
-from wit_pipeline import rows
-from wit_pipeline.manifest import File, describe, load, write_json
+from wit_pipeline import manifest, rows
+from wit_pipeline.manifest import File, Manifest, aside, describe
 from wit_pipeline.records import Pair
 from wit_pipeline.report.card import croissant, dataset_card
-from wit_pipeline.shard import position, read_bytes, wids_index, write_shard
+from wit_pipeline.shard import Row, position, read_bytes, wids_index, write_shard
+from wit_pipeline.takedown import FOLDER, Removals, Removed
 
 Position = tuple[int, str]
+REMOVED = "removed.parquet"
 BEFORE = ("queries", "extract", "frontier", "crawl", "filter", "dedup", "balance")  # the card's funnel
 
 
@@ -83,29 +86,74 @@ def units(task: Task) -> Sequence[Unit]:
 
 
 def do(task: Task, unit: Unit) -> Done:
-    """Write one shard."""
+    """Write one shard, without what was taken down."""
     pairs = rows.read(task.folders.scratch / f"shard-{unit.name}.parquet", Pair)
-    return write_shard(
+    removals, gone = removals_of(task.folders.root / FOLDER), []
+
+    def blocked(row: Row) -> bool:
+        item = removals.of(row)
+        if item is not None:
+            gone.append(item)
+        return item is not None
+
+    done = write_shard(
         pairs,
         partial(read_bytes, crawl=task.folders.reads("crawl")),
         folder=task.folders.out,
         shard=unit.covers,
         seed=task.recipe.seed,
         tick=lambda count: progress.tell("records", count=count),
+        blocked=blocked,
     )
+    write_whole(task.folders.scratch / f"removed-{unit.name}.parquet", Removed, gone)
+    return done
+
+
+def removals_of(folder: Path) -> Removals:
+    """The lists that the root was given, read once a process and state."""
+    return _removals(folder, version(sorted(folder.glob("*.txt"))))
+
+
+@cache
+def _removals(folder: Path, version: str) -> Removals:
+    return Removals.read(folder)
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """The files that describe all shards: the wids index, Croissant metadata, the dataset card."""
-    out, root = task.folders.out, task.folders.root
+    """What describes all shards."""
+    out, scratch = task.folders.out, task.folders.scratch
     shards = [file for file in files if file.name.endswith(".tar")]
     tables = [file for file in files if file.name.endswith(".parquet")]
-    write_json(out / "shards.json", wids_index(out, shards))
-    write_json(out / "croissant.json", croissant(shards, tables))
-    before = [load(root / name) for name in BEFORE]
-    card = dataset_card([item for item in before if item is not None], shards)
-    (out / "README.md").write_text(card, encoding="utf-8")
-    return tuple(describe(out / name) for name in ("shards.json", "croissant.json", "README.md"))
+    names = (scratch / f"removed-{unit.name}.parquet" for unit in units(task))
+    removed = [item for path in names for item in rows.read(path, Removed)]
+    return describe_shards(task.folders.root, out, shards, tables, wids_index(out, shards), removed)
+
+
+def describe_shards(
+    root: Path,
+    out: Path,
+    shards: Sequence[File],
+    tables: Sequence[File],
+    index: Mapping[str, Any],
+    removed: Sequence[Removed],
+) -> tuple[File, ...]:
+    """Write the wids index, Croissant metadata, the dataset card, and what was taken down where any was."""
+    manifest.write_json(out / "shards.json", index)
+    manifest.write_json(out / "croissant.json", croissant(shards, tables))
+    before = [manifest.load(root / name) for name in BEFORE]
+    card = dataset_card([item for item in before if item is not None], shards, len(removed))
+    with aside(out / "README.md") as temporary:
+        temporary.write_text(card, encoding="utf-8")
+    described = tuple(describe(out / name) for name in ("shards.json", "croissant.json", "README.md"))
+    if not removed:
+        return described
+    count = write_whole(out / REMOVED, Removed, sorted(removed, key=lambda item: item.key))
+    return (*described, describe(out / REMOVED, count))
+
+
+def named_tables(signed: Manifest) -> list[File]:
+    """The tables of a signed folder of shards, one a shard."""
+    return [file for file in signed.named("", ".parquet") if file.name != REMOVED]
 
 
 STAGE = Stage(

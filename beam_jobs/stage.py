@@ -87,6 +87,8 @@ class Unit:
 
     name: str
     covers: Any = None
+    lane: str = ""  # units of one lane run one after the other, never at once; "" is no lane
+    records: int = 0  # that it is expected to go through, where that is known: what the display counts to
 
 
 Done = tuple[Counts, tuple[File, ...]]

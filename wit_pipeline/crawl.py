@@ -159,7 +159,7 @@ def crawl(
     open: Callable[[str], BinaryIO] = open_local,
     tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
-    """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, .parquet and .times.parquet.
+    """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, unit-NNNNNN.parquet, times-NNNNNN.parquet.
 
     `tick` hears of every URL done. The counts are of candidates: several may share a URL, which is fetched
     once.
@@ -208,10 +208,8 @@ async def _fetch_all(
 
 
 def _write(results: Results, spool: BinaryIO, folder: Path, unit: int) -> tuple[File, ...]:
-    name = f"unit-{unit:06d}"
-    tar_path, table_path, times_path = (
-        folder / f"{name}.{end}" for end in ("tar", "parquet", "times.parquet")
-    )
+    names = (f"unit-{unit:06d}.tar", f"unit-{unit:06d}.parquet", f"times-{unit:06d}.parquet")
+    tar_path, table_path, times_path = (folder / name for name in names)
     with (
         aside(tar_path) as tar_aside,
         aside(table_path) as table_aside,

@@ -1,16 +1,21 @@
 """What is worth fetching, in units: a host's URLs together, many hosts in a unit."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
 
 from wit_pipeline.balance import Limits, is_kept, limit
 from wit_pipeline.chance import draw, fingerprint
+from wit_pipeline.manifest import Counts
 from wit_pipeline.records import Candidate, Reason, Reject, reject
 
 STAGE = "frontier"
 HOST = "frontier:host"  # purposes of draws
 SPREAD = "frontier:spread"
+WORST = 0.05  # of measured success: a round that failed does not make the next ask for everything
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +26,7 @@ class FrontierConfig:
     expected_success: float = (
         0.7  # share of URLs that still give an image; lists of a year ago give 0.8 to 0.2
     )
+    measured: tuple[str, ...] = ()  # roots of earlier builds, whose crawls say it instead
 
     def __post_init__(self) -> None:
         if self.unit_urls < 1:
@@ -34,6 +40,17 @@ class FrontierConfig:
 def fetch_limit(count: int, per_query: int, config: FrontierConfig) -> int:
     """The limit of a query with `count` candidates such that after losses `per_query` pairs are left."""
     return limit(count, round(per_query / config.expected_success))
+
+
+def measured_success(crawls: Iterable[Counts]) -> float:
+    """The share of candidates that gave an image in earlier crawls, pooled; `WORST` at least."""
+    whole = sum(crawls, Counts())
+    return max(WORST, whole.kept / whole.read) if whole.read else WORST
+
+
+def after(crawls: Sequence[Counts], config: FrontierConfig) -> FrontierConfig:
+    """The knobs of a round that follows earlier crawls: what they measured stands for what was expected."""
+    return replace(config, expected_success=measured_success(crawls)) if crawls else config
 
 
 def host_of(url: str) -> str:
@@ -85,6 +102,31 @@ def pack(urls_by_host: Mapping[str, int], config: FrontierConfig, seed: int) -> 
 def unit_of(url: str, share: Share, seed: int) -> int:
     """The unit of one URL of a host."""
     return share.first + draw(url, seed=seed, purpose=SPREAD) % share.units
+
+
+class Route:
+    """The unit of every URL. Holds 16 bytes a host, and the path of a URL goes through no dict of hosts."""
+
+    def __init__(self, shares: Iterable[Share], seed: int) -> None:
+        ordered = sorted((int(share.host, 16), share.first, share.units) for share in shares)
+        self._hosts = np.array([host for host, _, _ in ordered], dtype=np.uint64)
+        self._firsts = np.array([first for _, first, _ in ordered], dtype=np.int32)
+        self._units = np.array([units for _, _, units in ordered], dtype=np.int32)
+        self._seed = seed
+
+    @property
+    def units(self) -> int:
+        """How many units there are."""
+        return int((self._firsts + self._units).max(initial=0))
+
+    def of(self, urls: Sequence[str]) -> NDArray[np.int64]:
+        """The unit of each URL."""
+        hosts = np.array([int(host_id(url), 16) for url in urls], dtype=np.uint64)
+        places = np.searchsorted(self._hosts, hosts)
+        found = self._firsts[places].astype(np.int64)
+        for i in np.flatnonzero(self._units[places] > 1).tolist():
+            found[i] += draw(urls[i], seed=self._seed, purpose=SPREAD) % int(self._units[places[i]])
+        return found
 
 
 def judge(

@@ -109,6 +109,8 @@ class Reason(StrEnum):
     # balance
     OTHER_TEXT = "other_text"  # joined to the image's caption
     BALANCED_OUT = "balanced_out"
+    # shard
+    TAKEN_DOWN = "taken_down"  # by a list that `wit remove` was given
 
 
 DETAIL = 500  # characters of a detail that a source's Reject keeps

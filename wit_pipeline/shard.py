@@ -11,7 +11,7 @@ from wit_pipeline import rows, tar
 from wit_pipeline.chance import draw
 from wit_pipeline.errors import RunError
 from wit_pipeline.manifest import Counts, File, aside, describe, read_json, write_json
-from wit_pipeline.records import SUCCESS, Example, Image, Pair
+from wit_pipeline.records import SUCCESS, Example, Image, Pair, Reason
 from wit_pipeline.structure import extension
 
 STAGE = "shard"
@@ -122,8 +122,12 @@ def write_shard(
     shard: int,
     seed: int,
     tick: Callable[[int], None] = lambda count: None,
+    blocked: Callable[[Row], bool] = lambda row: False,
 ) -> tuple[Counts, tuple[File, ...]]:
-    """Write NNNNN.tar, NNNNN.parquet and NNNNN_stats.json; the pairs are put in the dataset's order."""
+    """Write NNNNN.tar, NNNNN.parquet and NNNNN_stats.json; the pairs are put in the dataset's order.
+
+    What is `blocked` is left out, and its key with it: the keys of all others are what they would be.
+    """
     ordered = sorted(pairs, key=lambda pair: position(pair.key, seed))
     tar_path, table_path = folder / f"{shard:05d}.tar", folder / f"{shard:05d}.parquet"
     stats_path = folder / f"{shard:05d}_stats.json"
@@ -135,13 +139,19 @@ def write_shard(
     ):
         for index, pair in enumerate(ordered):
             row = row_of(pair, f"{shard:05d}{index:0{INDEX_DIGITS}d}")
-            add_sample(archive, row, Example(pair=pair, stored=fetch(pair.image)))
-            table.write(row)
+            if not blocked(row):
+                add_sample(archive, row, Example(pair=pair, stored=fetch(pair.image)))
+                table.write(row)
             tick(1)
-    write_json(stats_path, stats(len(ordered), _md5(tar_path)))
-    counts = Counts(read=len(ordered), kept=len(ordered))
-    count = len(ordered)
-    return counts, (describe(tar_path, count), describe(table_path, count), describe(stats_path))
+    count = table.count
+    write_json(stats_path, stats(count, md5(tar_path)))
+    files = (describe(tar_path, count), describe(table_path, count), describe(stats_path))
+    return counts_of(len(ordered), count), files
+
+
+def counts_of(read: int, kept: int) -> Counts:
+    """What became of a shard's pairs: those that are not kept were taken down."""
+    return Counts(read=read, kept=kept, rejected={Reason.TAKEN_DOWN: read - kept} if read > kept else {})
 
 
 def add_sample(archive: tar.Writer, row: Row, example: Example) -> None:
@@ -181,6 +191,7 @@ def wids_index(folder: Path, shards: Sequence[File]) -> dict[str, Any]:
     }
 
 
-def _md5(path: Path) -> str:
+def md5(path: Path) -> str:
+    """The MD5 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

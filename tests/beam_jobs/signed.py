@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from wit_pipeline import manifest, rows
-from wit_pipeline.manifest import Counts, Manifest, describe
-from wit_pipeline.records import Pair
+from wit_pipeline.manifest import Counts, File, Manifest, describe
+from wit_pipeline.records import Candidate, Pair
 
 
 def sign_pairs(root: Path, stage: str, pairs: Sequence[Pair], parts: int) -> None:
@@ -16,12 +18,39 @@ def sign_pairs(root: Path, stage: str, pairs: Sequence[Pair], parts: int) -> Non
     folder.mkdir(parents=True)
     paths = [folder / f"part-{number:05d}.parquet" for number in range(parts)]
     files = [describe(path, rows.write(path, Pair, dealt[i])) for i, path in enumerate(paths)]
+    _sign(folder, stage, Counts(read=len(pairs), kept=len(pairs)), files)
+
+
+def sign_candidates(root: Path, candidates: Sequence[Candidate], parts: int) -> None:
+    """Sign `candidates` as the output of extract, dealt out to some parts in turn."""
+    folder = root / "extract"
+    folder.mkdir(parents=True)
+    dealt = [candidates[i::parts] for i in range(parts)]
+    paths = [folder / f"part-{number:05d}.parquet" for number in range(parts)]
+    files = [describe(path, rows.write(path, Candidate, dealt[i])) for i, path in enumerate(paths)]
+    _sign(folder, "extract", Counts(read=len(candidates), kept=len(candidates)), files)
+
+
+def sign_files(root: Path, stage: str, records: int) -> None:
+    """Sign the files that lie in a stage's folder, with as many records as are said to be in its parts."""
+    paths = sorted((root / stage).iterdir())
+    counts = Counts(read=records, kept=records)
+    _sign(root / stage, stage, counts, [describe(path, pq.read_metadata(path).num_rows) for path in paths])
+
+
+def sign_counts(root: Path, stage: str, counts: Counts) -> None:
+    """Sign a stage that has nothing but counts."""
+    (root / stage).mkdir(parents=True)
+    _sign(root / stage, stage, counts, ())
+
+
+def _sign(folder: Path, stage: str, counts: Counts, files: Sequence[File]) -> None:
     made = Manifest(
         stage=stage,
         plan="",
         inputs={},
         recipe={},
-        counts=Counts(read=len(pairs), kept=len(pairs)),
+        counts=counts,
         files=tuple(files),
         started="",
         finished="",

@@ -20,6 +20,7 @@ import webdataset
 from beam_jobs.__main__ import main
 from tests.beam_jobs.world import IMAGES, World, make
 from wit_pipeline import manifest, rows
+from wit_pipeline.accounts import Class, Host
 from wit_pipeline.audit import Overlap
 from wit_pipeline.manifest import Manifest
 from wit_pipeline.records import Reject
@@ -199,6 +200,22 @@ def test_a_killed_build_goes_on_and_ends_the_same(
     assert signed(folder, "shard").digest == signed(root, "shard").digest
 
 
+def test_the_crawl_is_accounted_for_by_host_and_by_status(root: Path) -> None:
+    (host,) = rows.read(root / "crawl" / "hosts.parquet", Host)
+    classes = {item.status: item for item in rows.read(root / "crawl" / "classes.parquet", Class)}
+    counts = signed(root, "crawl").counts
+    assert {name: item.candidates for name, item in classes.items()} == {
+        "success": counts.kept,
+        **counts.rejected,
+    }
+    assert host.urls == sum(item.urls for item in classes.values()) == IMAGES + 6
+    (message,) = classes["http_not_found"].messages
+    assert "404" in message
+    assert dict(zip(host.statuses, host.counts, strict=True)) == {
+        name: item.urls for name, item in classes.items()
+    }
+
+
 def test_why_report_and_verify(world: World, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", "--root", str(root), world.web.url("/near.jpg")]) == 0
     told = capsys.readouterr().out
@@ -208,7 +225,9 @@ def test_why_report_and_verify(world: World, root: Path, capsys: pytest.CaptureF
     assert main(["why", "--root", str(root), key]) == 0
     assert "sample 000000000 of 00000.tar" in capsys.readouterr().out
     assert main(["report", "--root", str(root)]) == 0
-    assert "near_duplicate" in (root / "report" / "index.html").read_text()
+    page = (root / "report" / "index.html").read_text()
+    assert "near_duplicate" in page
+    assert "Hosts with the most failures" in page
     assert main(["verify", "--root", str(root)]) == 0
 
 

@@ -85,7 +85,7 @@ def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
     )
     assert (counts.read, counts.kept) == (16, 12)
     assert dict(counts.rejected) == {"decode_error": 2, "http_not_found": 2}
-    names = {"unit-000007.tar": 0, "unit-000007.parquet": 8, "unit-000007.times.parquet": 8}
+    names = {"unit-000007.tar": 0, "unit-000007.parquet": 8, "times-000007.parquet": 8}
     assert {file.name: file.rows for file in files} == names
     assert sorted(item.url for item in ticks) == sorted({item.url for item in WANTED})
     return client, {item.url: item for item in rows.read(folder / "unit-000007.parquet", Fetched)}
@@ -130,7 +130,7 @@ def test_tar_and_table_are_the_same_twice(tmp_path: Path) -> None:
 
 def test_when_it_was_is_a_table_of_its_own(tmp_path: Path) -> None:
     _, table = run(tmp_path)
-    times = list(rows.read(tmp_path / "unit-000007.times.parquet", Timed))
+    times = list(rows.read(tmp_path / "times-000007.parquet", Timed))
     assert [item.url for item in times] == list(table)
     assert all(item.fetched_at.endswith("+00:00") and item.seconds >= 0 for item in times)
 

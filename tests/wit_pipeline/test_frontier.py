@@ -6,7 +6,19 @@ from hypothesis import strategies as st
 
 from tests.factories import candidate
 from wit_pipeline.chance import SCALE
-from wit_pipeline.frontier import FrontierConfig, fetch_limit, host_of, judge, pack, unit_of
+from wit_pipeline.frontier import (
+    WORST,
+    FrontierConfig,
+    Route,
+    after,
+    fetch_limit,
+    host_id,
+    host_of,
+    judge,
+    pack,
+    unit_of,
+)
+from wit_pipeline.manifest import Counts
 from wit_pipeline.records import Candidate, Reason, Reject
 
 HOSTS = st.dictionaries(st.from_regex(r"[a-z]{1,6}\.test", fullmatch=True), st.integers(1, 50), max_size=30)
@@ -77,3 +89,35 @@ def test_more_is_fetched_than_is_wanted(count: int, share: float) -> None:
 def test_nonsense_is_refused(fields: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="found"):
         FrontierConfig(**fields)  # type: ignore[arg-type]
+
+
+@given(HOSTS, st.integers(1, 20), st.integers(0, 3))
+def test_urls_are_routed_together_as_they_are_one_by_one(
+    hosts: dict[str, int], unit_urls: int, seed: int
+) -> None:
+    urls = [f"http://{host}/{i}" for host, count in hosts.items() for i in range(count)]
+    counts = {host_id(f"http://{host}/"): count for host, count in hosts.items()}
+    shares = pack(counts, FrontierConfig(unit_urls=unit_urls), seed)
+    by_host = {share.host: share for share in shares}
+    route = Route(shares, seed)
+    assert route.of(urls).tolist() == [unit_of(url, by_host[host_id(url)], seed) for url in urls]
+    assert route.units == max((share.first + share.units for share in shares), default=0)
+
+
+@pytest.mark.parametrize(
+    ("crawls", "success"),
+    [
+        ([], 0.7),
+        ([(100, 30)], 0.3),
+        ([(100, 30), (300, 270)], 0.75),
+        ([(100, 5)], WORST),
+        ([(100, 4)], WORST),
+        ([(0, 0)], WORST),
+        ([(100, 6)], 0.06),
+    ],
+)
+def test_what_was_measured_stands_for_what_was_expected(
+    crawls: list[tuple[int, int]], success: float
+) -> None:
+    counts = [Counts(read=read, kept=kept, rejected={"timeout": read - kept}) for read, kept in crawls]
+    assert after(counts, FrontierConfig()).expected_success == success

@@ -1,10 +1,15 @@
 from dataclasses import replace
 
+import pytest
+
+from wit_pipeline.accounts import Class, Host
 from wit_pipeline.balance import QueryCount
 from wit_pipeline.manifest import Counts, File, Manifest
 from wit_pipeline.records import Kind, Query, Reason, Reject
+from wit_pipeline.report import hosts as hosts_module
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.card import croissant, dataset_card
+from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
 from wit_pipeline.report.sources import source_section
 
@@ -110,3 +115,59 @@ def test_croissant_names_every_shard_with_its_sum() -> None:
     made = croissant([tar_file], [table])
     tar = next(item for item in made["distribution"] if item["@id"] == "00000.tar")
     assert (tar["sha256"], tar["contentSize"]) == ("ab", "9 B")
+
+
+def host(name: str, urls: int, success: int) -> Host:
+    return Host(
+        host=name,
+        urls=urls,
+        success=success,
+        statuses=("success", "timeout") if success < urls else ("success",),
+        counts=(success, urls - success) if success < urls else (success,),
+        bytes=1000 * success,
+        attempts=urls,
+        seconds=0.0,
+    )
+
+
+def kind(status: str, urls: int, *messages: str) -> Class:
+    counts = tuple(range(len(messages), 0, -1))
+    return Class(
+        status=status,
+        urls=urls,
+        candidates=2 * urls,
+        bytes=7,
+        attempts=urls,
+        messages=messages,
+        counts=counts,
+    )
+
+
+@pytest.mark.parametrize("at_once", [7, 1000])
+def test_the_crawl_shows_statuses_and_the_hosts_that_matter_and_no_markup_of_theirs(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts_module, "AT_ONCE", at_once)
+    hosts = [host(f"h{i:03d}.test", 10 + i, 10 + i) for i in range(50)]
+    hosts += [host("<script>bad.test", 8, 1), host("worse.test", 9, 0)]
+    classes = [kind("success", 1500), kind("timeout", 500, "<script>read", "x" * 500)]
+    section = crawl_section(iter(hosts), iter(classes))
+    assert (section["urls"], section["hosts"], section["bytes"]) == (2000, 52, 14)
+    assert [shown["host"] for shown in section["largest"]] == [f"h{i:03d}.test" for i in range(49, 29, -1)]
+    assert [shown["host"] for shown in section["failing"]] == ["worse.test", "<script>bad.test"]
+    page = build_page([], None, None, [], None, section)
+    assert "2,000 URLs of 52 hosts" in page
+    assert "75.00 %" in page
+    assert "2 × &lt;script&gt;read; 1 × xxx" in page
+    assert "x" * 300 not in page
+    assert "<script" not in page
+    assert "&lt;script&gt;bad.test" in page
+    assert "7 timeout" in page
+
+
+def test_a_crawl_without_failures_has_no_table_of_them() -> None:
+    section = crawl_section([host("a.test", 3, 3)], [kind("success", 3)])
+    assert section["failing"] == []
+    page = build_page([], None, None, [], None, section)
+    assert "Hosts with the most URLs" in page
+    assert "most failures" not in page

@@ -80,7 +80,7 @@ def _answer(body: bytes, decode: Decode, config: CrawlConfig) -> tuple[bytes, by
         return _refusal(Reason.DECODE_CRASH, " ".join(f"{type(error).__name__}: {error}".split())[:200])
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    return PICTURE, decoded.jpeg, packed(decoded)
+    return PICTURE, decoded.stored, packed(decoded)
 
 
 def _refusal(reason: Reason, detail: str) -> tuple[bytes, bytes, bytes]:

@@ -45,11 +45,11 @@ def slot_bytes(config: CrawlConfig) -> int:
 
 
 def packed(decoded: Decoded) -> bytes:
-    """All of `decoded` but its JPEG."""
+    """All of `decoded` but the bytes to store."""
     return json.dumps([kind(getattr(decoded, name)) for name, kind in FACTS]).encode()  # type: ignore[operator]
 
 
-def unpacked(jpeg: bytes, facts: bytes) -> Decoded:
+def unpacked(stored: bytes, facts: bytes) -> Decoded:
     """The inverse of `packed`. Raises `NonsenseError`."""
     values = _array(facts)
     if len(values) != len(FACTS):
@@ -57,7 +57,7 @@ def unpacked(jpeg: bytes, facts: bytes) -> Decoded:
     for value, (_, kind) in zip(values, FACTS, strict=True):
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
             raise NonsenseError
-    return Decoded(jpeg=jpeg, **{name: value for value, (name, _) in zip(values, FACTS, strict=True)})
+    return Decoded(stored=stored, **{name: value for value, (name, _) in zip(values, FACTS, strict=True)})
 
 
 def packed_error(error: ImageError) -> bytes:

@@ -18,8 +18,11 @@ def build_page(
     extracted: Mapping[str, Any] | None,
     counts: Sequence[QueryCount],
     audit: Mapping[str, Any] | None,
+    crawled: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page. `queries` is a `query_section`, `extracted` a `source_section`, `counts` pairs per query."""
+    """The page. `queries` is a `query_section`, `extracted` a `source_section`, `crawled` a `crawl_section`,
+    `counts` pairs per query.
+    """
     stages = [
         {
             "stage": item.stage,
@@ -35,7 +38,9 @@ def build_page(
     ]
     balance = _chart(counts) if counts else None
     template = environment().get_template("index.html")
-    return template.render(stages=stages, list=queries, extracted=extracted, balance=balance, audit=audit)
+    return template.render(
+        stages=stages, list=queries, extracted=extracted, crawled=crawled, balance=balance, audit=audit
+    )
 
 
 def _chart(counts: Sequence[QueryCount]) -> dict[str, Any]:

@@ -12,11 +12,15 @@ NAME = "webimagetext"
 DATA_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float"}
 
 
-def dataset_card(before: Sequence[Manifest], shards: Sequence[File]) -> str:
+def dataset_card(before: Sequence[Manifest], shards: Sequence[File], taken_down: int = 0) -> str:
     """README.md of the shards' folder: what is in them, and the funnel that led there."""
     template = environment().get_template("card.md")
     return template.render(
-        stages=before, shards=shards, samples=sum(file.rows for file in shards), columns=schema_of(Row)
+        stages=before,
+        shards=shards,
+        samples=sum(file.rows for file in shards),
+        taken_down=taken_down,
+        columns=schema_of(Row),
     )
 
 
@@ -27,7 +31,7 @@ def croissant(shards: Sequence[File], tables: Sequence[File]) -> dict[str, Any]:
         "@id": "tables",
         "name": "tables",
         "encodingFormat": "application/x-parquet",
-        "includes": "*.parquet",
+        "includes": "[0-9]*.parquet",
     }
     objects = [
         *(_file_object(file, "application/x-tar") for file in shards),

@@ -35,7 +35,7 @@ def loop() -> None:
 
 
 def spoil() -> None:
-    global dirty  # noqa: PLW0603
+    global dirty
     dirty = True
 
 

@@ -48,7 +48,9 @@ async def outcome(work: Awaitable[Decoded]) -> Outcome:
         return error.reason, error.detail
 
 
-def outcomes(bodies: Iterable[bytes | bytearray], count: int = 1, config: CrawlConfig = CONFIG) -> list[Outcome]:
+def outcomes(
+    bodies: Iterable[bytes | bytearray], count: int = 1, config: CrawlConfig = CONFIG
+) -> list[Outcome]:
     """What comes of bodies that are asked for at once."""
 
     async def ask() -> list[Outcome]:

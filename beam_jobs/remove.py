@@ -1,0 +1,244 @@
+"""`wit remove`: a later take-down, from the shards and from the bytes of the crawl.
+
+What changes: the shards that hold a named sample (tar, table, statistics), the files that describe all of
+them, `removed.parquet`, and the crawl's tars, where zeros stand in place of the named images so that every
+other one stays where it was. The manifests are signed anew. The audit shows pictures, so it goes.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from beam_jobs import lock, pending
+from beam_jobs.build import plan_of
+from beam_jobs.shard import REMOVED, describe_shards, named_tables
+from wit_pipeline import manifest, rows
+from wit_pipeline.errors import UserError
+from wit_pipeline.manifest import File, Manifest, describe
+from wit_pipeline.records import SUCCESS
+from wit_pipeline.removal import BlockList
+from wit_pipeline.shard import Row, counts_of, wids_index
+from wit_pipeline.takedown import (
+    FOLDER,
+    Removals,
+    Removed,
+    Stored,
+    erase,
+    found_of,
+    lists,
+    named,
+    rewrite_shard,
+)
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """wit remove."""
+    sys.stdout.write(remove(arguments.root, arguments.list) + "\n")
+
+
+def remove(root: Path, path: Path, clock: Clock = now) -> str:
+    """Take down what a list names, and all that earlier lists name; returns what was done, in a line."""
+    if not len(BlockList.read([str(path)], _open)):
+        raise UserError(f"--list {path}: names nothing")
+    if manifest.load(root / "crawl") is None:
+        raise UserError(f"--root {root}: holds no signed crawl; there is nothing to remove from")
+    with lock.building(root):
+        pending.complete(root)
+        return _Removal(root, pending.begin(root), clock()).run(path)
+
+
+def _open(path: str) -> BinaryIO:
+    return Path(path).open("rb")
+
+
+def _signed(root: Path, stage: str) -> Manifest:
+    found = manifest.load(root / stage)
+    assert found is not None  # asked before
+    return found
+
+
+class _Removal:
+    """One take-down: new files wait in a folder until all are whole."""
+
+    def __init__(self, root: Path, waiting: Path, time: datetime) -> None:
+        self.root = root
+        self.waiting = waiting
+        self.time = time
+        self.files: list[str] = []  # in the order in which they go to their places
+        self.erased = self.shards = 0
+        self.gone: list[Removed] = []
+        self.digests: dict[str, tuple[str, str]] = {}  # of stages that change: before and after
+
+    def run(self, path: Path) -> str:
+        self.copy_lists(path)
+        self.find_sums()
+        removals = Removals.read(self.waiting / FOLDER)
+        self.erase_images(removals)
+        self.rewrite(removals)
+        changed = bool(self.digests)
+        old = [name for name in ("audit", ".work/shard", ".work/audit") if (self.root / name).exists()]
+        pending.commit(self.root, self.files, old if changed else [])
+        gone = f"{len(self.gone):,} samples taken down from {self.shards:,} shards"
+        done = f"{gone}, {self.erased:,} images erased"
+        return f"{done}; run `wit audit` again" if "audit" in old and changed else done
+
+    def put(self, name: str) -> Path:
+        """Where a new file of the root waits."""
+        path = self.waiting / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def copy_lists(self, path: Path) -> None:
+        """All lists, those of before and this one, unless it was received before."""
+        kept, folder = lists(self.root / FOLDER), self.put(FOLDER)
+        folder.mkdir()
+        for old in kept:
+            (folder / old.name).write_bytes(old.read_bytes())
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        if not any(old.name.endswith(f"-{digest}.txt") for old in kept):
+            name = f"{FOLDER}/{self.time:%Y%m%dT%H%M%SZ}-{digest}.txt"
+            with manifest.aside(self.put(name)) as temporary:
+                temporary.write_bytes(content)
+            self.files.append(name)
+
+    def find_sums(self) -> None:
+        """The sums of the images that each list names, beside it."""
+        known = Removals.read(self.waiting / FOLDER).lists
+        sums: dict[str, set[str]] = {listed.name: set() for listed in known}
+        for _, image, pages in self.images():
+            for listed in known:
+                if named(image, pages, listed.entries):
+                    sums[listed.name].add(image.sha256)
+        for name, found in sums.items():
+            path = found_of(self.put(f"{FOLDER}/{name}"))
+            before = self.root / FOLDER / path.name
+            if before.exists():
+                found |= set(before.read_text().split())
+            text = "".join(f"{one}\n" for one in sorted(found))
+            if text:
+                with manifest.aside(path) as temporary:
+                    temporary.write_text(text)
+            if text and not (before.exists() and before.read_text() == text):
+                self.files.append(f"{FOLDER}/{path.name}")
+
+    def images(self) -> Iterator[tuple[str, Stored, set[str]]]:
+        """(unit, image, pages on which it was found) of every image of the crawl."""
+        for file in _signed(self.root, "crawl").named("unit-", ".parquet"):
+            unit = file.name.removesuffix(".parquet")
+            wanted = self.root / "frontier" / f"part-{unit.removeprefix('unit-')}.parquet"
+            pages: dict[str, set[str]] = {}
+            for row in rows.read_rows(wanted, ["url", "page_url"]) if wanted.exists() else ():
+                pages.setdefault(row["url"], set()).add(row["page_url"])
+            for image in rows.read(self.root / "crawl" / file.name, Stored):
+                if image.status == SUCCESS:
+                    yield unit, image, pages.get(image.url, set())
+
+    def erase_images(self, removals: Removals) -> None:
+        """Zeros over the named images in the crawl's tars."""
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for unit, image, pages in self.images():
+            if any(named(image, pages, listed.entries) for listed in removals.lists):
+                spans.setdefault(unit, []).append((image.offset, image.length))
+        changed = {}
+        for unit, places in spans.items():
+            name = f"{unit}.tar"
+            erased = erase(self.root / "crawl" / name, self.put(f"crawl/{name}"), places)
+            if erased:
+                self.erased += erased
+                self.files.append(f"crawl/{name}")
+                changed[name] = describe(self.waiting / "crawl" / name)
+                self.write_receipt(unit, changed)
+        if changed:
+            crawl = _signed(self.root, "crawl")
+            self.sign(
+                replace(crawl, files=tuple(changed.get(file.name, file) for file in crawl.files)), crawl
+            )
+            self.follow("filter")
+
+    def write_receipt(self, unit: str, changed: Mapping[str, File]) -> None:
+        name = f"crawl/{unit}.receipt.json"
+        receipt = manifest.read_json(self.root / name)
+        receipt["files"] = [
+            asdict(changed[file["name"]]) if file["name"] in changed else file for file in receipt["files"]
+        ]
+        manifest.write_json(self.put(name), receipt)
+        self.files.append(name)
+
+    def follow(self, stage: str) -> None:
+        """Sign a stage that reads what changed, and is none the worse for it."""
+        signed = manifest.load(self.root / stage)
+        if signed is not None:
+            self.sign(signed, signed)
+
+    def sign(self, made: Manifest, before: Manifest) -> None:
+        """Sign a stage whose files, or inputs, changed; a stage that was stale before stays so."""
+        inputs = {
+            name: self.digests[name][1] if self.digests.get(name, ("",))[0] == value else value
+            for name, value in made.inputs.items()
+        }
+        current = before.plan == plan_of(before.stage, before.recipe, before.inputs)
+        plan = plan_of(made.stage, made.recipe, inputs) if current else made.plan
+        signed = replace(made, inputs=inputs, plan=plan)
+        self.digests[made.stage] = (before.digest, signed.digest)
+        self.put(f"{made.stage}/{manifest.MANIFEST}")
+        manifest.sign(self.waiting / made.stage, signed)
+        self.files.append(f"{made.stage}/{manifest.MANIFEST}")
+
+    def rewrite(self, removals: Removals) -> None:
+        """The shards that hold a named sample, and what describes all shards."""
+        shard = manifest.load(self.root / "shard")
+        if shard is None:
+            return
+
+        def gone(row: Row) -> bool:
+            item = removals.of(row)
+            if item is not None:
+                self.gone.append(item)
+            return item is not None
+
+        changed: dict[str, File] = {}
+        for table in named_tables(shard):
+            name = table.name.removesuffix(".parquet")
+            written = rewrite_shard(self.root / "shard", name, self.put(f"shard/{name}").parent, gone)
+            changed.update({file.name: file for file in written})
+            self.shards += bool(written)
+        if changed:
+            self.sign_shard(shard, changed)
+        elif "crawl" in self.digests:
+            self.follow("shard")
+
+    def sign_shard(self, shard: Manifest, changed: Mapping[str, File]) -> None:
+        """removed.parquet, the files that describe all shards, and the manifest."""
+        home, out = self.root / "shard", self.waiting / "shard"
+        before = rows.read(home / REMOVED, Removed) if shard.named(REMOVED) else ()
+        files = {file.name: changed.get(file.name, file) for file in shard.files}
+        tars = [file for name, file in files.items() if name.endswith(".tar")]
+        tables = [files[file.name] for file in named_tables(shard)]
+        parts = wids_index(out, [file for file in tars if file.name in changed])["shardlist"]
+        entries = {entry["url"]: entry for entry in parts}
+        index = manifest.read_json(home / "shards.json")
+        index["shardlist"] = [entries.get(entry["url"], entry) for entry in index["shardlist"]]
+        indexes = describe_shards(self.root, out, tars, tables, index, [*before, *self.gone])
+        files.update({file.name: file for file in indexes})
+        self.files += [f"shard/{name}" for name in (*changed, *(file.name for file in indexes))]
+        counts = counts_of(shard.counts.read, sum(file.rows for file in tars))
+        made = replace(
+            shard,
+            files=tuple(files[name] for name in sorted(files)),
+            counts=counts,
+            finished=self.time.isoformat(timespec="seconds"),
+        )
+        self.sign(made, shard)
