@@ -1,0 +1,76 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from tests.web import encoded, picture
+from wit_pipeline.colour import MAX_PROFILE, plain, srgb_transform, to_srgb
+from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.image import decode
+
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+UNNAMED = SRGB.replace("sRGB".encode("utf-16-be"), "some".encode("utf-16-be"))
+SWAPPED = UNNAMED.replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
+LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+RED = Image.new("RGB", (300, 300), (255, 0, 0))
+
+
+def colour(body: bytes) -> tuple[int, ...]:
+    with Image.open(io.BytesIO(decode(body, CrawlConfig()).stored)) as image:
+        return tuple(int(level) for level in np.asarray(image)[9, 9])
+
+
+def near(found: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    return max(abs(one - other) for one, other in zip(found, wanted, strict=True)) < 6
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_colours_of_another_space_are_made_srgb(format: str) -> None:
+    """In this one red and green have changed places."""
+    assert SWAPPED != UNNAMED != SRGB
+    options = {"lossless": True} if format == "WEBP" else {"quality": 95}
+    assert near(colour(encoded(RED, format, icc_profile=SWAPPED, **options)), (0, 255, 0))
+
+
+@pytest.mark.parametrize("size", [(300, 300), (100, 100)])
+def test_a_small_original_in_another_space_is_not_kept(size: tuple[int, int]) -> None:
+    body = encoded(RED.resize(size), "JPEG", icc_profile=SWAPPED)
+    assert near(colour(body), (0, 255, 0))
+
+
+def test_what_is_clear_is_white_in_any_space() -> None:
+    clear = Image.new("RGBA", (300, 300), (255, 0, 0, 0))
+    assert near(colour(encoded(clear, "PNG", icc_profile=SWAPPED)), (255, 255, 255))
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [b"", SRGB, UNNAMED, SWAPPED[:200], SWAPPED[:127], b"x" * 500, LAB, SWAPPED + bytes(MAX_PROFILE)],
+    ids=["none", "by_name", "by_effect", "cut", "shorter_than_its_header", "noise", "lab", "too_large"],
+)
+def test_nothing_to_do(profile: bytes) -> None:
+    assert srgb_transform(profile, "RGB") is None
+
+
+def test_a_profile_of_another_mode_is_ignored() -> None:
+    grey = Image.new("L", (300, 300), 99)
+    with Image.open(
+        io.BytesIO(decode(encoded(grey, "JPEG", icc_profile=SWAPPED), CrawlConfig()).stored)
+    ) as image:
+        assert image.mode == "L"
+        assert image.getpixel((9, 9)) == 99
+
+
+def test_ink_without_a_profile_is_as_pillow_has_it() -> None:
+    ink = picture(64, 48, "CMYK")
+    assert (to_srgb(plain(ink), b"") == np.asarray(ink.convert("RGB"))).all()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA", "LA", "CMYK"])
+def test_bands_are_the_whole(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = picture(61, 47).convert(mode)
+    whole = plain(image)
+    monkeypatch.setattr("wit_pipeline.colour.BAND", 61 * 10 + 3)
+    assert (plain(image) == whole).all()
+    assert whole.shape == (47, 61, {"1": 1, "L": 1, "CMYK": 4}.get(mode, 3))
