@@ -1,10 +1,10 @@
-"""What is stored of a photograph: how near to an exact reduction, and at what price, beside img2dataset's way.
+"""What is stored of a photograph: how near to an exact reduction, at what price, beside img2dataset's way.
 
     python -m benchmarks.stored_quality [--photos FOLDER] [--count 60] [--rounds 5]
 
 PSNR in dB against the exact reduction: the whole picture decoded and shrunk to a shorter side of 256 by
-Pillow's LANCZOS, before it is encoded. CPU time in ms an image, from the file's bytes to the stored bytes, the
-contestants taking turns; medians over the rounds. The photographs have at most 352 pixels a side, so the
+Pillow's LANCZOS, before it is encoded. CPU time in ms an image, from the file's bytes to the stored bytes,
+the contestants taking turns; medians over the rounds. The photographs have at most 352 pixels a side, so the
 sources are mosaics of them, whose seams are harder than anything in a photograph: "small" is 500 × 375, of 4
 photographs, quality 95; "large" 1600 × 1200, of 20 as they are, quality 85.
 """
