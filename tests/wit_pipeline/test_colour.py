@@ -1,4 +1,5 @@
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -60,6 +61,29 @@ def test_a_profile_of_another_mode_is_ignored() -> None:
     ) as image:
         assert image.mode == "L"
         assert image.getpixel((9, 9)) == 99
+
+
+def ink_profile() -> bytes:
+    """Four inks by a table of their corners (ICC.1 lut8Type): no ink is white, the first alone red."""
+    white, red, black = bytes((255, 128, 128)), bytes((136, 208, 195)), bytes((0, 128, 128))  # L*a*b*
+    corners = white + black * 7 + red + black * 7  # the last ink varies fastest
+    straight = bytes(range(256))
+    unity = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + unity + straight * 4 + corners + straight * 3
+    table += bytes(-len(table) % 4)
+    header = struct.pack(
+        ">I4sI4s4s4s12x4s", 144 + len(table), b"", 0x02400000, b"prtr", b"CMYK", b"Lab ", b"acsp"
+    )
+    illuminant = struct.pack(">28x3i", 0xF6D6, 0x10000, 0xD32D)
+    start = (header + illuminant).ljust(128, b"\0")
+    return start + struct.pack(">I4sII", 1, b"A2B0", 144, len(table)) + table
+
+
+def test_ink_is_what_its_profile_says() -> None:
+    ink = Image.new("CMYK", (300, 300), (255, 0, 0, 0))
+    plain_cyan = colour(encoded(ink, "JPEG", quality=95))
+    assert near(plain_cyan, (0, 255, 255))
+    assert near(colour(encoded(ink, "JPEG", quality=95, icc_profile=ink_profile())), (250, 0, 9))
 
 
 def test_ink_without_a_profile_is_as_pillow_has_it() -> None:
