@@ -27,7 +27,7 @@ from wit_pipeline.resize import Pixels, resize
 JPEG_SIDE = 65_500  # pixels: libjpeg writes no more
 BIG_PIXELS = 16_000_000  # above, a decode takes some 100 MB and waits for the one before
 KEPT_BYTES_PER_PIXEL = 4  # more is not a picture's; such an original is encoded anew
-FRAME_GAP = 2  # times the stored sides that a JPEG decoded at a fraction keeps at least
+FRAME_GAP = 1.5  # times the stored sides that a JPEG decoded at a fraction keeps at least: above 43 dB
 TEXT_BYTES = 16 << 20  # of all a PNG's texts, unpacked; Pillow itself takes 64 MB, and 1 MB of one
 
 # What Pillow's readers of the four formats may raise on damaged files: its own OSError and SyntaxError, and

@@ -69,6 +69,21 @@ def test_the_page_shows_the_pairs_and_loads_nothing(tmp_path: Path) -> None:
     assert 'src="http' not in page
 
 
+def test_samples_are_read_in_any_format(tmp_path: Path) -> None:
+    contents = [encoded(photograph(i), format) for i, format in enumerate(("JPEG", "PNG", "WEBP", "GIF"))]
+    given = iter(contents)
+    write_shard(
+        [pair(f"http://a.test/{i}") for i in range(4)],
+        lambda _: next(given),
+        folder=tmp_path,
+        shard=0,
+        seed=0,
+    )
+    keys = [f"00000{i:04d}" for i in range(4)]
+    assert sample_images(tmp_path, keys) == dict(zip(keys, contents, strict=True))
+    assert sample_images(tmp_path, keys[1:2]) == {keys[1]: contents[1]}
+
+
 def test_flat_images_are_counted() -> None:
     flat = evaluation.describe(
         "eval", "flat.png", encoded(photograph(0, (1, 1)).resize((64, 64)), "PNG"), CrawlConfig()

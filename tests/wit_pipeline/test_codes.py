@@ -51,15 +51,26 @@ def test_noise_is_as_imagehash_has_it() -> None:
         agree(Image.fromarray(noise))
 
 
-def test_photos_are_as_imagehash_has_them_and_not_weak() -> None:
+@pytest.mark.parametrize("step", [30, pytest.param(1, marks=pytest.mark.slow)])
+def test_photos_are_as_imagehash_has_them_and_not_weak(step: int) -> None:
     if not PHOTOS.is_dir():
         pytest.skip("no shared photos beside the checkout")
     weak = 0
-    for path in islice(sorted(PHOTOS.rglob("*.jpg")), 0, None, 30):
+    for path in islice(sorted(PHOTOS.rglob("*.jpg")), 0, None, step):
         with Image.open(path) as photo:
             agree(photo)
             weak += codes(photo).weak > 0.35
     assert weak == 0
+
+
+def test_near_ties_are_as_imagehash_has_them() -> None:
+    """One pixel that differs, a little or much, and few levels: coefficients next to their median."""
+    generator = np.random.default_rng(1)
+    for number in range(400):
+        pixels = np.full((64, 64), number % 256, np.uint8)
+        pixels[tuple(generator.integers(0, 64, 2))] ^= np.uint8(1 << number % 8)
+        agree(Image.fromarray(pixels))
+        agree(Image.fromarray(generator.integers(0, 2, (64, 64), dtype=np.uint8) * np.uint8(255)))
 
 
 def test_what_a_mirror_does() -> None:

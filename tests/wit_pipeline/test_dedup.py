@@ -14,6 +14,7 @@ from wit_pipeline.dedup import (
     codes_of,
     equal_bytes,
     equal_codes,
+    is_coded,
     judge,
     near_duplicates,
     settle,
@@ -52,6 +53,19 @@ def test_the_texts_of_an_image_share_its_fate() -> None:
     ]
     stays = list(judge([poor, rich], {}, evaluation("none"), DedupConfig()))
     assert {item.key for item in stays if isinstance(item, Pair)} == {poor.key, rich.key}
+
+
+@pytest.mark.parametrize(
+    ("near", "weak", "phash16", "compared"),
+    [
+        (True, 0.35, CODE16, True),
+        (True, 0.36, CODE16, False),  # flat
+        (False, 0.1, CODE16, False),
+        (True, 0.0, "", False),  # stored undecoded
+    ],
+)
+def test_what_is_compared_by_its_codes(near: bool, weak: float, phash16: str, compared: bool) -> None:
+    assert is_coded(code("a", phash16=phash16, weak=weak), DedupConfig(near=near)) == compared
 
 
 def test_equal_codes_are_near_duplicates() -> None:

@@ -54,6 +54,18 @@ def test_flat_images_are_compared_by_their_bytes_alone(weak: float, found: int) 
     assert [copy.method for copy in Evaluation([KNOWN], CONFIG).copies(same)] == ["exact"]
 
 
+def test_an_image_stored_undecoded_is_found_by_its_bytes_alone(tmp_path: Path) -> None:
+    body = encoded(PICTURE, "PNG")
+    (tmp_path / "1.png").write_bytes(body)
+    raw = CrawlConfig(store="raw")
+    (known,) = evaluation.read("eval", tmp_path, [tmp_path / "1.png"], raw)
+    assert known.phash16 == KNOWN.phash16
+    undecoded = decode(body, raw)
+    copies = Evaluation([known], CONFIG).copies(undecoded)
+    assert [copy.method for copy in copies] == ["exact"]
+    assert Evaluation([known], CONFIG).copies(replace(undecoded, sha256="0" * 64)) == []
+
+
 def test_a_flat_evaluation_image_is_found_by_its_bytes_alone() -> None:
     flat = Evaluation([replace(KNOWN, weak=0.36)], CONFIG)
     assert flat.copies(image(phash=KNOWN.phash, phash16=KNOWN.phash16)) == []

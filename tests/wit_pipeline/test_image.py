@@ -1,7 +1,9 @@
+import hashlib
 import io
 import json
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,13 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFile
 
-from tests.web import CLEAR, JPEG, NO_PICTURES, PICTURES, PNG, encoded, oriented, picture
+from tests.web import CLEAR, JPEG, NO_PICTURES, PICTURES, PNG, chunk, encoded, oriented, picture
 from wit_pipeline import jpeg
 from wit_pipeline.codes import codes
 from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import Decoded, ImageError, decode
+from wit_pipeline.image import Decoded, ImageError, _fast, _fraction, _seen, decode
 from wit_pipeline.records import Reason
 
 CONFIG = CrawlConfig()
@@ -147,6 +149,193 @@ def test_a_transparent_palette_colour_is_white() -> None:
     clear.putpalette([0, 0, 0])
     decoded = decode(encoded(clear, "GIF", transparency=0), CONFIG)
     assert stored(decoded).getpixel((9, 9)) == (255, 255, 255)
+
+
+# --- the two ways ---------------------------------------------------------------------------------
+
+
+def verdict(body: bytes, config: CrawlConfig) -> Decoded | Reason:
+    try:
+        return decode(body, config)
+    except ImageError as error:
+        return error.reason
+
+
+def both_ways(body: bytes, config: CrawlConfig = CONFIG) -> list[Decoded | Reason]:
+    """By libjpeg-turbo itself where it may be, and by Pillow alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("wit_pipeline.image._fast", lambda image, body, config: None)
+        slow = verdict(body, config)
+    return [verdict(body, config), slow]
+
+
+@pytest.mark.parametrize(
+    ("name", "fast"),
+    [("jpeg", True), ("progressive", True), ("grey", True), ("orientation6", True), ("mpo", True),
+     ("jpeg_then_junk", True), ("small", True), ("cmyk", False), ("png", False), ("gif", False)],
+)  # fmt: skip
+def test_plain_jpegs_go_the_fast_way(name: str, fast: bool) -> None:
+    with Image.open(io.BytesIO(PICTURES[name])) as image:
+        assert (_fast(image, PICTURES[name], CONFIG) is not None) == fast
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 500, len(JPEG) // 2])
+def test_a_truncated_jpeg_does_not(cut: int) -> None:
+    with Image.open(io.BytesIO(JPEG[:-cut])) as image:
+        assert _fast(image, JPEG[:-cut], CONFIG) is None
+    assert both_ways(JPEG[:-cut]) == [Reason.DECODE_ERROR] * 2
+
+
+@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("config", [CONFIG, CrawlConfig(store_side=40), CrawlConfig(store="original")])
+def test_both_ways_are_one(name: str, config: CrawlConfig) -> None:
+    fast, slow = both_ways(PICTURES[name], config)
+    assert fast == slow
+
+
+@damaged
+@settings(deadline=None)  # a decode takes what it takes
+@given(
+    st.sampled_from(["jpeg", "progressive", "grey", "mpo", "orientation6"]),
+    st.integers(0, 16_000),
+    st.binary(max_size=5),
+    st.integers(0, 5),
+)
+def test_both_ways_have_one_verdict_on_damage(name: str, at: int, bytes_there: bytes, lost: int) -> None:
+    body = PICTURES[name]
+    fast, slow = both_ways(body[:at] + bytes_there + body[at + lost :])
+    assert fast == slow
+
+
+@pytest.mark.parametrize("step", [12, pytest.param(1, marks=pytest.mark.slow)])
+def test_both_decoders_give_the_same_pixels_of_photographs(step: int) -> None:
+    photos = sorted((DATA / "pairs_openstax_ccby/images").rglob("*.jpg"))[::step]
+    if not photos:
+        pytest.skip("no shared photos beside the checkout")
+    for path in photos:
+        with Image.open(path) as photo:
+            pixels = np.asarray(photo)
+        assert (_seen(path.read_bytes()) == pixels.reshape(*pixels.shape[:2], -1)).all()
+
+
+@pytest.mark.parametrize(
+    ("side", "fraction"), [(767, 1), (768, 2), (1535, 2), (1536, 4), (3071, 4), (3072, 8), (9000, 8)]
+)
+def test_a_fraction_leaves_one_and_a_half_times_the_stored_side(side: int, fraction: int) -> None:
+    assert _fraction((side, side), CONFIG) == fraction
+
+
+# --- the longer side ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((400, 300), (256, 192)),
+        ((300, 400), (192, 256)),
+        ((256, 100), (256, 100)),  # nothing to shrink
+        ((257, 1), (256, 1)),
+        ((5000, 2), (256, 1)),  # no side is ever 0
+    ],
+)
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_longer_side_is_256_at_most(size: tuple[int, int], expected: tuple[int, int], format: str) -> None:
+    decoded = decode(encoded(picture(*size), format), CrawlConfig(side="longer"))
+    assert (decoded.width, decoded.height) == expected
+    assert stored(decoded).size == expected
+
+
+# --- raw ------------------------------------------------------------------------------------------
+
+RAW = CrawlConfig(store="raw")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_raw_bytes_are_stored_as_they_came(name: str) -> None:
+    body = PICTURES[name]
+    decoded, shown = decode(body, RAW), decode(body, CONFIG)
+    assert decoded.stored == body
+    assert decoded.sha256 == decoded.stored_sha256 == hashlib.sha256(body).hexdigest()
+    assert (decoded.phash, decoded.phash16, decoded.weak, decoded.entropy) == ("", "", 0, 0)
+    same = ("format", "original_width", "original_height", "exif", "sha256")
+    assert [getattr(decoded, fact) for fact in same] == [getattr(shown, fact) for fact in same]
+    with Image.open(io.BytesIO(body)) as image:
+        assert (decoded.width, decoded.height) == image.size
+
+
+def test_raw_bytes_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_pixel(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("wit_pipeline.image._decoded", no_pixel)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", no_pixel)
+    assert decode(JPEG, RAW).stored == JPEG
+
+
+@pytest.mark.parametrize("name", ["jpeg", "progressive", "png", "webp", "gif"])
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 1.0])
+def test_raw_truncation_is_a_decode_error(name: str, part: float) -> None:
+    body = PICTURES[name]
+    with pytest.raises(ImageError) as caught:
+        decode(body[: min(int(part * len(body)), len(body) - 1)], RAW)
+    assert caught.value.reason in (Reason.DECODE_ERROR, Reason.UNSUPPORTED_FORMAT)
+    assert (caught.value.reason == Reason.DECODE_ERROR) == (part > 0)
+
+
+@pytest.mark.parametrize("name", ["bomb.png", "bomb.webp", "scans.jpg", "tiff.jpg", "header_only.jpg"])
+def test_raw_bounds_are_those_of_any(name: str) -> None:
+    body, reason = NO_PICTURES[name]
+    assert verdict(body, RAW) == reason
+
+
+# --- many frames, many parts ----------------------------------------------------------------------
+
+
+@damaged
+@pytest.mark.parametrize("format", ["GIF", "WEBP", "PNG"])
+def test_the_first_frame_alone_is_decoded(format: str) -> None:
+    """What lies behind it may be anything."""
+    frames = [picture(64, 48), *(picture(64, 48).rotate(9 * turn) for turn in range(1, 30))]
+    whole = encoded(frames[0], format, save_all=True, append_images=frames[1:], lossless=True)
+    decoded = decode(whole, CONFIG)
+    assert difference(stored(decoded), frames[0]) < 12
+    noise = bytearray(whole)
+    noise[len(noise) * 2 // 3 : len(noise) * 2 // 3 + 400] = b"\xa5" * 400
+    assert decode(bytes(noise), CONFIG).stored == decoded.stored
+
+
+def test_a_gif_of_twenty_thousand_frames() -> None:
+    one = encoded(picture(8, 8), "GIF")
+    frame = one[one.index(b",") : -1]  # from the image descriptor on
+    assert decode(one[:-1] + frame * 20_000 + b";", CONFIG).width == 8
+
+
+@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1)])
+def test_a_line_is_a_picture(size: tuple[int, int]) -> None:
+    decoded = decode(encoded(Image.new("L", size, 9), "PNG"), CONFIG)
+    assert (decoded.width, decoded.height) == size
+
+
+@pytest.mark.parametrize("name", [b"tEXt", b"zTXt", b"iTXt", b"eXIf"])
+def test_a_flood_of_chunks_is_refused(name: bytes) -> None:
+    flood = chunk(name, b"k\0\0" + zlib.compress(b"v")) * 1001
+    assert verdict(PNG[:33] + flood + PNG[33:], CONFIG) == Reason.DECODE_ERROR
+
+
+@pytest.mark.parametrize(("texts", "fine"), [(15, True), (17, False)])
+def test_a_pngs_texts_are_bounded_together(texts: int, fine: bool) -> None:
+    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(1_000_000), 9))
+    assert isinstance(verdict(PNG[:33] + text * texts + PNG[33:], CONFIG), Decoded) == fine
+
+
+# --- facts ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_facts_of_what_is_stored(name: str) -> None:
+    decoded = decode(PICTURES[name], CONFIG)
+    assert decoded.stored_sha256 == hashlib.sha256(decoded.stored).hexdigest()
+    assert decoded.entropy == pytest.approx(stored(decoded).convert("L").entropy(), abs=1e-4)
 
 
 # --- originals ------------------------------------------------------------------------------------

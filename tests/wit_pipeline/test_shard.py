@@ -2,6 +2,7 @@ import hashlib
 import json
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,17 @@ def test_plain_tar_extracts_a_sample(tmp_path: Path) -> None:
     write(tmp_path, PAIRS)
     subprocess.run(["tar", "-xf", "00003.tar", "000030000.jpg"], cwd=tmp_path, check=True)
     assert (tmp_path / "000030000.jpg").read_bytes() == JPEG
+
+
+@pytest.mark.parametrize(("format", "ending"), [("PNG", "png"), ("GIF", "gif"), ("WEBP", "webp")])
+def test_raw_images_have_their_own_extension(tmp_path: Path, format: str, ending: str) -> None:
+    content = encoded(photograph(0, (64, 48)), format)
+    write_shard(PAIRS[:1], lambda image: content, folder=tmp_path, shard=0, seed=0)
+    with tarfile.open(tmp_path / "00000.tar") as archive:
+        assert archive.getnames()[0] == f"000000000.{ending}"
+    (tmp_path / "unit-000000.tar").write_bytes(bytes(512) + content)
+    there = replace(PAIRS[0].image, offset=512, length=len(content))
+    assert read_bytes(there, tmp_path) == content
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 2000])
