@@ -147,10 +147,10 @@ class _Removal:
                     yield unit, image, pages.get(image.url, set())
 
     def erase_images(self, removals: Removals) -> None:
-        """Zeros over the named images in the crawl's tars."""
+        """Zeros over the named images in the crawl's tars; the sums of all of them are known by now."""
         spans: dict[str, list[tuple[int, int]]] = {}
-        for unit, image, pages in self.images():
-            if any(named(image, pages, listed.entries) for listed in removals.lists):
+        for unit, image, _ in self.images():
+            if any(listed.entries.found_bytes(image.sha256) for listed in removals.lists):
                 spans.setdefault(unit, []).append((image.offset, image.length))
         changed = {}
         for unit, places in spans.items():

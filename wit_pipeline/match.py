@@ -24,7 +24,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from wit_pipeline.tokens import buffers, compiled, inlined, packed, word_hashes
+from wit_pipeline.compiled import compiled, inlined
+from wit_pipeline.tokens import buffers, packed, word_hashes
 
 Array = npt.NDArray[Any]
 Mode = Literal["normalised", "strict_metaclip"]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from wit_pipeline.errors import UserError
 from wit_pipeline.fetch.failure import FetchError
-from wit_pipeline.fetch.guard import parse
+from wit_pipeline.fetch.guard import Target, parse
 
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 COMMENT = re.compile(r"(^|\s)#.*")  # "#" within a word is a URL's
@@ -32,9 +32,12 @@ def plain_url(url: str) -> str:
     needless and lower-case escapes and dots in the path are undone. Else path and query count as written.
     """
     try:
-        target = parse(url)
+        return _plain(parse(url))
     except FetchError:
         return ""
+
+
+def _plain(target: Target) -> str:
     path, mark, query = target.path.partition("?")
     return f"{target.host_header}{_without_dots(_unescaped(path))}{mark}{_unescaped(query)}"
 
@@ -63,14 +66,16 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(kept) + ("/" if last in (".", "..") and kept else "")
 
 
-def domains(url: str) -> Iterator[str]:
-    """The host of a URL and the domains that it is in, the longest first; none where the URL is none."""
+def names_of(url: str) -> Iterator[str]:
+    """The entries that would name a URL: itself, its host and the domains that it is in; none of no URL."""
     try:
-        host = parse(url).host
+        target = parse(url)
     except FetchError:
         return
+    yield f"url:{_plain(target)}"
+    host = target.host
     while host:
-        yield host
+        yield f"domain:{host}"
         host = host.partition(".")[2]
 
 
@@ -146,7 +151,7 @@ class BlockList:
         if not len(self):
             return ""
         for url in dict.fromkeys(filter(None, urls)):
-            for entry in (f"url:{plain_url(url)}", *(f"domain:{domain}" for domain in domains(url))):
+            for entry in names_of(url):
                 if entry in self:
                     return entry
         return ""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wit_pipeline.tokens import compiled
+from wit_pipeline.compiled import compiled
 
 Pixels = npt.NDArray[np.uint8]  # (rows, columns, channels), or (rows, columns)
 

@@ -4,14 +4,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
+from wit_pipeline.compiled import compiled, inlined
 from wit_pipeline.text import MARKS, fold
 
 Array = npt.NDArray[Any]
@@ -165,17 +165,6 @@ class Lexicon:
     def counts(self) -> tuple[Array, Array]:
         """Occurrences and documents of each word, int64 (size,) each, in the order of `words`."""
         return self._counts[: self.size, 0].copy(), self._counts[: self.size, 1].copy()
-
-
-def compiled(function: Callable[..., Any], **how: Any) -> Any:
-    """A function compiled at its first call; kept on disk for the next process where anything can be."""
-    try:
-        return njit(cache=True, **how)(function)
-    except RuntimeError:  # neither beside this file nor in the user's cache: compiled again in each process
-        return njit(**how)(function)
-
-
-inlined = partial(compiled, inline="always")
 
 
 def batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -15,7 +15,7 @@ from tests.beam_jobs.signed import sign_files
 from tests.factories import candidate, image
 from wit_pipeline import rows
 from wit_pipeline.accounts import Outcome
-from wit_pipeline.crawl import Fetched, Headers
+from wit_pipeline.crawl import Fetched, Headers, Timed
 from wit_pipeline.errors import RunError
 from wit_pipeline.manifest import Counts, describe
 from wit_pipeline.records import SUCCESS, Candidate
@@ -31,8 +31,6 @@ def test_a_url_that_is_done_is_told_with_its_bytes_and_its_status(monkeypatch: p
         attempts=1,
         http_status=200,
         headers=Headers(),
-        fetched_at="",
-        seconds=0.0,
         image=image(bytes_fetched=900),
     )
     with Pulse(lambda: 0.0) as pulse:

@@ -95,7 +95,9 @@ def removed(root: Path) -> list[Removed]:
 
 def fetched(root: Path) -> dict[str, Fetched]:
     return {
-        item.url: item for path in (root / "crawl").glob("*.parquet") for item in rows.read(path, Fetched)
+        item.url: item
+        for path in (root / "crawl").glob("unit-*.parquet")
+        for item in rows.read(path, Fetched)
     }
 
 

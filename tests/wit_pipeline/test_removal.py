@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_pipeline.errors import UserError
-from wit_pipeline.removal import BlockList, domains, entry_hash, entry_of, plain_url
+from wit_pipeline.removal import BlockList, entry_hash, entry_of, names_of, plain_url
 
 SUM = sha256(b"1").hexdigest()
 OTHER = sha256(b"2").hexdigest()
@@ -93,9 +93,10 @@ def test_a_domain_names_its_hosts_and_their_subdomains(url: str, found: str) -> 
     assert blocked("example.org").found_url(url) == found
 
 
-def test_the_domains_of_a_host() -> None:
-    assert list(domains("http://a.b.test:81/")) == []  # a port that is never asked
-    assert list(domains("http://a.b.test/")) == ["a.b.test", "b.test", "test"]
+def test_what_would_name_a_url() -> None:
+    assert list(names_of("http://a.b.test:81/")) == []  # a port that is never asked
+    names = ["url:a.b.test:8080/x", "domain:a.b.test", "domain:b.test", "domain:test"]
+    assert list(names_of("http://a.b.test:8080/x")) == names
 
 
 def test_every_fact_of_an_image_is_looked_up() -> None:

@@ -29,7 +29,7 @@ BORN, UNBORN, ENDED = b"b", b"u", b"e"
 
 NO_MEMORY = 77  # the exit code of a decoder whose picture wants more than `decode_bytes`
 
-FACTS = tuple((field.name, field.type) for field in fields(Decoded) if field.name != "jpeg")
+FACTS = tuple((field.name, field.type) for field in fields(Decoded) if field.name != "stored")
 
 
 class NonsenseError(ValueError):
