@@ -5,7 +5,7 @@ from importlib import import_module
 
 from benchmarks.clock import say
 
-EVERY = ("query_counts", "matching", "html_pairs", "extract_job", "openstax_road")
+EVERY = ("query_counts", "matching", "html_pairs", "extract_job", "isolated_decode", "openstax_road")
 
 
 def main() -> int:

@@ -91,7 +91,12 @@ def test_the_sockets_of_decoders_are_pairs() -> None:
         }
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and node.module == "socket":
-                assert {alias.name for alias in node.names} <= {"socket", "socketpair", "send_fds", "recv_fds"}
+                assert {alias.name for alias in node.names} <= {
+                    "socket",
+                    "socketpair",
+                    "send_fds",
+                    "recv_fds",
+                }
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "socket":
                 assert [keyword.arg for keyword in node.keywords] == ["fileno"], path  # half of a pair
                 assert not node.args, path
