@@ -6,9 +6,15 @@ from importlib import import_module
 from benchmarks.clock import say
 
 EVERY = (
-    "query_counts", "matching", "html_pairs", "extract_job", "frontier_job", "stored_quality", "isolated_decode",
+    "query_counts",
+    "matching",
+    "html_pairs",
+    "extract_job",
+    "frontier_job",
+    "stored_quality",
+    "isolated_decode",
     "openstax_road",
-)  # fmt: skip
+)
 
 
 def main() -> int:

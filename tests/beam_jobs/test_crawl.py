@@ -15,7 +15,7 @@ from tests.beam_jobs.signed import sign_files
 from tests.factories import candidate, image
 from wit_pipeline import rows
 from wit_pipeline.accounts import Outcome
-from wit_pipeline.crawl import Fetched, Headers, Timed
+from wit_pipeline.crawl import Fetched, Headers
 from wit_pipeline.errors import RunError
 from wit_pipeline.manifest import Counts, describe
 from wit_pipeline.records import SUCCESS, Candidate

@@ -59,11 +59,11 @@ def _serve(connection: socket, shared: int, decode: Decode, config: CrawlConfig)
         number, slot, length = REQUEST.unpack(request)
         at = slot * slot_size
         body = os.pread(shared, length, at)
-        outcome, jpeg, facts = _answer(body, decode, config)
-        if len(jpeg) + len(facts) > slot_size:
-            outcome, jpeg, facts = _refusal(Reason.DECODE_CRASH, "the stored picture has no room")
-        _write(shared, jpeg + facts, at)
-        connection.sendall(ANSWER.pack(number, outcome, len(jpeg), len(facts)))
+        outcome, stored, facts = _answer(body, decode, config)
+        if len(stored) + len(facts) > slot_size:
+            outcome, stored, facts = _refusal(Reason.DECODE_CRASH, "the stored picture has no room")
+        _write(shared, stored + facts, at)
+        connection.sendall(ANSWER.pack(number, outcome, len(stored), len(facts)))
 
 
 def _answer(body: bytes, decode: Decode, config: CrawlConfig) -> tuple[bytes, bytes, bytes]:
@@ -80,7 +80,7 @@ def _answer(body: bytes, decode: Decode, config: CrawlConfig) -> tuple[bytes, by
         return _refusal(Reason.DECODE_CRASH, " ".join(f"{type(error).__name__}: {error}".split())[:200])
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-    return PICTURE, decoded.stored, packed(decoded)
+    return PICTURE, *packed(decoded)
 
 
 def _refusal(reason: Reason, detail: str) -> tuple[bytes, bytes, bytes]:

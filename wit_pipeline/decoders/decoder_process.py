@@ -88,16 +88,16 @@ class DecoderProcess:
                 self.answered += 1
                 yield self.works.popleft(), found
 
-    def _checked(self, number: int, outcome: bytes, jpeg: int, facts: int) -> Decoded | ImageError:
+    def _checked(self, number: int, outcome: bytes, stored: int, facts: int) -> Decoded | ImageError:
         if not self._posted or self._posted[0][0] != number or outcome not in (PICTURE, REFUSED):
             raise NonsenseError
-        if facts > FACTS_BYTES or jpeg + facts > self._slot_bytes:
+        if facts > FACTS_BYTES or stored + facts > self._slot_bytes:
             raise NonsenseError
         # A copy, so that it holds still; and read, not mapped, as a file cut short under a map is a SIGBUS.
-        data = os.pread(self.shared, jpeg + facts, self._posted[0][1] * self._slot_bytes)
-        if len(data) < jpeg + facts:
+        data = os.pread(self.shared, stored + facts, self._posted[0][1] * self._slot_bytes)
+        if len(data) < stored + facts:
             raise NonsenseError
-        return unpacked(data[:jpeg], data[jpeg:]) if outcome == PICTURE else unpacked_error(data[jpeg:])
+        return unpacked(data[:stored], data[stored:]) if outcome == PICTURE else unpacked_error(data[stored:])
 
     def fairly_tried(self, status: int) -> bool:
         """True if its end is the doing of the body it had, and of nothing else.

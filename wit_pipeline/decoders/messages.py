@@ -19,7 +19,7 @@ SLACK = 1 << 20  # bytes of a slot above its picture: the facts
 FACTS_BYTES = 1 << 18  # of the facts of one picture; EXIF and signals are bounded far below
 
 REQUEST = struct.Struct("<IBI")  # number, slot, bytes of the body
-ANSWER = struct.Struct("<IcII")  # number, PICTURE or REFUSED, bytes of the JPEG, bytes of the facts
+ANSWER = struct.Struct("<IcII")  # number, PICTURE or REFUSED, bytes stored, bytes of the facts
 PICTURE, REFUSED = b"p", b"r"
 
 ORDER = struct.Struct("<cI")  # to the nursery: FORK, with two descriptors, or KILL and a process id
@@ -29,7 +29,8 @@ BORN, UNBORN, ENDED = b"b", b"u", b"e"
 
 NO_MEMORY = 77  # the exit code of a decoder whose picture wants more than `decode_bytes`
 
-FACTS = tuple((field.name, field.type) for field in fields(Decoded) if field.name != "stored")
+(STORED,) = (field.name for field in fields(Decoded) if field.type is bytes)  # it travels beside the facts
+FACTS = tuple((field.name, field.type) for field in fields(Decoded) if field.name != STORED)
 
 
 class NonsenseError(ValueError):
@@ -37,16 +38,17 @@ class NonsenseError(ValueError):
 
 
 def slot_bytes(config: CrawlConfig) -> int:
-    """The room for a body, and after it for its JPEG and facts: no JPEG we write has 2 bytes a pixel.
+    """The room for a body, and then for what is stored and its facts: no JPEG we write has 2 bytes a pixel.
 
     Nothing lies where nothing was written: the file has holes.
     """
     return max(config.max_bytes, 2 * config.max_pixels) + SLACK
 
 
-def packed(decoded: Decoded) -> bytes:
-    """All of `decoded` but the bytes to store."""
-    return json.dumps([kind(getattr(decoded, name)) for name, kind in FACTS]).encode()  # type: ignore[operator]
+def packed(decoded: Decoded) -> tuple[bytes, bytes]:
+    """The bytes to store, and all else as JSON."""
+    facts = json.dumps([kind(getattr(decoded, name)) for name, kind in FACTS]).encode()  # type: ignore[operator]
+    return getattr(decoded, STORED), facts
 
 
 def unpacked(stored: bytes, facts: bytes) -> Decoded:
@@ -57,7 +59,8 @@ def unpacked(stored: bytes, facts: bytes) -> Decoded:
     for value, (_, kind) in zip(values, FACTS, strict=True):
         if type(value) is not kind or (kind is float and not math.isfinite(value)):
             raise NonsenseError
-    return Decoded(stored=stored, **{name: value for value, (name, _) in zip(values, FACTS, strict=True)})
+    named: dict[str, Any] = {name: value for value, (name, _) in zip(values, FACTS, strict=True)}
+    return Decoded(**named, **{STORED: stored})  # type: ignore[arg-type]
 
 
 def packed_error(error: ImageError) -> bytes:
