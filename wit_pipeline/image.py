@@ -97,6 +97,7 @@ class Stored:
 def decode(body: bytes, config: CrawlConfig) -> Decoded:
     """The picture in `body`, its first frame if it moves. Raises `ImageError` only."""
     try:
+        _check_size(structure.webp_size(body), config)
         with Image.open(io.BytesIO(body), formats=config.formats) as image:
             _check_header(image, body, config)
             return _raw(image, body) if config.store == "raw" else _decoded(image, body, config)
@@ -108,10 +109,15 @@ def decode(body: bytes, config: CrawlConfig) -> Decoded:
         raise ImageError(Reason.DECODE_ERROR, _line(error)) from None
 
 
-def _check_header(image: Image.Image, body: bytes, config: CrawlConfig) -> None:
-    width, height = image.size
+def _check_size(size: tuple[int, int], config: CrawlConfig) -> None:
+    width, height = size
     if width * height > config.max_pixels:
         raise ImageError(Reason.TOO_MANY_PIXELS, f"{width} × {height}, above {config.max_pixels} pixels")
+
+
+def _check_header(image: Image.Image, body: bytes, config: CrawlConfig) -> None:
+    width, height = image.size
+    _check_size(image.size, config)
     if width * height == 0:
         raise ImageError(Reason.DECODE_ERROR, f"{width} × {height} pixels")
     if flood := structure.flood(body):

@@ -27,6 +27,25 @@ def extension(content: bytes) -> str:
     return EXTENSIONS.get(format_of(content), "")
 
 
+def webp_size(content: bytes) -> tuple[int, int]:
+    """Width and height that a WebP declares, (0, 0) of other bytes: its reader makes room as it is opened."""
+    if not content.startswith(b"RIFF") or content[8:12] != b"WEBP" or len(content) < 30:
+        return 0, 0
+    match content[12:16]:
+        case b"VP8X":
+            return (
+                1 + int.from_bytes(content[24:27], "little"),
+                1 + int.from_bytes(content[27:30], "little"),
+            )
+        case b"VP8L":
+            bits = int.from_bytes(content[21:25], "little")
+            return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        case b"VP8 ":
+            width, height = struct.unpack("<HH", content[26:30])
+            return width & 0x3FFF, height & 0x3FFF
+    return 0, 0
+
+
 def flood(content: bytes) -> str:
     """What of the file is too many, on a line; "" where a decoder may go over it."""
     kind = format_of(content)

@@ -1,12 +1,13 @@
 import io
 import struct
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.web import FRAMES, JPEG, PICTURES, PNG, PROGRESSIVE, WEBP, chunk, encoded, picture
 from wit_pipeline import jpeg
-from wit_pipeline.structure import MAX_ASIDE, MAX_CHUNKS, MAX_SCANS, extension, flood, is_whole
+from wit_pipeline.structure import MAX_ASIDE, MAX_CHUNKS, MAX_SCANS, extension, flood, is_whole, webp_size
 
 KINDS = {"jpeg": "jpg", "progressive": "jpg", "mpo": "jpg", "png": "png", "gif": "gif", "webp": "webp"}
 
@@ -101,3 +102,12 @@ def test_a_moving_picture_is_no_flood_however_long() -> None:
     with Image.open(io.BytesIO(buffer.getvalue())) as image:
         assert image.format == "WEBP"
     assert flood(buffer.getvalue()) == ""
+
+
+@pytest.mark.parametrize("size", [(1, 1), (300, 200), (16_383, 1)])
+@pytest.mark.parametrize("how", [{"lossless": True}, {"quality": 80}, {"exif": b"Exif\0\0II*\0"}])
+def test_the_size_of_a_webp_is_known_before_it_is_opened(size: tuple[int, int], how: dict[str, Any]) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", size).save(buffer, "WEBP", **how)
+    assert webp_size(buffer.getvalue()) == size
+    assert webp_size(buffer.getvalue()[:29]) == (0, 0)

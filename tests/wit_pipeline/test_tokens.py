@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wit_pipeline import tokens
+from wit_pipeline import compiled
 from wit_pipeline.text import phrases, words
 from wit_pipeline.tokens import GAP, Lexicon, hashes
 
@@ -114,5 +114,5 @@ def test_code_that_can_be_kept_nowhere_is_compiled_all_the_same(monkeypatch: pyt
 
         return decorate
 
-    monkeypatch.setattr(tokens, "njit", njit)
-    assert tokens.compiled(lambda number: number + 1)(2) == 3
+    monkeypatch.setattr(compiled, "njit", njit)
+    assert compiled.compiled(lambda number: number + 1)(2) == 3

@@ -3,8 +3,10 @@
 import ctypes
 import os
 import signal
+import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import Decoded, ImageError
@@ -42,10 +44,9 @@ def spoil() -> None:
 def answer_nonsense() -> None:
     """Write over every socket that this process has."""
     for descriptor in range(3, 64):
-        try:
-            os.write(descriptor, b"nonsense" * 100)
-        except OSError:
-            continue
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, b"nonsense" * 100)
 
 
 def hang_up() -> None:
