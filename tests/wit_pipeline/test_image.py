@@ -18,6 +18,7 @@ from PIL import Image, ImageChops, ImageFile
 from tests.web import CLEAR, JPEG, NO_PICTURES, PICTURES, PNG, chunk, encoded, oriented, picture
 from wit_pipeline import jpeg
 from wit_pipeline.codes import codes
+from wit_pipeline.exif import MAX_BLOCK
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import Decoded, ImageError, _fast, _fraction, _seen, decode
 from wit_pipeline.records import Reason
@@ -186,6 +187,12 @@ def test_a_truncated_jpeg_does_not(cut: int) -> None:
     assert both_ways(JPEG[:-cut]) == [Reason.DECODE_ERROR] * 2
 
 
+def test_two_headers_that_differ_do_not() -> None:
+    """What is bounded is what Pillow reads; libjpeg must read the same."""
+    with Image.open(io.BytesIO(JPEG)) as image:
+        assert _fast(image, encoded(picture(4000, 3000), "JPEG"), CONFIG) is None
+
+
 @pytest.mark.parametrize("name", PICTURES)
 @pytest.mark.parametrize("config", [CONFIG, CrawlConfig(store_side=40), CrawlConfig(store="original")])
 def test_both_ways_are_one(name: str, config: CrawlConfig) -> None:
@@ -236,6 +243,7 @@ def test_a_fraction_leaves_one_and_a_half_times_the_stored_side(side: int, fract
         ((256, 100), (256, 100)),  # nothing to shrink
         ((257, 1), (256, 1)),
         ((5000, 2), (256, 1)),  # no side is ever 0
+        ((2, 5000), (1, 256)),
     ],
 )
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
@@ -390,6 +398,14 @@ def test_exif_is_bounded() -> None:
     facts = decode(encoded(picture(), "JPEG", exif=exif), CONFIG).exif
     assert len(facts) <= 4096
     assert max(map(len, json.loads(facts).values())) == 256
+
+
+@pytest.mark.parametrize(("more", "fine"), [(0, True), (MAX_BLOCK, False)])
+def test_an_exif_block_is_bounded(more: int, fine: bool) -> None:
+    exif = Image.Exif()
+    exif[0x8298] = "Ada"
+    body = PNG[:33] + chunk(b"eXIf", exif.tobytes()[6:] + bytes(more)) + PNG[33:]
+    assert decode(body, CONFIG).exif == ('{"Copyright": "Ada"}' if fine else "{}")
 
 
 # --- hostile bytes --------------------------------------------------------------------------------
