@@ -6,10 +6,11 @@ from functools import cache
 from pathlib import Path
 
 from beam_jobs import progress
-from beam_jobs.files import open_input
+from beam_jobs.files import match, open_input
+from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.tables import write_whole
-from wit_pipeline import rows
+from wit_pipeline import rows, takedown
 from wit_pipeline.accounts import Class, Classes, Host, Hosts, Outcome, check
 from wit_pipeline.crawl import Fetched, Timed, crawl
 from wit_pipeline.decoders import Decoders
@@ -17,6 +18,7 @@ from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.manifest import File, describe
 from wit_pipeline.records import Candidate
+from wit_pipeline.removal import BlockList
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -46,8 +48,23 @@ def decoders(config: CrawlConfig) -> Decoders:
     return Decoders(config)
 
 
+@cache
+def blocked(lists: tuple[str, ...], removed: tuple[Path, ...]) -> BlockList:
+    """What the recipe's lists name, and what the root was told to take down since."""
+    return BlockList.read([*lists, *map(str, removed)], open_input)
+
+
+def inputs(recipe: Recipe) -> dict[str, str]:
+    """The block lists, each with what tells one version of it from another."""
+    lists = recipe.crawl.block_lists
+    return match(lists, "[crawl] block_lists") if lists else {}
+
+
 def do(task: Task, unit: Unit) -> Done:
     """Crawl one unit."""
+    removed = (
+        path for each in takedown.lists(task.folders.root / takedown.FOLDER) for path in takedown.files(each)
+    )
     config = task.recipe.crawl
     with progress.Pulse() as pulse:
         return crawl(
@@ -57,6 +74,7 @@ def do(task: Task, unit: Unit) -> Done:
             folder=task.folders.out,
             unit=int(unit.name.removeprefix("unit-")),
             seed=task.recipe.seed,
+            blocked=blocked(tuple(inputs(task.recipe)), tuple(removed)),
             open=open_input,
             tick=beat_of(pulse),
         )
@@ -99,6 +117,7 @@ STAGE = Stage(
     reads=("frontier",),
     accounts="frontier",
     steps=(Work(name="Fetch", units=units, do=do),),
+    inputs=inputs,
     finish=finish,
     in_place=True,
 )

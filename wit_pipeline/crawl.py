@@ -22,8 +22,11 @@ from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.image import Decoded, ImageError
 from wit_pipeline.manifest import Counts, File, aside, describe
 from wit_pipeline.records import SUCCESS, Candidate, Image, Pair, Reason
+from wit_pipeline.removal import BlockList
 
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
+
+NOTHING = BlockList(())
 
 Decode = Callable[[bytes], Awaitable[Decoded]]  # raises ImageError
 NO_IMAGE = Image(
@@ -116,18 +119,31 @@ class Supply:
 
     client: Client
     decode: Decode
+    blocked: BlockList
     open: Callable[[str], BinaryIO]  # a file's bytes, seekable
     held: Mapping[str, str]  # "path#offset+length" by URL
 
     @asynccontextmanager
     async def answer(self, url: str) -> AsyncIterator[Response]:
         """The answer at `url`, in memory until the block ends. Raises `FetchError` where there is none."""
+        self._refuse(self.blocked.found_url(url))
         place = self.held.get(url)
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
         else:
             async with self.client.ask(url) as response:
+                self._refuse(self.blocked.found_url(response.final_url))
                 yield response
+
+    async def picture(self, response: Response) -> Decoded:
+        """What the one decode of an answer tells. Raises `ImageError`, or `FetchError` of blocked bytes."""
+        decoded = await self.decode(response.body)
+        self._refuse(self.blocked.found_bytes(decoded.sha256, decoded.stored_sha256))
+        return decoded
+
+    def _refuse(self, entry: str) -> None:
+        if entry:
+            raise FetchError(Reason.BLOCK_LISTED, f"by its {entry.partition(':')[0]}")
 
     def _read(self, url: str, place: str) -> Response:
         path, _, span = place.rpartition("#")
@@ -156,17 +172,18 @@ def crawl(
     folder: Path,
     unit: int,
     seed: int,
+    blocked: BlockList = NOTHING,
     open: Callable[[str], BinaryIO] = open_local,
     tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
     """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, unit-NNNNNN.parquet, times-NNNNNN.parquet.
 
-    `tick` hears of every URL done. The counts are of candidates: several may share a URL, which is fetched
-    once.
+    What is `blocked` is neither asked for nor stored; `tick` hears of every URL done. The counts are of
+    candidates: several may share a URL, which is fetched once.
     """
     weight = Counter(candidate.url for candidate in candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
-    supply = Supply(client=client, decode=decode, open=open, held=held)
+    supply = Supply(client=client, decode=decode, blocked=blocked, open=open, held=held)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder) as spool:
         results = client.run(_fetch_all(order(weight, seed), supply, spool, tick))
@@ -239,7 +256,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         async with supply.answer(url) as response:
             attempts, http_status = response.attempts, response.status
             headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
-            decoded = await supply.decode(response.body)
+            decoded = await supply.picture(response)
             stored, image = decoded.stored, image_of(response, decoded)
     except FetchError as error:
         status, message = error.reason, error.detail

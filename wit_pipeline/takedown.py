@@ -68,9 +68,13 @@ def found_of(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".txt") + FOUND)
 
 
+def files(path: Path) -> list[Path]:
+    """A list, and the sums that it led to where there are any."""
+    return [path for path in (path, found_of(path)) if path.exists()]
+
+
 def _read(path: Path) -> BlockList:
-    both = [path for path in (path, found_of(path)) if path.exists()]
-    return BlockList.read(map(str, both), lambda name: Path(name).open("rb"))
+    return BlockList.read(map(str, files(path)), lambda name: Path(name).open("rb"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,8 +2,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
+
+import pytest
 
 from tests.factories import candidate, encoded, photograph
 from wit_pipeline import rows
@@ -12,6 +15,7 @@ from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import Decoded, decode
 from wit_pipeline.records import SUCCESS, Reason
+from wit_pipeline.removal import BlockList
 from wit_pipeline.shard import read_bytes
 
 T = TypeVar("T")
@@ -25,8 +29,9 @@ async def decode_here(body: bytes) -> Decoded:
 class FakeClient:
     """Answers from a table; what is not in it is not found."""
 
-    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+    def __init__(self, bodies: Mapping[str, bytes], final: str = "") -> None:
         self.bodies = bodies
+        self.final = final
         self.asked: list[str] = []
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -38,7 +43,7 @@ class FakeClient:
         if url not in self.bodies:
             raise FetchError(Reason.HTTP_NOT_FOUND, "404 Not Found", http_status=404)
         yield Response(
-            final_url=url + "#final",
+            final_url=self.final or url + "#final",
             status=200,
             body=self.bodies[url],
             content_type="image/jpeg",
@@ -154,3 +159,31 @@ def test_hosts_interleave_and_the_order_does_not_depend_on_the_list() -> None:
     ordered = order(urls, 0)
     assert ordered == order(reversed(urls), 0) != urls
     assert 10 < sum(url.startswith("http://a") for url in ordered[:50]) < 40
+
+
+@pytest.mark.parametrize(
+    ("entry", "asked", "kept"),
+    [
+        ("url:a.test/0.jpg", 0, 0),
+        ("domain:a.test", 0, 0),
+        ("url:a.test/1.jpg", 1, 1),
+        ("domain:final.test", 1, 0),  # where it is redirected to
+        (f"sha256:{sha256(BODIES['http://a.test/0.jpg']).hexdigest()}", 1, 0),
+    ],
+)
+def test_what_is_blocked_is_not_stored(entry: str, asked: int, kept: int, tmp_path: Path) -> None:
+    client = FakeClient(BODIES, final="http://final.test/")
+    counts, _ = crawl(
+        [candidate("http://a.test/0.jpg")],
+        cast(Client, client),
+        decode_here,
+        folder=tmp_path,
+        unit=1,
+        seed=0,
+        blocked=BlockList([entry]),
+    )
+    assert (len(client.asked), counts.kept) == (asked, kept)
+    assert dict(counts.rejected) == ({} if kept else {"block_listed": 1})
+    (told,) = rows.read(tmp_path / "unit-000001.parquet", Fetched)
+    assert told.error_message == ("" if kept else f"by its {entry.partition(':')[0]}")
+    assert ((tmp_path / "unit-000001.tar").stat().st_size > 1024) is bool(kept)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wit_pipeline import compiled
+from wit_pipeline import compiled, tokens
 from wit_pipeline.text import phrases, words
 from wit_pipeline.tokens import GAP, Lexicon, hashes
 
