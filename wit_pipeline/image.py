@@ -10,7 +10,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -20,6 +20,7 @@ from wit_pipeline import exif, jpeg
 from wit_pipeline.codes import codes
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.records import Reason
+from wit_pipeline.reserved import NO_SIGNALS, in_file
 
 MAX_SCANS = 100  # a progressive JPEG has about 10; each costs a pass over the picture (1,500 took 20 s)
 JPEG_SIDE = 65_500  # pixels: libjpeg writes no more
@@ -82,14 +83,18 @@ class Decoded:
 
 def decode(body: bytes, config: CrawlConfig) -> Decoded:
     """The picture in `body`, its first frame if it moves. Raises `ImageError` only."""
+    refusal, signals = in_file(body, config.opt_outs)
+    if refusal:
+        raise ImageError(Reason.OPTED_OUT, refusal)
     try:
-        return _decode(body, config)
+        decoded = _decode(body, config)
     except BOMBS as error:
         raise ImageError(Reason.TOO_MANY_PIXELS, _line(error)) from None
     except UnidentifiedImageError:
         raise _unidentified(body, config) from None
     except DAMAGED as error:
         raise ImageError(Reason.DECODE_ERROR, _line(error)) from None
+    return decoded if signals == NO_SIGNALS else replace(decoded, signals=signals)
 
 
 def _decode(body: bytes, config: CrawlConfig) -> Decoded:
@@ -120,7 +125,7 @@ def _decode(body: bytes, config: CrawlConfig) -> Decoded:
             weak=found.weak,
             entropy=round(small.convert("L").entropy(), 4),
             exif=facts,
-            signals="{}",
+            signals=NO_SIGNALS,
         )
 
 
