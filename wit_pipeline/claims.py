@@ -1,7 +1,7 @@
 """Signed claims of reuse in a C2PA manifest store: `c2pa.training-mining`, and its successor of CAWG.
 
 A claim counts whether or not its signature can be trusted: nobody forges a refusal. c2pa-python reads them
-(pip install 'webimagetext[c2pa]'); without it, or where it fails, the bytes decide, and rather refuse too much.
+(the c2pa extra); without it, or where it fails, the bytes decide, and refuse rather too much.
 """
 
 import io

@@ -1,6 +1,6 @@
 """What an image file itself says of its reuse: `plus:DataMining` in XMP, and signed claims (C2PA, CAWG).
 
-XMP: IPTC Photo Metadata 2023.1, with values of http://ns.useplus.org/ldf/vocab/ by PLUS. Each whose name holds
+XMP: IPTC Photo Metadata 2023.1, with values of http://ns.useplus.org/ldf/vocab/. Each whose name holds
 PROHIBITED prohibits, with or without conditions. Patterns over bytes find it: no XML parser meets a stranger.
 """
 

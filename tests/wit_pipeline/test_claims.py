@@ -11,6 +11,7 @@ from tests.web import JPEG, PICTURES, PNG
 from wit_pipeline.decoders import Decoders
 from wit_pipeline.fetch.config import SIGNALS, CrawlConfig
 from wit_pipeline.image import ImageError, decode
+from wit_pipeline.metadata import metadata
 from wit_pipeline.records import Reason
 from wit_pipeline.reserved import in_file
 
@@ -46,6 +47,13 @@ def test_every_carrier(signal: str, mime: str) -> None:
     with pytest.raises(ImageError) as caught:
         decode(body, CrawlConfig())
     assert caught.value.reason == Reason.OPTED_OUT
+
+
+@pytest.mark.parametrize("mime", FILES)
+def test_the_store_is_one_box_from_end_to_end(mime: str) -> None:
+    store = metadata(claim("c2pa", "allowed", mime=mime)).c2pa
+    assert len(store) > 10_000  # several segments of a JPEG, many blocks of a GIF
+    assert (int.from_bytes(store[:4], "big"), store[4:8]) == (len(store), b"jumb")
 
 
 @pytest.mark.parametrize("mime", FILES)

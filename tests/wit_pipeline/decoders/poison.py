@@ -3,8 +3,10 @@
 import ctypes
 import os
 import signal
+import stat
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import Decoded, ImageError
@@ -40,12 +42,11 @@ def spoil() -> None:
 
 
 def answer_nonsense() -> None:
-    """Write over every socket that this process has."""
-    for descriptor in range(3, 64):
-        try:
-            os.write(descriptor, b"nonsense" * 100)
-        except OSError:
-            continue
+    """Say it on every socket that this process has."""
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.write(descriptor, b"nonsense" * 100)
 
 
 def hang_up() -> None:
