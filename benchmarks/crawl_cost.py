@@ -127,7 +127,9 @@ WORKS = {
     ),
     "longer side 512": Work(
         scheme="http", size="large", images=2000, wit='side = "longer"\nstore_side = 512', target=0.4,
-        img2dataset=("--resize_mode", "keep_ratio_largest", "--image_size", "512", "--resize_only_if_bigger", "True"),
+        img2dataset=(
+            "--resize_mode", "keep_ratio_largest", "--image_size", "512", "--resize_only_if_bigger", "True",
+        ),
     ),
     "https, raw": Work(
         scheme="https", size="small", images=2000, wit='store = "raw"', target=0.1,
@@ -139,7 +141,7 @@ WORKS = {
 def write_pictures(photos: Path, www: Path) -> None:
     """The pictures that the server has."""
     www.mkdir()
-    files = sorted(photos.glob("*.jpg"))
+    files = sorted(photos.rglob("*.jpg"))
     for name, (size, grid, quality) in SIZES.items():
         per = grid[0] * grid[1]
         bodies = []

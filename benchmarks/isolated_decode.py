@@ -4,8 +4,8 @@
 
 CPU time of all processes, the nursery and its decoders included, the contestants taking turns; the time to
 start and end is measured apart and taken off. Once for a decode() that does nothing, which leaves the
-transport of 110 kB there and 20 kB back; and once for photographs, where the difference of two long times
-is rough.
+transport of 110 kB there and 20 kB back; and once for photographs, where the difference of two long times is
+rough.
 """
 
 import argparse

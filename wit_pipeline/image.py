@@ -10,7 +10,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -22,6 +22,7 @@ from wit_pipeline.codes import Codes, codes_of
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.grey import entropy, grey
 from wit_pipeline.records import Reason
+from wit_pipeline.reserved import NO_SIGNALS, in_file
 from wit_pipeline.resize import Pixels, resize
 
 JPEG_SIDE = 65_500  # pixels: libjpeg writes no more
@@ -96,11 +97,15 @@ class Stored:
 
 def decode(body: bytes, config: CrawlConfig) -> Decoded:
     """The picture in `body`, its first frame if it moves. Raises `ImageError` only."""
+    refusal, signals = in_file(body, config.opt_outs)
+    if refusal:
+        raise ImageError(Reason.OPTED_OUT, refusal)
     try:
         _check_size(structure.webp_size(body), config)
         with Image.open(io.BytesIO(body), formats=config.formats) as image:
             _check_header(image, body, config)
-            return _raw(image, body) if config.store == "raw" else _decoded(image, body, config)
+            decoded = _raw(image, body) if config.store == "raw" else _decoded(image, body, config)
+            return decoded if signals == NO_SIGNALS else replace(decoded, signals=signals)
     except BOMBS as error:
         raise ImageError(Reason.TOO_MANY_PIXELS, _line(error)) from None
     except UnidentifiedImageError:

@@ -42,8 +42,8 @@ def spoil() -> None:
 
 
 def answer_nonsense() -> None:
-    """Write over every socket that this process has."""
-    for descriptor in range(3, 64):
+    """Say it on every socket that this process has."""
+    for descriptor in map(int, os.listdir("/proc/self/fd")):
         with suppress(OSError):
             if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                 os.write(descriptor, b"nonsense" * 100)

@@ -16,7 +16,7 @@ import pytest
 from tests.web import JPEG, NO_PICTURES, PICTURES, PNG, encoded, picture
 from tests.wit_pipeline.decoders import poison as poisons
 from tests.wit_pipeline.decoders.poison import poison
-from wit_pipeline.decoders import Decoders, pool
+from wit_pipeline.decoders import Decoders, nursery_process, pool
 from wit_pipeline.errors import RunError
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import Decoded, ImageError, decode
@@ -35,6 +35,7 @@ Outcome = Decoded | tuple[Reason, str]
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """No guard by the wall clock, except where a test asks for it: this machine may be slow."""
     monkeypatch.setattr(pool, "WALL", 1000.0)
+    monkeypatch.setattr(nursery_process, "PATIENCE", 1000.0)
 
 
 def decoders(config: CrawlConfig = CONFIG, count: int = 1) -> Decoders:
@@ -60,12 +61,17 @@ def outcomes(
         return asyncio.run(ask())
 
 
+def state(pid: int) -> str:
+    """The letter of its state: R S D T Z, and X for gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+
+
 def alive(pid: int) -> bool:
     """Neither gone nor a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
+    return state(pid) not in "ZX"
 
 
 def wait_until(fact: Callable[[], bool]) -> None:
@@ -165,6 +171,18 @@ def test_who_pays_for_the_picture_before_is_tried_alone() -> None:
     assert found == [(Reason.DECODE_ERROR, "survived"), PICTURE, decode(PNG, CONFIG)]
 
 
+async def spoil_all_then_ask(held: Decoders) -> Outcome:
+    await asyncio.gather(*(outcome(held.decode(poison("spoil"))) for _ in range(2)))
+    return await outcome(held.decode(JPEG))  # one decoder dies of it; the other is idle, and spoilt too
+
+
+def test_tried_alone_is_tried_in_a_decoder_that_has_seen_no_other() -> None:
+    with decoders(count=2) as held:
+        asyncio.run(held.decode(JPEG))
+        wait_until(lambda: len(children(held.pids[0])) == 2)
+        assert asyncio.run(spoil_all_then_ask(held)) == PICTURE
+
+
 def test_a_decoder_that_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "WALL", 1.0)
     found = outcomes([poison("stop"), JPEG])
@@ -172,6 +190,24 @@ def test_a_decoder_that_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --- killed by a stranger -------------------------------------------------------------------------
+
+
+async def kill_who_stops(held: Decoders) -> tuple[Outcome, int]:
+    """What comes of a body whose decoders stop and are then killed; and how many were."""
+    work = asyncio.ensure_future(outcome(held.decode(poison("stop"))))
+    victims: set[int] = set()
+    while not work.done():
+        await asyncio.sleep(0)
+        for pid in held.pids[1:]:
+            if state(pid) == "T":
+                os.kill(pid, signal.SIGKILL)
+                victims.add(pid)
+    return await work, len(victims)
+
+
+def test_who_is_killed_from_outside_has_a_second_chance_and_no_third() -> None:
+    with decoders() as held:  # fresh: its first body is fairly tried but for that
+        assert asyncio.run(kill_who_stops(held)) == (crash("decoder ended by SIGKILL"), 2)
 
 
 async def busy_and_bereft(held: Decoders, victim: int) -> list[Outcome]:
@@ -253,7 +289,7 @@ def test_askers_that_give_up_cost_the_others_nothing() -> None:
 async def close_while_busy(held: Decoders) -> tuple[int, ...]:
     await held.decode(JPEG)
     pids = held.pids
-    works = [asyncio.ensure_future(held.decode(body)) for body in [poison("loop"), JPEG, JPEG, JPEG]]
+    works = [asyncio.ensure_future(held.decode(body)) for body in [poison("stop"), JPEG, JPEG, JPEG]]
     await asyncio.sleep(0)
     held.close()
     found = await asyncio.gather(*works, return_exceptions=True)
@@ -290,11 +326,13 @@ def children(pid: int) -> list[int]:
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_the_nursery_has_one_thread_and_never_saw_beam() -> None:
+def test_all_have_one_thread_and_never_saw_beam(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
     with decoders() as held:
         asyncio.run(held.decode(JPEG))
         for pid in held.pids:
             assert len(os.listdir(f"/proc/{pid}/task")) == 1
+            assert b"OPENBLAS_NUM_THREADS=1\0" in Path(f"/proc/{pid}/environ").read_bytes()
             assert "apache_beam" not in Path(f"/proc/{pid}/maps").read_text()
 
 
