@@ -1,5 +1,6 @@
 """crawl: a unit of URLs to a tar of stored images and a table of what happened."""
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -39,6 +40,7 @@ def units(task: Task) -> Sequence[Unit]:
 @cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
 def client(config: CrawlConfig, folder: Path) -> Client:
     """The process's client; those of the build's other processes share what politeness needs to know."""
+    gc.set_threshold(100_000, 50)  # or a third of a fetch's time goes into looking through those that wait
     return Client(config, folder=folder)
 
 

@@ -45,6 +45,8 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     for number, source in enumerate(recipe.extract.sources):
         if KINDS[source.kind].fetches:
             found[f"{number} crawl"] = digest(recipe.table("crawl"))
+        elif KINDS[source.kind].pages:
+            found[f"{number} crawl.opt_outs"] = digest(recipe.crawl.opt_outs)
         for path, state in files_of(source, number).items():
             found[f"{number} {path}"] = state
     return found

@@ -1,7 +1,7 @@
 """One unit of crawling: fetch, decode once, store the bytes, write down what happened to every URL.
 
-Fetches end in any order. Stored bytes wait in a file that has no name, and go to the unit's tar in the order
-of the unit, which is a hash: so the tar and the table are the same for the same answers.
+Fetches end in any order. Stored bytes wait until all is known, and go to the unit's tar in the order of the
+unit, which is a hash: so the tar and the table are the same for the same answers.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from wit_pipeline.manifest import Counts, File, aside, describe
 from wit_pipeline.records import SUCCESS, Candidate, Image, Pair, Reason
 from wit_pipeline.removal import BlockList
 
+IN_MEMORY = 48_000_000  # bytes of stored pictures of a unit; what is more goes through a file
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
 
 NOTHING = BlockList(())
@@ -185,34 +186,63 @@ def crawl(
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
     supply = Supply(client=client, decode=decode, blocked=blocked, open=open, held=held)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as spool:
-        results = client.run(_fetch_all(order(weight, seed), supply, spool, tick))
-        files = _write(results, spool, folder, unit)
+    with Pile(folder) as pile:
+        results = client.run(_fetch_all(order(weight, seed), supply, pile, tick))
+        files = _write(results, pile, folder, unit)
     statuses: Counter[str] = Counter()
-    for fetched, _ in results:
+    for fetched, _, _ in results:
         statuses[fetched.status] += weight[fetched.url]
     kept = statuses.pop(SUCCESS, 0)
     return Counts(read=len(candidates), kept=kept, rejected=dict(sorted(statuses.items()))), files
 
 
-Results = list[tuple[Fetched, Timed]]
+Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the pile's file
+Results = list[tuple[Fetched, Timed, Place]]
+
+
+class Pile:
+    """Bytes until their turn comes: in memory as long as they are few, then in a file without a name."""
+
+    def __init__(self, folder: Path, room: int = IN_MEMORY) -> None:
+        self._room = room
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by __exit__
+        self._end = 0
+
+    def __enter__(self) -> "Pile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def put(self, content: bytes) -> Place:
+        """Where the bytes are to be found."""
+        if len(content) <= self._room:
+            self._room -= len(content)
+            return content
+        start, self._end = self._end, self._end + len(content)
+        self._file.seek(start)
+        self._file.write(content)
+        return start, len(content)
+
+    def take(self, place: Place) -> bytes:
+        """The bytes that were put there."""
+        if isinstance(place, bytes):
+            return place
+        self._file.seek(place[0])
+        return self._file.read(place[1])
 
 
 async def _fetch_all(
-    urls: Sequence[str], supply: Supply, spool: BinaryIO, tick: Callable[[Fetched], None]
+    urls: Sequence[str], supply: Supply, pile: Pile, tick: Callable[[Fetched], None]
 ) -> Results:
-    """What happened to each URL, in the order of `urls`; stored bytes lie in the spool, at `image.offset`."""
-    found: dict[str, tuple[Fetched, Timed]] = {}
+    """What happened to each URL, in the order of `urls`, and where its stored bytes are."""
+    found: dict[str, tuple[Fetched, Timed, Place]] = {}
     left = iter(urls)
 
     async def walk() -> None:
         for url in left:
             fetched, timed, stored = await fetch(url, supply)
-            if stored:
-                place = replace(fetched.image, offset=spool.seek(0, 2), length=len(stored))
-                spool.write(stored)
-                fetched = replace(fetched, image=place)
-            found[url] = fetched, timed
+            found[url] = fetched, timed, pile.put(stored)
             tick(fetched)
 
     try:
@@ -224,7 +254,7 @@ async def _fetch_all(
     return [found[url] for url in urls]
 
 
-def _write(results: Results, spool: BinaryIO, folder: Path, unit: int) -> tuple[File, ...]:
+def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File, ...]:
     names = (f"unit-{unit:06d}.tar", f"unit-{unit:06d}.parquet", f"times-{unit:06d}.parquet")
     tar_path, table_path, times_path = (folder / name for name in names)
     with (
@@ -235,12 +265,12 @@ def _write(results: Results, spool: BinaryIO, folder: Path, unit: int) -> tuple[
         rows.Writer(table_aside, Fetched) as table,
         rows.Writer(times_aside, Timed) as times,
     ):
-        for number, (fetched, timed) in enumerate(results):
+        for number, (fetched, timed, place) in enumerate(results):
             if fetched.status == SUCCESS:
-                spool.seek(fetched.image.offset)
-                stored = spool.read(fetched.image.length)
+                stored = pile.take(place)
                 offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
-                fetched = replace(fetched, image=replace(fetched.image, unit=unit, offset=offset))
+                image = replace(fetched.image, unit=unit, offset=offset, length=len(stored))
+                fetched = replace(fetched, image=image)
             table.write(fetched)
             times.write(timed)
     count = len(results)

@@ -19,4 +19,9 @@ def test_tarfile_reads_what_was_written_and_the_offsets_are_right(contents: list
         with tarfile.open(path) as archive_read:
             members = archive_read.getmembers()
             assert [member.offset_data for member in members] == offsets
+            for member, content in zip(members, contents, strict=True):
+                told = tarfile.TarInfo(member.name)
+                told.size = len(content)
+                start = member.offset_data - tar.BLOCK
+                assert whole[start : start + tar.BLOCK] == told.tobuf(format=tarfile.USTAR_FORMAT)
             assert all((m.mtime, m.uid, m.gid, m.uname, m.mode) == (0, 0, 0, "", 0o644) for m in members)

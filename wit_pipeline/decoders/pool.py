@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from wit_pipeline import image, structure
 from wit_pipeline.decoders.decoder_process import DecoderProcess, Work
 from wit_pipeline.decoders.messages import BORN, DEPTH, ENDED, NonsenseError, slot_bytes
 from wit_pipeline.decoders.nursery_process import NurseryProcess
@@ -65,6 +66,8 @@ class Decoders:
         """
         if len(body) > slot_bytes(self._config):
             raise ImageError(Reason.TOO_LARGE, f"{len(body)} bytes, above {slot_bytes(self._config)}")
+        if self._config.store == "raw" and not body.startswith(structure.MAGIC["WEBP"]):
+            return image.decode(bytes(body), self._config)  # a header: Python reads it
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._move_to(loop)

@@ -41,11 +41,12 @@ def header_opt_out(headers: Headers, agent: str, honoured: Collection[str] = SIG
     return ""
 
 
-def page_opt_out(robots_meta_values: Iterable[str]) -> str:
-    """The opt-out among the `content` values of a page's robots meta tags, or ""."""
+def page_opt_out(robots_meta_values: Iterable[str], honoured: Collection[str] = SIGNALS) -> str:
+    """The opt-out, of those `honoured`, among the `content` values of a page's robots meta tags, or ""."""
+    words = OPT_OUTS.intersection(honoured)
     for value in robots_meta_values:
         for word in re.split(r"[\s,;]+", value.lower()):
-            if word in OPT_OUTS:
+            if word in words:
                 return f"meta robots: {word}"
     return ""
 

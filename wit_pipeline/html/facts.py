@@ -1,5 +1,6 @@
 """What a page says of itself: its base, language and licence, whether it opts out, its captions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -39,12 +40,12 @@ class Facts:
     blocks: list[bytes]  # JSON-LD
 
 
-def facts(rows: Rows, page_url: str, robots: list[str]) -> Facts:
+def facts(rows: Rows, page_url: str, robots: list[str], honoured: Collection[str]) -> Facts:
     """What the rows of a page say of it; `robots` are its X-Robots-Tag headers."""
     data = rows.data
     kinds = by_kind(rows.page)
     if not kinds:
-        refused = page_opt_out(robots) if robots else ""
+        refused = page_opt_out(robots, honoured) if robots else ""
         return Facts(base=Base(page_url), refused=refused, captions={}, metas=[], blocks=[])
     metas = [(METAS[row[3] - 1], attributes(data, row).get(CONTENT, "")) for row in kinds.get(META, ())]
     base = base_of(rows, kinds.get(BASE, []), page_url)
@@ -52,7 +53,7 @@ def facts(rows: Rows, page_url: str, robots: list[str]) -> Facts:
         base=base,
         language=_language(data, kinds.get(HTML, []), metas),
         license=_license(data, [*kinds.get(LINK, ()), *kinds.get(ANCHOR, ())], base),
-        refused=refusal(robots, metas),
+        refused=refusal(robots, metas, honoured),
         captions=_captions(data, kinds) if TEXT in kinds else {},
         metas=metas,
         blocks=[data[row[4] : row[5]] for row in kinds.get(SCRIPT, ())],
@@ -80,10 +81,11 @@ def _license(data: bytes, links: list[Row], base: Base) -> str:
     return next(filter(None, map(base.resolve, hrefs)), "")
 
 
-def refusal(robots: list[str], metas: list[tuple[str, str]]) -> str:
-    """The opt-out that a page's X-Robots-Tag headers or its meta elements state, or ""."""
-    refused = page_opt_out([*robots, *(content for name, content in metas if name == "robots")])
-    if not refused and any(name == "tdm-reservation" and text.strip() == "1" for name, text in metas):
+def refusal(robots: list[str], metas: list[tuple[str, str]], honoured: Collection[str]) -> str:
+    """The opt-out, of those `honoured`, that a page's X-Robots-Tag headers or meta elements state, or ""."""
+    refused = page_opt_out([*robots, *(content for name, content in metas if name == "robots")], honoured)
+    reserved = any(name == "tdm-reservation" and text.strip() == "1" for name, text in metas)
+    if reserved and not refused and "tdm_header" in honoured:
         return "meta tdm-reservation: 1"
     return refused
 

@@ -1,8 +1,9 @@
 """The images of an HTML page, each with what the page says of it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from wit_pipeline.fetch.config import SIGNALS
 from wit_pipeline.html.encoding import utf8
 from wit_pipeline.html.facts import Facts, facts
 from wit_pipeline.html.json_ld import described
@@ -18,15 +19,21 @@ Texts = list[tuple[str, str]]  # kinds of text, and texts
 
 
 def read_page(
-    body: bytes, page_url: str, where: str, robots: list[str], charset: str = ""
+    body: bytes,
+    page_url: str,
+    where: str,
+    robots: list[str],
+    charset: str = "",
+    honoured: Collection[str] = SIGNALS,
 ) -> Iterator[Raw | Reject]:
     """The images of an HTML page, in order: a Raw for each text of each, or the Reject that says why none.
 
     First every `img`, then what the page shows of itself elsewhere, then what its JSON-LD describes. `robots`
-    are the page's X-Robots-Tag headers; a page that opts out, there or in a meta element, gives none.
+    are the page's X-Robots-Tag headers; a page that opts out, there or in a meta element, by a signal that is
+    `honoured`, gives none.
     """
     rows = scan(utf8(body, charset))
-    page = Page(url=page_url, where=where, facts=facts(rows, page_url, robots))
+    page = Page(url=page_url, where=where, facts=facts(rows, page_url, robots, honoured))
     yield from _images(rows, page)
     if page.facts.metas:
         yield from shared_images(page)

@@ -26,10 +26,10 @@ Source = (
 
 KINDS: dict[str, Kind] = {
     "list": Kind(config=ListSource, splits=url_list.splits, read=url_list.read),
-    "warc": Kind(config=WarcSource, splits=warc.splits, read=warc.read),
+    "warc": Kind(config=WarcSource, splits=warc.splits, read=warc.read, pages=True),
     "wit_tsv": Kind(config=WitTsvSource, splits=wit_tsv.splits, read=wit_tsv.read),
     "yfcc": Kind(config=YfccSource, splits=yfcc.splits, read=yfcc.read),
-    "wat": Kind(config=WatSource, splits=wat.splits, read=wat.read),
+    "wat": Kind(config=WatSource, splits=wat.splits, read=wat.read, pages=True),
     "pages": Kind(config=PagesSource, splits=pages.splits, read=pages.read, fetches=True),
     "commons": Kind(config=CommonsSource, splits=commons.splits, read=commons.read, fetches=True),
     "openverse": Kind(config=OpenverseSource, splits=openverse.splits, read=openverse.read, fetches=True),

@@ -101,7 +101,7 @@ class Walk:
             ("tdm-reservation", response.tdm_reservation),
             ("content-usage", response.content_usage),
         )
-        signal = optout.header_opt_out(headers, self.config.agent) if self.config.opt_outs else ""
+        signal = optout.header_opt_out(headers, self.config.agent, self.config.opt_outs)
         if signal:
             raise FetchError(Reason.OPTED_OUT, signal)
 
@@ -142,7 +142,8 @@ class Walk:
             self._read.add(response.final_url)
             charset = charset_of(response.content_type)
             robots = [response.x_robots_tag] if response.x_robots_tag else []
-            yield from read_page(response.body, response.final_url, response.final_url, robots, charset)
+            url = response.final_url
+            yield from read_page(response.body, url, url, robots, charset, self.config.opt_outs)
             if follow and "nofollow" not in response.x_robots_tag.lower():
                 self._keep_links(links(response.body, response.final_url, charset), page, home)
 

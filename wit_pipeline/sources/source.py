@@ -50,6 +50,7 @@ class Kind:
     splits: Callable[[Any, str, World], list[Range]]
     read: Callable[[Any, Split, World], Iterator[Raw | Reject]]
     fetches: bool = False  # whether it asks servers, so that `[crawl]` decides what it gives
+    pages: bool = False  # whether it reads pages, so that `opt_outs` of `[crawl]` does
 
 
 def needs_path(path: tuple[str, ...]) -> None:

@@ -1,6 +1,6 @@
 """Web archives: every image of every HTML page in WARC, ARC and WACZ files."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
@@ -54,20 +54,22 @@ def read(config: WarcSource, split: Split, world: World) -> Iterator[Raw | Rejec
         zipped = stream.read(4) in wacz.ZIP
         stream.seek(0)
         if not zipped:
-            yield from _pages(stream, split.path, split.first, split.last)
+            yield from _pages(stream, split.path, split.first, split.last, world.crawl.opt_outs)
         elif split.first == 0:
-            yield from _wacz(stream, split.path)
+            yield from _wacz(stream, split.path, world.crawl.opt_outs)
 
 
-def _wacz(stream: BinaryIO, path: str) -> Iterator[Raw | Reject]:
+def _wacz(stream: BinaryIO, path: str, honoured: Collection[str]) -> Iterator[Raw | Reject]:
     for name, info, file in wacz.warcs(stream, path):
         try:
-            yield from _pages(wacz.opened(stream, info, file), f"{path}!{name}", *WHOLE)
+            yield from _pages(wacz.opened(stream, info, file), f"{path}!{name}", *WHOLE, honoured)
         except wacz.DAMAGED as error:
             yield unreadable(f"{path}!{name}", f"{error}")
 
 
-def _pages(stream: Bytes, name: str, start: int, end: int) -> Iterator[Raw | Reject]:
+def _pages(
+    stream: Bytes, name: str, start: int, end: int, honoured: Collection[str]
+) -> Iterator[Raw | Reject]:
     for item in records.records(stream, start, end, WANTED):
         where = f"{name}#{item.where}"
         if isinstance(item, Broken):
@@ -80,7 +82,7 @@ def _pages(stream: Bytes, name: str, start: int, end: int) -> Iterator[Raw | Rej
             yield unreadable(where, f"{error}", url)
             continue
         if page:
-            yield from read_page(page.body, url, where, page.robots, charset=page.charset)
+            yield from read_page(page.body, url, where, page.robots, page.charset, honoured)
 
 
 def _may_hold_page(head: Head, start: bytes) -> bool:

@@ -5,7 +5,7 @@ of the crawl, and in those of pages an object for each link, `{"path": "IMG@/src
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,7 +50,7 @@ def read(config: WatSource, split: Split, world: World) -> Iterator[Raw | Reject
             if isinstance(item, Broken):
                 yield unreadable(where, item.detail)
             else:
-                yield from _record(item, where)
+                yield from _record(item, where, world.crawl.opt_outs)
 
 
 def _is_json(head: Head, start: bytes) -> bool:
@@ -60,7 +60,7 @@ def _is_json(head: Head, start: bytes) -> bool:
 WANTED = Wanted(kinds=frozenset(("metadata",)), test=_is_json, most=MAX_JSON)
 
 
-def _record(record: Record, where: str) -> Iterator[Raw | Reject]:
+def _record(record: Record, where: str, honoured: Collection[str]) -> Iterator[Raw | Reject]:
     if record.head.length > MAX_JSON:
         yield unreadable(where, f"its JSON is above {MAX_JSON} bytes")
         return
@@ -72,16 +72,16 @@ def _record(record: Record, where: str) -> Iterator[Raw | Reject]:
     if not isinstance(found, dict):
         yield unreadable(where, "its JSON is no object")
         return
-    yield from _images(found, where)
+    yield from _images(found, where, honoured)
 
 
-def _images(found: dict[str, Any], where: str) -> Iterator[Raw | Reject]:
+def _images(found: dict[str, Any], where: str, honoured: Collection[str]) -> Iterator[Raw | Reject]:
     """The images of a page, by the same rules as the page itself would give them."""
     response = _object(found, *PAGE_PATH)
     html = _object(response, "HTML-Metadata")
     if _string(_object(response, "Response-Message").get("Status")) not in ("", "200"):
         return
-    page = _page(found, where, _objects(_object(html, "Head").get("Metas")))
+    page = _page(found, where, _objects(_object(html, "Head").get("Metas")), honoured)
     images = (link for link in _objects(html.get("Links")) if link.get("path") in IMAGES)
     for number, link in enumerate(images):
         texts = [(kind, _string(link.get(kind))) for kind in TEXTS]
@@ -89,7 +89,7 @@ def _images(found: dict[str, Any], where: str) -> Iterator[Raw | Reject]:
     yield from shared_images(page)
 
 
-def _page(found: dict[str, Any], where: str, noted: list[dict[str, Any]]) -> Page:
+def _page(found: dict[str, Any], where: str, noted: list[dict[str, Any]], honoured: Collection[str]) -> Page:
     header = _object(found, "Envelope", "WARC-Header-Metadata")
     url = _string(header.get("WARC-Target-URI")).strip("<> ")
     metas = [(_name(meta), _string(meta.get("content"))) for meta in noted]
@@ -99,7 +99,7 @@ def _page(found: dict[str, Any], where: str, noted: list[dict[str, Any]]) -> Pag
     facts = Facts(
         base=Base(base or url),
         language=next((text.partition(",")[0].strip().lower() for text in stated if text.strip()), ""),
-        refused=refusal(_robots_headers(found), metas),
+        refused=refusal(_robots_headers(found), metas, honoured),
         captions={},
         metas=metas,
         blocks=[],

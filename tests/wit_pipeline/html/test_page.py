@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from wit_pipeline.fetch.config import SIGNALS
 from wit_pipeline.html.page import SHOWN, read_page
 from wit_pipeline.records import Raw, Reason, Reject
 
@@ -219,6 +220,21 @@ def test_an_opt_out_holds_for_every_image_of_the_page() -> None:
     assert Counter(isinstance(item, Reject) and item.reason for item in page(html)) == {
         Reason.PAGE_OPTED_OUT: 3
     }
+
+
+@pytest.mark.parametrize(
+    ("html", "robots", "signal"),
+    [
+        ("<meta name=robots content=noai>", [], "noai"),
+        ("", ["noindex"], "noindex"),
+        ("<meta name=tdm-reservation content=1>", [], "tdm_header"),
+    ],
+)
+def test_each_opt_out_can_be_switched_off(html: str, robots: list[str], signal: str) -> None:
+    body, others = f"{html}<img src=1.jpg alt=a>".encode(), set(SIGNALS) - {signal}
+    for honoured, kept in ((SIGNALS, False), ({signal}, False), (others, True), ((), True)):
+        (found,) = read_page(body, HERE, "w#0", robots, "", honoured)
+        assert isinstance(found, Raw) is kept
 
 
 def meta(name: str, content: str) -> str:
