@@ -31,6 +31,16 @@ from wit_pipeline.fetch.config import PILLOW_PIXELS, CrawlConfig
         ("formats", ["PNG"], ["TIFF"]),
         ("formats", ["JPEG", "PNG", "GIF", "WEBP"], []),
         ("store", "original", "both"),
+        ("side", "longer", "both"),
+        ("connections", 1, 0),
+        ("decoders", 1, 0),
+        ("decode_seconds", 0.1, 0),
+        ("decode_bytes", 1, 0),
+        ("max_header_bytes", 1, 0),
+        ("min_speed", 0, -1),
+        ("patience", 0.0, -1.0),
+        ("opt_outs", ["noai", "c2pa"], ["noia"]),
+        ("opt_outs", [], ["*"]),
     ],
 )
 def test_both_sides_of_each_bound(knob: str, right: object, wrong: object) -> None:
@@ -48,5 +58,7 @@ def test_the_product_token(user_agent: str, agent: str) -> None:
 
 
 def test_speed_is_no_part_of_what_is_built() -> None:
-    hurried = CrawlConfig(threads=99, connections_per_host=1, host_interval=9.0, backoff=9.0)
+    hurried = CrawlConfig(
+        threads=99, connections=9, connections_per_host=1, host_interval=9.0, backoff=9.0, decoders=9
+    )
     assert as_table(hurried) == as_table(CrawlConfig())

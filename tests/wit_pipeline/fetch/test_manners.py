@@ -5,6 +5,7 @@ import itertools
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,13 @@ from email.utils import format_datetime
 import pytest
 
 from tests.web import JPEG, Answer, Endpoint, Visit, Web, at_visit, forever, head, raw, to, whole
+from wit_pipeline.errors import UserError
 from wit_pipeline.fetch import guard
 from wit_pipeline.fetch.client import Client, FetchError, Response, retry_after
-from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.fetch.config import SIGNALS, CrawlConfig
 from wit_pipeline.fetch.lookup import Lookup
+from wit_pipeline.fetch.polite import UNREACHED
+from wit_pipeline.fetch.sites import FILES
 from wit_pipeline.records import SUCCESS, Reason
 
 
@@ -349,6 +353,69 @@ def test_a_port_where_nobody_listens() -> None:
     authority = f"127.0.0.1:{unused_port()}"
     error = failure(Client(CrawlConfig(allow_hosts=(authority,))), f"http://{authority}/a?sig=secret")
     assert str(error) == f"connect_error: {authority}: connection refused"
+
+
+def test_a_host_that_accepts_no_connection_is_not_tried_for_ever() -> None:
+    authority = f"127.0.0.1:{unused_port()}"
+    asking = Client(CrawlConfig(allow_hosts=(authority,), robots=False, opt_outs=(), connections_per_host=1))
+    found = together(asking, [f"http://{authority}/{i}" for i in range(UNREACHED + 5)])
+    details = Counter(str(error) for error in found)
+    assert details == {
+        f"connect_error: {authority}: connection refused": UNREACHED,
+        f"connect_error: host is down: {UNREACHED} connections were not accepted": 5,
+    }
+
+
+def test_strangers_are_asked_under_a_name_of_ones_own_alone() -> None:
+    names = Names(public=[["93.184.215.14"]])
+    with Client(CrawlConfig(timeout=1.0), Lookup(names)) as asking, pytest.raises(UserError) as caught:
+        asking.fetch("http://public.test/a")
+    assert str(caught.value).startswith("crawl.user_agent: set it to your own name")
+
+
+def test_a_name_that_nobody_knows_is_asked_for_once() -> None:
+    names = Names()
+    asking = Client(CrawlConfig(), Lookup(names))
+    found = together(asking, [f"http://nowhere.test/{i}" for i in range(10)])
+    assert {str(error) for error in found} == {"dns_error: nowhere.test: name or service not known"}
+    assert names.asked == ["nowhere.test"]
+
+
+# --- the site's files -----------------------------------------------------------------------------
+
+FORBIDDING = {
+    "tdmrep_json": ("/.well-known/tdmrep.json", b'[{"location": "/", "tdm-reservation": 1}]'),
+    "ai_txt": ("/ai.txt", b"User-Agent: *\nDisallow: /\n"),
+    "content_signal": ("/robots.txt", b"User-agent: *\nContent-Signal: ai-train=no\n"),
+    "content_usage": ("/robots.txt", b"User-agent: *\nContent-Usage: train-ai=n\n"),
+}
+
+
+@pytest.mark.parametrize("signal", FORBIDDING)
+def test_what_a_site_says_of_all_its_images(signal: str) -> None:
+    path, body = FORBIDDING[signal]
+    with Web({path: Endpoint(whole(body), SUCCESS), "/a": Endpoint(whole(JPEG), SUCCESS)}) as web:
+        assert failure(client(web), web.url("/a")).reason is Reason.OPTED_OUT
+        assert web.hits("/a") == 0  # decided before it is asked for
+        others = tuple(name for name in SIGNALS if name != signal)
+        assert client(web, opt_outs=others).fetch(web.url("/a")).body == JPEG
+
+
+def test_a_site_that_fails_to_say_reserves_nothing() -> None:
+    broken = Endpoint(whole(b"", status="500 Oops"), SUCCESS)
+    pages = {
+        "/a": Endpoint(whole(JPEG), SUCCESS),
+        **{path: broken for path in FILES if path != "/robots.txt"},
+    }
+    with Web(pages) as web:
+        assert client(web).fetch(web.url("/a")).body == JPEG
+
+
+@pytest.mark.parametrize("name", ["Content-Signal: search=yes, ai-train=no", "Content-Usage: train-ai=n"])
+def test_a_header_of_preferences(name: str) -> None:
+    with site(a=whole(JPEG, name)) as web:
+        assert failure(client(web), web.url("/a")).reason is Reason.OPTED_OUT
+        assert client(web, opt_outs=()).fetch(web.url("/a")).body == JPEG
 
 
 def test_tls_where_none_is_spoken() -> None:
