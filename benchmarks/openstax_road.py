@@ -1,4 +1,5 @@
-"""The whole road on real data: one English dump, 1,519 textbook photographs, WARC samples, CIFAR-10.
+"""The whole road on real data: one English dump, 1,519 textbook photographs, 96 dishes in WebP, WARC samples,
+CIFAR-10.
 
     python -m benchmarks.openstax_road [--train]
 
@@ -29,6 +30,7 @@ from rich.table import Table
 
 PORT = 8077  # as in the recipe
 PHOTOGRAPHS = Path("../shared/data/pairs_openstax_ccby")
+DISHES = Path("../shared/data/pairs_recipes_webp")
 EVALUATION = Path("../shared/data/eval_cifar10/test")
 RECIPE = Path("beam_jobs/recipes/openstax.toml")
 OUT = Path("data/openstax")
@@ -37,13 +39,17 @@ CONSOLE = Console(highlight=False)
 
 
 def write_list(path: Path) -> int:
-    """A Parquet list of every photograph's alt text and caption; returns its rows."""
+    """A Parquet list of every photograph's texts; returns its rows."""
     rows = []
-    for line in (PHOTOGRAPHS / "pairs.jsonl").read_text(encoding="utf-8").splitlines():
-        pair = json.loads(line)
-        for text in (pair["alt"], pair["caption"]):
-            url = f"http://127.0.0.1:{PORT}/{pair['file']}"
-            rows.append({"URL": url, "TEXT": text, "LICENSE": "CC BY 4.0", "CREDIT": pair["credit"] or ""})
+    for folder, texts, license in (
+        (PHOTOGRAPHS, ("alt", "caption"), "CC BY 4.0"),
+        (DISHES, ("alt", "title"), ""),
+    ):
+        for line in (folder / "pairs.jsonl").read_text(encoding="utf-8").splitlines():
+            pair = json.loads(line)
+            url = f"http://127.0.0.1:{PORT}/{folder.name}/{pair['file']}"
+            credit = pair.get("credit") or ""
+            rows += [{"URL": url, "TEXT": pair[text], "LICENSE": license, "CREDIT": credit} for text in texts]
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows), path)
     return len(rows)
@@ -143,7 +149,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     one, two, killed = (OUT / name for name in ("one", "two", "killed"))
     CONSOLE.print(f"{write_list(OUT / 'openstax.parquet')} rows")
     subprocess.run(["rm", "-rf", str(one), str(two), str(killed)], check=True)
-    with served(PHOTOGRAPHS):
+    with served(PHOTOGRAPHS.parent):
         CONSOLE.print(f"one worker: {build(one, 1):.1f} s")
         CONSOLE.print(f"two workers: {build(two, 2):.1f} s")
         CONSOLE.print(f"killed in crawl with {kill_in('crawl', killed)} units whole")

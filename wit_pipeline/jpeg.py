@@ -79,7 +79,7 @@ def frame(body: bytes) -> int:
 def is_ended(body: bytes) -> bool:
     """Whether an end marker follows the first scan's header; a thumbnail's, in metadata, does not count."""
     scan = next((end for marker, _, end in headers(body) if marker == SCAN), len(body))
-    return body.find(b"\xff\xd9", scan) >= 0
+    return body.rfind(b"\xff\xd9", scan) >= 0
 
 
 def headers(body: bytes) -> Iterator[tuple[int, int, int]]:
