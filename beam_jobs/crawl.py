@@ -1,5 +1,6 @@
 """crawl: a unit of URLs to a tar of stored images and a table of what happened."""
 
+import atexit
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -47,7 +48,9 @@ def client(config: CrawlConfig, folder: Path) -> Client:
 @cache
 def decoders(config: CrawlConfig) -> Decoders:
     """The process's decoders, which are processes of their own."""
-    return Decoders(config)
+    made = Decoders(config)
+    atexit.register(made.close)
+    return made
 
 
 @cache

@@ -5,8 +5,8 @@
 BIN is the command of an img2dataset installed elsewhere (it wants another OpenCV). The server is nginx on
 loopback, under forty addresses. CPU seconds (user and system) of the whole process tree, start and end
 included, for 1,000 images, and images a second; the contestants take turns, medians over the rounds. Both
-have two processes. img2dataset has 64 threads in each, no retries, and writes WebDataset shards. Ours are
-`wit crawl --workers 2`: robots.txt, opt-outs, addresses and gates are checked, EXIF is read, the stored
+have two processes to decode with. img2dataset has 64 threads in each, no retries, and writes WebDataset
+shards. Ours is `wit crawl --workers 1` with `decoders = 2`: robots.txt, opt-outs, addresses and gates are checked, EXIF is read, the stored
 pictures are hashed; two connections a host are sixty-four for this once.
 
 The pictures are mosaics of photographs (see `benchmarks.stored_quality`), 200 of each size: "small" of about
@@ -92,6 +92,7 @@ per_query = 1000000
 user_agent = "wit-benchmark/1.0 (+https://example.org/wit)"
 allow_hosts = {hosts}
 connections_per_host = 64
+decoders = 2
 {crawl}
 """
 
@@ -183,7 +184,7 @@ def write_list(work: Work, path: Path) -> None:
         f"{work.scheme}://{HOSTS[i % len(HOSTS)]}:{port}/{work.size}{i % PICTURES}.jpg?{i}"
         for i in range(work.images)
     ]
-    pq.write_table(pa.table({"url": urls, "caption": [f"a dog {i}" for i in range(len(urls))]}), path)
+    pq.write_table(pa.table({"url": urls, "caption": [f"a dog of the number {i}" for i in range(len(urls))]}), path)
 
 
 def measured(command: Sequence[str], folder: Path) -> Cost:
@@ -214,7 +215,7 @@ def by_wit(work: Work, folder: Path, recipe: Path, root: Path) -> Cost:
     """Our crawl of the list."""
     shutil.rmtree(root / "crawl", ignore_errors=True)
     command = [sys.executable, "-m", "beam_jobs", "crawl", "--recipe", str(recipe), "--root", str(root)]
-    cost = measured([*command, "--workers", "2"], folder)
+    cost = measured([*command, "--workers", "1"], folder)
     kept = json.loads((root / "crawl" / "manifest.json").read_text())["counts"]["kept"]
     if kept != work.images:
         raise SystemExit(f"wit stored {kept} of {work.images}")
