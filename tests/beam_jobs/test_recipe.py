@@ -1,5 +1,8 @@
+import tomllib
+
 """The recipes that ship say what the code does."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from beam_jobs import recipe
 from beam_jobs.recipe import Recipe
 from wit_pipeline.errors import UserError
+from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.sources.lists.config import ListSource
 
 FOLDER = Path(recipe.__file__).parent / "recipes"
@@ -23,6 +27,11 @@ def test_the_papers_recipe_shows_the_defaults() -> None:
         assert getattr(shown, name) == getattr(plain, name), name
     assert shown.table("extract")["extract"] | {"sources": []} == plain.table("extract")["extract"]
     assert shown.table("queries")["queries"] | {"wikipedia": []} == plain.table("queries")["queries"]
+
+
+def test_the_papers_recipe_shows_every_key_of_the_crawl() -> None:
+    shown = tomllib.loads((FOLDER / "wit.toml").read_text(encoding="utf-8"))["crawl"]
+    assert set(shown) == {field.name for field in fields(CrawlConfig)}
 
 
 def test_a_table_leaves_out_what_changes_no_output(tmp_path: Path) -> None:

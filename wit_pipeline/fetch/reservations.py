@@ -59,10 +59,13 @@ def read_tdmrep(body: bytes, _agent: str = "") -> TdmRep:
 def _tdm_rule(entry: Any) -> list[tuple[Pattern, bool]]:
     if not isinstance(entry, dict):
         return []
-    where, reserved = entry.get("location"), entry.get("tdm-reservation")
-    if not isinstance(where, str) or str(reserved) not in ("0", "1"):
+    where, said = entry.get("location"), entry.get("tdm-reservation")
+    reserved = {"0": False, "1": True, "False": False, "True": True}.get(
+        str(said)
+    )  # true is no number, but clear
+    if not isinstance(where, str) or reserved is None:
         return []
-    return [(Pattern(where if where.startswith("/") else f"*{where}"), str(reserved) == "1")]
+    return [(Pattern(where if where.startswith("/") else f"*{where}"), reserved)]
 
 
 def read_ai_txt(body: bytes, agent: str) -> AiTxt:

@@ -30,7 +30,9 @@ def rule(location: object, reserved: object) -> dict[str, object]:
         ([rule("/", 0), rule("/closed/", 1)], "/closed/a.jpg", True),
         ([rule("/", 0), rule("/closed/", 1)], "/a.jpg", False),
         (rule("/", 1), "/a.jpg", True),  # not in a list
-        ([rule(7, 1), rule("/", True), rule("/", None), 5, None, rule("/b", 1)], "/b", True),
+        ([rule("/", True)], "/a.jpg", True),
+        ([rule(7, 1), rule("/", 2), rule("/", None), 5, None, rule("/b", 1)], "/b", True),
+        ([rule(7, 1), rule("/", 2), rule("/", None), 5, None, rule("/b", 1)], "/a", False),
         ([], "/a.jpg", False),
         ("x", "/a.jpg", False),
     ],
