@@ -24,7 +24,7 @@ from wit_pipeline.manifest import Counts, File, aside, describe
 from wit_pipeline.records import SUCCESS, Candidate, Image, Pair, Reason
 from wit_pipeline.removal import BlockList
 
-IN_MEMORY = 48_000_000  # bytes of stored pictures of a unit; what is more goes through a file
+IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more goes through a file
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
 
 NOTHING = BlockList(())

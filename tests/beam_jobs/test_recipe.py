@@ -1,7 +1,6 @@
-import tomllib
-
 """The recipes that ship say what the code does."""
 
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 

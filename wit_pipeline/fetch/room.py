@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-BYTES = 96_000_000  # of a process: above, no exchange starts, and all but one of those under way pause
+BYTES = 64_000_000  # of a process: above, no exchange starts, and all but one of those under way pause
 
 
 class Ticket:
