@@ -6,8 +6,8 @@ BIN is the command of an img2dataset installed elsewhere (it wants another OpenC
 loopback, under forty addresses. CPU seconds (user and system) of the whole process tree, start and end
 included, for 1,000 images, and images a second; the contestants take turns, medians over the rounds. Both
 have two processes to decode with. img2dataset has 64 threads in each, no retries, and writes WebDataset
-shards. Ours is `wit crawl --workers 1` with `decoders = 2`: robots.txt, opt-outs, addresses and gates are checked, EXIF is read, the stored
-pictures are hashed; two connections a host are sixty-four for this once.
+shards. Ours is `wit crawl --workers 1` with `decoders = 2`: robots.txt, opt-outs, addresses and gates are
+checked, EXIF is read, the stored pictures are hashed; two connections a host are sixty-four for this once.
 
 The pictures are mosaics of photographs (see `benchmarks.stored_quality`), 200 of each size: "small" of about
 110 kB and 0.19 megapixels, "large" of about 0.2 MB and 1.9 megapixels. A list asks for them again and again

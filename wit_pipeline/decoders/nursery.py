@@ -20,7 +20,7 @@ from PIL import Image
 
 from wit_pipeline.config import section
 from wit_pipeline.decoders.decoder import Decode, live
-from wit_pipeline.decoders.messages import BORN, ENDED, FORK, NEWS, ORDER, UNBORN
+from wit_pipeline.decoders.messages import BORN, ENDED, FORK, NEWS, ORDER, UNBORN, packed, unpacked
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import ImageError
 
@@ -38,12 +38,15 @@ def main(argv: list[str]) -> None:
 
 
 def warm(decode: Decode, config: CrawlConfig) -> None:
-    """Decode one small picture of each format, so that what is imported or compiled late is there."""
+    """Decode one small picture of each format, so that what is imported or compiled late is there.
+
+    And pack what is told: a mistake of ours in that would else cost every picture, one by one.
+    """
     for name in config.formats:
         body = io.BytesIO()
         Image.linear_gradient("L").convert("RGB").resize((300, 300)).save(body, name)
         with suppress(ImageError):
-            decode(body.getvalue(), config)
+            unpacked(*packed(decode(body.getvalue(), config)))
 
 
 class Nursery:
