@@ -289,7 +289,7 @@ class Client:
             try:
                 head, sent, ticket = await self._wire.exchange(request, lambda head: self._judge(head, fetch))
             except FetchError as error:
-                if error.reason is Reason.CONNECT_ERROR and not error.http_status:
+                if error.reason is Reason.CONNECT_ERROR and not error.transient:  # nor accepted and then lost
                     gate.not_reached(target.port)
                 elif error.http_status and error.http_status not in OVERLOADED:
                     gate.went_well(target.port)

@@ -17,6 +17,7 @@ PORTS = {"http": 80, "https": 443}
 FIRST_FREE_PORT = 1024  # below, only 80 and 443: the rest belong to mail, shells and their like
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
+_NO_HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[/?#]|$)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::([0-9]{0,5}))?")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -95,6 +96,8 @@ def redirect(base: Target, location: str) -> Target:
         text = location.encode("latin-1").decode("utf-8")  # headers arrive as Latin-1, URLs are UTF-8
     except UnicodeError:
         text = location
+    if _NO_HOST.match(text):  # one parser takes the path for the host, another stays where it is
+        raise _invalid("redirect to no host")
     if _FORBIDDEN.search(text):
         raise _invalid("redirect with a blank, control character or backslash")
     try:

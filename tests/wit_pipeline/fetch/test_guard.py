@@ -102,6 +102,12 @@ def test_any_location_is_a_target_or_refused(location: str) -> None:
         assert redirect(parse("http://example.org/a/b"), location).url.isascii()
 
 
+@pytest.mark.parametrize("location", ["http:///a", "//", "///a", "https://?a", "http://#a"])
+def test_a_redirect_to_no_host_leads_nowhere(location: str) -> None:
+    with pytest.raises(FetchError, match="no host"):
+        redirect(parse("http://example.org/a/b"), location)
+
+
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))

@@ -13,7 +13,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from tests.web import JPEG, Answer, Endpoint, Visit, Web, at_visit, forever, head, raw, to, whole
+from tests.web import JPEG, RESET, Answer, Endpoint, Visit, Web, at_visit, forever, head, raw, to, whole
 from wit_pipeline.errors import UserError
 from wit_pipeline.fetch import guard
 from wit_pipeline.fetch.client import Client, FetchError, Response, retry_after
@@ -364,6 +364,14 @@ def test_a_host_that_accepts_no_connection_is_not_tried_for_ever() -> None:
         f"connect_error: {authority}: connection refused": UNREACHED,
         f"connect_error: host is down: {UNREACHED} connections were not accepted": 5,
     }
+
+
+def test_a_host_that_accepts_and_then_loses_connections_is_not_down() -> None:
+    with site(a=raw(RESET), b=whole(JPEG)) as web:
+        asking = client(web, connections_per_host=1, retries=0)
+        together(asking, [web.url("/a")] * (UNREACHED + 2))
+        assert web.hits("/a") == UNREACHED + 2
+        assert asking.fetch(web.url("/b")).body == JPEG
 
 
 def test_strangers_are_asked_under_a_name_of_ones_own_alone() -> None:
