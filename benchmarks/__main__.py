@@ -13,6 +13,8 @@ EVERY = (
     "frontier_job",
     "stored_quality",
     "isolated_decode",
+    "crawl_cost",
+    "crawl_memory",
     "openstax_road",
 )
 
