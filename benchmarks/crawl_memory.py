@@ -2,7 +2,7 @@
 
     python -m benchmarks.crawl_memory [--workers 2]
 
-Small pictures from nginx on loopback, under forty addresses (see `benchmarks.crawl_cost`), units of 2,000 URLs.
+Small pictures from nginx on loopback, under forty addresses (see `benchmarks.crawl_cost`), in units of 2,000.
 """
 
 import argparse

@@ -125,6 +125,9 @@ def _check_header(image: Image.Image, body: bytes, config: CrawlConfig) -> None:
     _check_size(image.size, config)
     if width * height == 0:
         raise ImageError(Reason.DECODE_ERROR, f"{width} × {height} pixels")
+    if max(image.size) > config.max_aspect * min(image.size):
+        detail = f"{width} × {height}, one side above {config.max_aspect:g} times the other"
+        raise ImageError(Reason.IMAGE_TOO_LONG, detail)
     if flood := structure.flood(body):
         raise ImageError(Reason.DECODE_ERROR, flood)
 

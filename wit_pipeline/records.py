@@ -101,7 +101,7 @@ class Reason(StrEnum):
     DECODE_CRASH = "decode_crash"  # the decoder's process ended, or took more time or memory than allowed
     # filter
     IMAGE_TOO_SMALL = "image_too_small"
-    IMAGE_TOO_LONG = "image_too_long"
+    IMAGE_TOO_LONG = "image_too_long"  # said by crawl of what is no picture at all, too
     # dedup
     DUPLICATE = "duplicate"  # the same bytes
     NEAR_DUPLICATE = "near_duplicate"

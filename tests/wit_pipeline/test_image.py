@@ -5,6 +5,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from wit_pipeline.image import Decoded, ImageError, _fast, _fraction, _seen, dec
 from wit_pipeline.records import Reason
 
 CONFIG = CrawlConfig()
+LINES = CrawlConfig(max_aspect=100_000.0)  # lines are pictures, too
 DATA = Path(__file__).parents[3] / "shared/data"
 
 damaged = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of damage that it can repair
@@ -87,7 +89,7 @@ def test_format_as_sniffed(name: str, format: str) -> None:
 )
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 def test_shorter_side_is_256_at_most(size: tuple[int, int], expected: tuple[int, int], format: str) -> None:
-    decoded = decode(encoded(picture(*size), format), CONFIG)
+    decoded = decode(encoded(picture(*size), format), LINES)
     assert (decoded.width, decoded.height) == expected
     assert (decoded.original_width, decoded.original_height) == size
 
@@ -114,8 +116,8 @@ def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> N
 
 def test_a_side_that_jpeg_cannot_hold() -> None:
     with pytest.raises(ImageError) as caught:
-        decode(encoded(Image.new("L", (1, 65_501)), "PNG"), CONFIG)
-    assert caught.value.reason == Reason.IMAGE_TOO_LONG
+        decode(encoded(Image.new("L", (1, 65_501)), "PNG"), LINES)
+    assert (caught.value.reason, caught.value.detail) == (Reason.IMAGE_TOO_LONG, "1 × 65501 pixels to store")
 
 
 def test_pixels_are_counted_before_they_are_unpacked() -> None:
@@ -248,7 +250,7 @@ def test_a_fraction_leaves_one_and_a_half_times_the_stored_side(side: int, fract
 )
 @pytest.mark.parametrize("format", ["PNG", "JPEG"])
 def test_longer_side_is_256_at_most(size: tuple[int, int], expected: tuple[int, int], format: str) -> None:
-    decoded = decode(encoded(picture(*size), format), CrawlConfig(side="longer"))
+    decoded = decode(encoded(picture(*size), format), replace(LINES, side="longer"))
     assert (decoded.width, decoded.height) == expected
     assert stored(decoded).size == expected
 
@@ -318,10 +320,22 @@ def test_a_gif_of_twenty_thousand_frames() -> None:
     assert decode(one[:-1] + frame * 20_000 + b";", CONFIG).width == 8
 
 
-@pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1)])
-def test_a_line_is_a_picture(size: tuple[int, int]) -> None:
-    decoded = decode(encoded(Image.new("L", size, 9), "PNG"), CONFIG)
-    assert (decoded.width, decoded.height) == size
+@pytest.mark.parametrize(
+    ("size", "fine"),
+    [((1, 50), True), ((50, 1), True), ((1, 51), False), ((51, 1), False), ((1, 60_000), False)],
+)
+@pytest.mark.parametrize("config", [CONFIG, CrawlConfig(store="raw")])
+def test_a_line_is_no_picture(size: tuple[int, int], fine: bool, config: CrawlConfig) -> None:
+    body = encoded(Image.new("L", size, 9), "PNG")
+    if fine:
+        assert (decode(body, config).width, decode(body, config).height) == size
+    else:
+        assert verdict(body, config) == Reason.IMAGE_TOO_LONG
+
+
+def test_a_line_is_a_picture_where_the_recipe_says_so() -> None:
+    body = encoded(Image.new("L", (60_000, 1), 9), "PNG")
+    assert decode(body, LINES).width == 60_000
 
 
 @pytest.mark.parametrize("name", [b"tEXt", b"zTXt", b"iTXt", b"eXIf"])

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -31,7 +31,7 @@ from wit_pipeline.fetch.robots import ROBOTS_BYTES
 from wit_pipeline.fetch.room import Ticket
 from wit_pipeline.fetch.sites import Sites
 from wit_pipeline.fetch.table import PerHost
-from wit_pipeline.fetch.wire import Answer, Deadline, Request, Wire
+from wit_pipeline.fetch.wire import Answer, Deadline, Request, SilentError, Wire
 from wit_pipeline.records import Reason
 
 T = TypeVar("T")
@@ -287,7 +287,7 @@ class Client:
                 last=turn.last,
             )
             try:
-                head, sent, ticket = await self._wire.exchange(request, lambda head: self._judge(head, fetch))
+                head, sent, ticket = await self._exchange(request, fetch, gate)
             except FetchError as error:
                 if error.reason is Reason.CONNECT_ERROR and not error.transient:  # nor accepted and then lost
                     gate.not_reached(target.port)
@@ -300,6 +300,17 @@ class Client:
         except BaseException:
             ticket.give_back()
             raise
+
+    async def _exchange(self, request: Request, fetch: _Fetch, gate: Gate) -> tuple[Head, bytes, Ticket]:
+        """The exchange, over a new connection where a kept one is silent: that was no fault of the URL's."""
+        started = time.monotonic()
+        try:
+            return await self._wire.exchange(request, lambda head: self._judge(head, fetch))
+        except SilentError:
+            gate.keep_none()
+            fetch.deadline.extend(time.monotonic() - started)
+            again = replace(request, fresh=True, last=True)
+            return await self._wire.exchange(again, lambda head: self._judge(head, fetch))
 
     def _judge(self, head: Head, fetch: _Fetch) -> tuple[int, FetchError]:
         """The bytes of body that may come; a `FetchError` where none is wanted."""

@@ -50,6 +50,7 @@ class CrawlConfig:
 
     formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP")  # Pillow's other decoders have more holes
     max_pixels: int = 64_000_000  # width times height, as the header declares it
+    max_aspect: float = 50.0  # longer side over shorter, as declared: beyond is a line, a bar, a ruler
     decode_seconds: float = 10.0  # of CPU, for one image
     decode_bytes: int = 2_000_000_000  # of memory, for the process that decodes
     store: Literal["resized", "original", "raw"] = "resized"  # "raw": the bytes as they came, not decoded
@@ -70,6 +71,8 @@ class CrawlConfig:
                 raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}")
         if not 1 <= self.max_pixels <= PILLOW_PIXELS:
             raise ValueError(f"max_pixels must be within 1 and {PILLOW_PIXELS}, found {self.max_pixels}")
+        if not self.max_aspect >= 1:  # nor nan
+            raise ValueError(f"max_aspect is at least 1, found {self.max_aspect}")
         if not 1 <= self.jpeg_quality <= 95:
             raise ValueError(f"jpeg_quality must be within 1 and 95, found {self.jpeg_quality}")
         self._check_names()

@@ -17,7 +17,7 @@ PORTS = {"http": 80, "https": 443}
 FIRST_FREE_PORT = 1024  # below, only 80 and 443: the rest belong to mail, shells and their like
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
-_NO_HOST = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[/?#]|$)")
+_NO_HOST = re.compile(r"(?i)(?:https?:)?//(?:[/?#]|$)")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::([0-9]{0,5}))?")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")

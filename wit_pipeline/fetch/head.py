@@ -53,6 +53,11 @@ class HeadReader:
         return self._head.status if self._head else 0
 
     @property
+    def begun(self) -> bool:
+        """Whether anything came."""
+        return self._left < self._limit
+
+    @property
     def complete(self) -> bool:
         return self._head is not None
 

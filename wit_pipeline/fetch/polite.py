@@ -24,7 +24,7 @@ class Turn:
     """A request's worth of a host."""
 
     waited: float  # seconds, out of courtesy
-    last: bool  # nobody of this process waits behind
+    last: bool  # nobody of this process waits behind, or its connections are not to be kept
 
 
 class Crowd(Protocol):
@@ -50,6 +50,7 @@ class Gate:
         self._free: list[int] = []  # … and of them those not in use, promised to who waits
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._looking = False
+        self._keeps = True  # connections, for who waits behind
         self._complaints = 0  # in a row
         self._unreached: Counter[int] = Counter()  # connections in a row that a port did not accept
 
@@ -66,7 +67,7 @@ class Gate:
         try:
             await self._start(patience, crowd)
             try:
-                yield Turn(time.monotonic() - arrived, not self._waiting)
+                yield Turn(time.monotonic() - arrived, not (self._waiting and self._keeps))
             finally:
                 crowd.leave()
                 if self._delay:
@@ -106,6 +107,10 @@ class Gate:
         self._complaints += 1
         slowest = LONGEST_INTERVAL if self._complaints > COMPLAINTS else SLOW
         self._doors.slow_down(self._host, seconds, slowest)
+
+    def keep_none(self) -> None:
+        """Its connections are closed after each answer: one that was kept was never read again."""
+        self._keeps = False
 
     def not_reached(self, port: int) -> None:
         """A connection was not accepted."""

@@ -26,6 +26,7 @@ from wit_pipeline.fetch.room import Room, Ticket
 from wit_pipeline.records import Reason
 
 BUFFER = 1 << 18  # bytes that libcurl reads at once: a picture in one or two callbacks
+SILENCE = 5.0  # seconds without an answer on a kept connection: then it is one that nobody reads any more
 IDLE = 30  # seconds that an idle connection is kept, where more is to be asked of its host
 HANDLES = 256  # transfers' handles that are kept for reuse
 
@@ -67,11 +68,16 @@ class Request:
     headers: Mapping[str, str] = field(repr=False)  # a secret may be among them
     deadline: Deadline
     last: bool  # nothing more is to be asked of the host soon: the connection is not kept
+    fresh: bool = False  # over a connection of its own
 
 
 # Called with the head of an answer: how many bytes of body may follow, and what is raised for more.
 # A `FetchError` from it ends the exchange before a byte of the body is kept.
 Judge = Callable[[Head], tuple[int, FetchError]]
+
+
+class SilentError(Exception):
+    """A kept connection on which no answer comes, though a new one might bring it."""
 
 
 class _Transfer:
@@ -118,6 +124,11 @@ class _Transfer:
         self.chunks.append(chunk)
         self.ticket.grow(len(chunk))
         return None
+
+    def end_if_silent(self) -> None:
+        """Gives up where not a byte came, and no connection was made for this exchange."""
+        if not self.opened and not self.head.begun and not self.done.done():
+            self.done.set_exception(SilentError())
 
     def resume(self) -> None:
         """Goes on after a pause for lack of memory, which was no fault of the server's."""
@@ -171,7 +182,8 @@ class Wire:
     async def exchange(self, request: Request, judge: Judge) -> tuple[Head, bytes, Ticket]:
         """The head and the body as sent, and the memory that it takes until the ticket is given back.
 
-        Raises what `judge` raises, and a `FetchError` for all that a server can do.
+        Raises what `judge` raises, and a `FetchError` for all that a server can do; `SilentError` where
+        nothing of an answer came over a kept connection in a quarter of the time.
         """
         ticket = self._room.ticket()
         handle = self._handles.pop() if self._handles else self._handle()
@@ -180,9 +192,12 @@ class Wire:
             self._set_up(handle, transfer)
             self._flying[handle] = transfer
             self._multi.add_handle(handle)
+            silence = min(SILENCE, request.deadline.remaining() / 4)
+            watch = self._loop.call_later(silence, transfer.end_if_silent)
             try:
                 await transfer.done
             finally:
+                watch.cancel()
                 del self._flying[handle]
                 self._multi.remove_handle(handle)
             head = transfer.head.whole()
@@ -231,6 +246,7 @@ class Wire:
         handle.setopt(pycurl.URL, target.url)
         handle.setopt(pycurl.HTTPHEADER, [f"{name}: {text}" for name, text in request.headers.items()])
         handle.setopt(pycurl.FORBID_REUSE, int(request.last))
+        handle.setopt(pycurl.FRESH_CONNECT, int(request.fresh))
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(min(self._config.connect_timeout, left)))
         handle.setopt(pycurl.TIMEOUT_MS, _milliseconds(left))
         handle.setopt(pycurl.HEADERFUNCTION, transfer.on_header)

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.web import ENDPOINTS, Web
+from tests.web import ENDPOINTS, MAX_BYTES, Web
+from tests.web.truth import signal_of
 from wit_pipeline.fetch.client import Client, FetchError
-from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.fetch.config import SIGNALS, CrawlConfig
 from wit_pipeline.image import ImageError, decode
 from wit_pipeline.records import SUCCESS
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of broken EXIF
 
 
 def outcome(client: Client, url: str, config: CrawlConfig) -> str:
@@ -32,7 +35,7 @@ def crawled() -> Iterator[Crawled]:
     """Every endpoint crawled once, all at the same time."""
     with Web({}) as canary, Web(ENDPOINTS, canary=canary.authority) as web:
         config = CrawlConfig(
-            allow_hosts=(web.authority,), timeout=3.0, max_bytes=2_000_000, connections_per_host=24,
+            allow_hosts=(web.authority,), timeout=3.0, max_bytes=MAX_BYTES, connections_per_host=24,
             retries=1, backoff=0.05,
         )  # fmt: skip
         with Client(config) as client, ThreadPoolExecutor(24) as pool:
@@ -53,3 +56,15 @@ def test_robots_was_read_first_and_once(crawled: Crawled) -> None:
     assert crawled.web.log.paths[0] == "/robots.txt"
     assert crawled.web.hits("/robots.txt") == 2  # once for the rules, once because the table lists it
     assert crawled.web.hits("/private/picture.jpg") == 0
+
+
+@pytest.mark.parametrize("path", [path for path in ENDPOINTS if path.startswith("/opt_out/")])
+def test_each_opt_out_can_be_switched_off(path: str) -> None:
+    """With all other signals obeyed, and this one not, the picture is taken."""
+    pages = {path: ENDPOINTS[path], "/picture/jpeg": ENDPOINTS["/picture/jpeg"]}
+    others = tuple(name for name in SIGNALS if name != signal_of(path))
+    assert len(others) == len(SIGNALS) - 1
+    with Web(pages) as web:
+        config = CrawlConfig(allow_hosts=(web.authority,), robots=False, opt_outs=others)
+        with Client(config) as client:
+            assert outcome(client, web.url(path), config) == SUCCESS

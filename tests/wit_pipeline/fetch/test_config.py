@@ -20,6 +20,8 @@ from wit_pipeline.fetch.config import PILLOW_PIXELS, CrawlConfig
         ("backoff", 0.0, -0.1),
         ("max_pixels", 1, 0),
         ("max_pixels", PILLOW_PIXELS, PILLOW_PIXELS + 1),
+        ("max_aspect", 1.0, 0.9),
+        ("max_aspect", 60_000.0, float("nan")),
         ("jpeg_quality", 1, 0),
         ("jpeg_quality", 95, 96),
         ("user_agent", "imgbot", ""),

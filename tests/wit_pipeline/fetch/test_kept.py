@@ -22,8 +22,10 @@ def answer(body: bytes) -> bytes:
 class Server:
     """Answers each path with the bytes of its table, and keeps the connection."""
 
-    def __init__(self, answers: dict[str, bytes]) -> None:
+    def __init__(self, answers: dict[str, bytes], once: bool) -> None:
         self.answers = answers
+        self.once = once  # it reads one request of each connection
+        self.ended = threading.Event()
         self.connections: list[list[str]] = []  # the paths asked for on each
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.authority = f"127.0.0.1:{self.listener.getsockname()[1]}"
@@ -49,16 +51,19 @@ class Server:
                     connection.sendall(self.answers.get(path, answer(path.encode())))
                 except OSError:
                     return
+                if self.once:
+                    self.ended.wait(30)
 
 
 @contextmanager
-def served(answers: dict[str, bytes]) -> Iterator[Server]:
-    server = Server(answers)
+def served(answers: dict[str, bytes], once: bool = False) -> Iterator[Server]:
+    server = Server(answers, once)
     thread = threading.Thread(target=server.accept, daemon=True)
     thread.start()
     try:
         yield server
     finally:
+        server.ended.set()
         server.listener.shutdown(socket.SHUT_RDWR)
         server.listener.close()
         thread.join()
@@ -117,3 +122,10 @@ def test_an_answer_too_many_is_nobodys(sent: bytes, found: bytes | str) -> None:
         expected: list[bytes | str] = [path.encode() for path in PATHS]
         expected[3] = found
         assert bodies(server, PATHS) == expected
+
+
+def test_a_connection_that_nobody_reads_any_more_costs_no_picture() -> None:
+    """The server answers, keeps the connection, and never again looks at it; on a new one it answers."""
+    with served({}, once=True) as server:
+        assert bodies(server, PATHS) == [path.encode() for path in PATHS]
+        assert len(server.connections) >= len(PATHS)  # the first that was kept was the last
