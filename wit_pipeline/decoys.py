@@ -1,9 +1,9 @@
 """How near is a copy, told from decoys: lookups that can only be wrong, beside those that may be right.
 
-A mirrored evaluation code is as far from unrelated images as the code itself: over 4e8 pairs of photographs its
-rate of chance matches is within 20 % of the true one, down to 2e-7. So as many images have a match by chance as
-have a decoy's, and their share is the false-discovery rate. Mirrored copies in the data count as decoys, which
-errs towards too near; once the distance is chosen, a mirror image's matches are matches.
+A mirrored evaluation code is as far from unrelated images as the code itself: over 4e8 pairs of photographs
+its rate of chance matches is within 20 % of the true one, down to 2e-7. So as many images have a match by
+chance as have a decoy's, and their share is the false-discovery rate. Mirrored copies in the data count as
+decoys, which errs towards too near; once the distance is chosen, a mirror image's matches are matches.
 """
 
 from collections.abc import Iterable
@@ -67,9 +67,9 @@ def within(found: Histogram) -> list[Threshold]:
 def choose(found: Histogram, fdr: float) -> Threshold:
     """The largest distance at which at most a share `fdr` of the matches is estimated to be there by chance.
 
-    Beyond `TRUSTED` one decoy more than there are is counted: else, of many distances, the one with the luckiest
-    count were taken, and a set without any copy would have one every second time. So a wide distance has to be
-    earned, by 100 matches for a share of 1 %; up to `TRUSTED` decoys can only speak against one.
+    Beyond `TRUSTED` one decoy more than there are is counted: else, of many distances, the one with the
+    luckiest count were taken, and a set without any copy would have one every second time. So a wide distance
+    has to be earned, by 100 matches for a share of 1 %; up to `TRUSTED` decoys can only speak against one.
     """
     clean = [item for item in within(found) if item.decoys + (item.distance > TRUSTED) <= fdr * item.targets]
     return clean[-1] if clean else Threshold(distance=-1, targets=0, decoys=0, fdr=0.0)

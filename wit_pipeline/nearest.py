@@ -158,7 +158,7 @@ def shuffled(codes: Words) -> Words:
 
 
 @inlined
-def _ones(word):  # type: ignore[no-untyped-def]
+def ones(word):  # type: ignore[no-untyped-def]
     """The bits set; compilers know this text and make one instruction of it."""
     word = word - ((word >> U1) & PAIRS)
     word = (word & NIBBLES) + ((word >> U2) & NIBBLES)
@@ -170,7 +170,7 @@ def _ones(word):  # type: ignore[no-untyped-def]
 def _between(codes, row, queries, query):  # type: ignore[no-untyped-def]
     bits = 0
     for word in range(codes.shape[1]):
-        bits += _ones(codes[row, word] ^ queries[query, word])
+        bits += ones(codes[row, word] ^ queries[query, word])
     return bits
 
 
@@ -184,7 +184,7 @@ def _met_before(codes, row, queries, query, radii, band):  # type: ignore[no-unt
     """Whether an earlier band has found this match."""
     for earlier in range(band):
         apart = _value(codes, row, earlier) ^ _value(queries, query, earlier)
-        if _ones(np.uint64(apart)) <= radii[earlier]:
+        if ones(np.uint64(apart)) <= radii[earlier]:
             return True
     return False
 
@@ -252,12 +252,12 @@ def _apart(block, query, apart):  # type: ignore[no-untyped-def]
     if block.shape[1] == 1:
         flat, own = block.reshape(-1), query[0]
         for at in range(len(flat)):
-            apart[at] = _ones(flat[at] ^ own)
+            apart[at] = ones(flat[at] ^ own)
         return
     for at in range(len(block)):
         bits = 0
         for word in range(block.shape[1]):
-            bits += _ones(block[at, word] ^ query[word])
+            bits += ones(block[at, word] ^ query[word])
         apart[at] = bits
 
 
