@@ -13,25 +13,30 @@ from beam_jobs.recipe import Recipe
 from beam_jobs.sets import index_of
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_whole
-from wit_pipeline import evaluation, neardup, rows
+from wit_pipeline import evaluation, rows
 from wit_pipeline.dedup import (
-    NEAR8,
     Code,
     DedupConfig,
+    Thin,
     Verdict,
+    band_keys,
     codes_of,
+    crowd_keys,
     equal_bytes,
     equal_codes,
     is_coded,
     judge,
     near_duplicates,
+    near_pairs,
     settle,
+    thin,
 )
 from wit_pipeline.evaluation import EvaluationImage
 from wit_pipeline.manifest import Counts, describe
 from wit_pipeline.records import Pair
 from wit_pipeline.sift import write_sifted
 
+CROWD = 65_536  # codes in one band with one value: more are divided, as they are compared pair by pair
 SET_IMAGES = 2000  # evaluation images of one unit of work
 
 
@@ -88,23 +93,31 @@ def split(grouped: tuple[Code, list[Verdict]]) -> Iterator[Any]:
         yield beam.pvalue.TaggedOutput("verdicts", verdict)
 
 
-def by_band(code: Code) -> Iterator[tuple[tuple[int, int], Code]]:
-    """((band, value), code) for each band of a code."""
-    for band, value in enumerate(neardup.bands(neardup.phash_word(code.phash))):
-        yield (band, value), code
+Fields = tuple[str, bytes, bytes, int, int]  # of a Thin: a plain tuple takes no name of a type along
 
 
-def pairs_of_band(
-    keyed: tuple[tuple[int, int], Iterable[Code]], config: DedupConfig
-) -> Iterator[tuple[Code, Code]]:
-    """The near pairs of one band, each in the first band alone that its two codes share."""
-    (band, _), group = keyed
-    members = sorted(group)
-    phashes = [neardup.phash_word(code.phash) for code in members]
-    longs = [code.phash16 for code in members]
-    for i, j in neardup.close_pairs(phashes, longs, distance8=NEAR8, distance=config.near_distance):
-        if neardup.first_shared_band(phashes[i], phashes[j]) == band:
-            yield members[i], members[j]
+def by_band(code: Code) -> Iterator[tuple[int, Fields]]:
+    """(key, code) for each band of a code."""
+    compared = thin(code)
+    fields = (compared.key, compared.phash, compared.phash16, compared.pixels, compared.queries)
+    for key in band_keys(compared):
+        yield key, fields
+
+
+def apart(keyed: tuple[int, Fields], crowded: Iterable[int]) -> Iterator[tuple[int, Fields]]:
+    """(key, code) as they are, or once for each part of a band that is crowded."""
+    key, fields = keyed
+    if key not in crowded:
+        yield keyed
+        return
+    for finer in crowd_keys(Thin(*fields), key):
+        yield finer, fields
+
+
+def pairs_at(keyed: tuple[int, Iterable[Fields]], config: DedupConfig) -> Iterator[tuple[Thin, Thin]]:
+    """The near pairs of the codes that meet at a key."""
+    key, group = keyed
+    return near_pairs(key, (Thin(*fields) for fields in group), config)
 
 
 def compare(pipeline: beam.Pipeline, task: Task) -> None:
@@ -124,11 +137,18 @@ def compare(pipeline: beam.Pipeline, task: Task) -> None:
         | "EqualCodes"
         >> beam.FlatMap(lambda keyed: split(equal_codes(keyed[1]))).with_outputs("verdicts", main="kept")
     )
+    keyed = alike.kept | "ByBand" >> beam.FlatMap(by_band)
+    crowded = (
+        keyed
+        | "Meeting" >> beam.combiners.Count.PerKey()
+        | "Crowded" >> beam.Filter(lambda counted: counted[1] > CROWD)
+        | "Where" >> beam.MapTuple(lambda key, _: (key, True))
+    )
     near = (
-        alike.kept
-        | "ByBand" >> beam.FlatMap(by_band)
-        | "Bands" >> beam.GroupByKey()
-        | "Near" >> beam.FlatMap(partial(pairs_of_band, config=config))
+        keyed
+        | "Apart" >> beam.FlatMap(apart, beam.pvalue.AsDict(crowded))
+        | "Meet" >> beam.GroupByKey()
+        | "Near" >> beam.FlatMap(partial(pairs_at, config=config))
     )
     verdicts = (
         pipeline

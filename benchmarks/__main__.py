@@ -8,6 +8,7 @@ from benchmarks.clock import say
 EVERY = (
     "query_counts",
     "matching",
+    "nearest",
     "html_pairs",
     "extract_job",
     "frontier_job",

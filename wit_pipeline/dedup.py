@@ -9,8 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+import numpy as np
+
 from wit_pipeline.evaluation import Copy, Evaluation
-from wit_pipeline.neardup import components, distance16
+from wit_pipeline.neardup import (
+    BAND_BITS,
+    NEAR8,
+    bands,
+    bits_apart,
+    close_pairs,
+    components,
+    first_shared,
+    first_shared_band,
+    parts,
+)
 from wit_pipeline.records import Pair, Reason, Reject, reject
 from wit_pipeline.texts import by_image
 
@@ -31,9 +43,6 @@ class DedupConfig:
             raise ValueError(
                 f"near_distance is 0 to 64 bits (above, images chain), found {self.near_distance}"
             )
-
-
-NEAR8 = 4  # bits of 64 within which codes are compared by phash16
 
 
 class Code(NamedTuple):
@@ -77,6 +86,31 @@ def code_of(pair: Pair) -> Code:
     )
 
 
+class Thin(NamedTuple):
+    """What of a code is compared with others: some 70 bytes in a shuffle, four times over."""
+
+    key: str
+    phash: bytes  # 8: as a number it has no room in Beam's whole numbers
+    phash16: bytes  # 32
+    pixels: int
+    queries: int
+
+    @property
+    def word(self) -> int:
+        """The bits of phash as a whole number."""
+        return int.from_bytes(self.phash)
+
+    @property
+    def rank(self) -> tuple[int, int, str]:
+        """Sorts the copy that stays first."""
+        return (-self.pixels, -self.queries, self.key)
+
+
+def thin(code: Code) -> Thin:
+    """A code that is compared, without what only equal bytes needed."""
+    return Thin(code.key, bytes.fromhex(code.phash), bytes.fromhex(code.phash16), code.pixels, code.queries)
+
+
 class Verdict(NamedTuple):
     """An image that goes, why, and the one that stays in its place, both by their captions' pairs."""
 
@@ -98,7 +132,36 @@ def equal_codes(group: Iterable[Code]) -> tuple[Code, list[Verdict]]:
     return first, [Verdict(code.key, Reason.NEAR_DUPLICATE, first.key, 0) for code in others]
 
 
-def near_duplicates(edges: Sequence[tuple[Code, Code]], config: DedupConfig) -> list[Verdict]:
+def band_keys(code: Thin) -> Iterator[int]:
+    """Where a code meets those it is compared with: its bands, each as one number of 18 bits."""
+    return (band << BAND_BITS | value for band, value in enumerate(bands(code.word)))
+
+
+def crowd_keys(code: Thin, key: int) -> Iterator[int]:
+    """Where it meets them instead of in a band that too many share: no pair within `NEAR8` bits is lost.
+
+    Above 18 bits, as those are the bands' keys.
+    """
+    band = key >> BAND_BITS
+    for number, value in enumerate(parts(code.word, band)):
+        yield (number + 1) << 28 | value << 18 | key
+
+
+def near_pairs(key: int, group: Iterable[Thin], config: DedupConfig) -> Iterator[tuple[Thin, Thin]]:
+    """The near pairs of those that meet at a key, each at the first alone of the keys that they share."""
+    members = sorted(group)
+    longs = np.frombuffer(b"".join(code.phash16 for code in members), ">u8").reshape(-1, 4).astype(np.uint64)
+    phashes = [code.word for code in members]
+    band, part = (key & (1 << 18) - 1) >> BAND_BITS, key >> 28
+    for i, j in close_pairs(phashes, longs, distance8=NEAR8, distance=config.near_distance):
+        one, other = phashes[i], phashes[j]
+        if first_shared_band(one, other) == band and (
+            not part or first_shared(parts(one, band), parts(other, band)) == part - 1
+        ):
+            yield members[i], members[j]
+
+
+def near_duplicates(edges: Sequence[tuple[Thin, Thin]], config: DedupConfig) -> list[Verdict]:
     """Verdicts on the members of every connected component of near-duplicate pairs.
 
     A chain of small steps may join unlike images, so each member is compared with the one that stays; those
@@ -110,7 +173,7 @@ def near_duplicates(edges: Sequence[tuple[Code, Code]], config: DedupConfig) -> 
         left = sorted((known[key] for key in keys), key=lambda code: code.rank)
         while left:
             first, *others = left
-            distances = {code.key: distance16(first.phash16, code.phash16) for code in others}
+            distances = {code.key: bits_apart(first.phash16, code.phash16) for code in others}
             verdicts += [
                 Verdict(key, Reason.NEAR_DUPLICATE, first.key, bits)
                 for key, bits in distances.items()

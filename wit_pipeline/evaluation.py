@@ -7,14 +7,16 @@ from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from wit_pipeline.codes import codes
+from wit_pipeline.codes import codes, codes_of
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import ImageError, decode
 from wit_pipeline.neardup import Index
+from wit_pipeline.trim import trimmed
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 DISTANCE8 = (
@@ -42,7 +44,7 @@ class AuditConfig:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationImage:
-    """An evaluation image's codes, plain and mirrored; without codes where it cannot be read."""
+    """An evaluation image's codes, plain, mirrored and trimmed; without codes where it cannot be read."""
 
     set: str
     image: str  # path within the set
@@ -52,6 +54,9 @@ class EvaluationImage:
     weak: float
     mirror_phash: str
     mirror_phash16: str
+    trim_phash: str = ""  # of what is left without its uniform borders; "" where it has none
+    trim_phash16: str = ""
+    trim_weak: float = 0.0
 
 
 def images(name: str, folder: Path) -> list[Path]:
@@ -93,6 +98,9 @@ def describe(name: str, image: str, body: bytes, config: CrawlConfig) -> Evaluat
         )
     with Pillow.open(BytesIO(decoded.stored)) as stored:
         mirrored = codes(ImageOps.mirror(stored))
+        luma = np.array(stored.convert("L"))
+    inside = trimmed(luma)
+    bare = None if inside is luma else codes_of(np.ascontiguousarray(inside))
     return EvaluationImage(
         set=name,
         image=image,
@@ -102,6 +110,9 @@ def describe(name: str, image: str, body: bytes, config: CrawlConfig) -> Evaluat
         weak=decoded.weak,
         mirror_phash=mirrored.phash,
         mirror_phash16=mirrored.phash16,
+        trim_phash=bare.phash if bare else "",
+        trim_phash16=bare.phash16 if bare else "",
+        trim_weak=bare.weak if bare else 0.0,
     )
 
 
@@ -133,7 +144,7 @@ class Copy:
     set: str
     image: str
     distance: int  # bits of 256; 0 for equal bytes
-    method: str  # exact, plain or mirror
+    method: str  # exact, plain, mirror or trim
 
     def __str__(self) -> str:
         return f"{self.set}/{self.image} {self.distance} {self.method}"
@@ -148,9 +159,11 @@ class Evaluation:
         for item in known:
             self._by_sha.setdefault(item.sha256, []).append(item)
         self._coded = [item for item in known if item.phash and item.weak <= config.max_weak]
-        self._plain = Index([item.phash for item in self._coded], [item.phash16 for item in self._coded])
-        self._mirror = Index(
-            [item.mirror_phash for item in self._coded], [item.mirror_phash16 for item in self._coded]
+        bordered = [item for item in self._coded if item.trim_phash and item.trim_weak <= config.max_weak]
+        self._indexes = (
+            ("plain", self._coded, _index((item.phash, item.phash16) for item in self._coded)),
+            ("mirror", self._coded, _index((item.mirror_phash, item.mirror_phash16) for item in self._coded)),
+            ("trim", bordered, _index((item.trim_phash, item.trim_phash16) for item in bordered)),
         )
 
     def copies(self, image: Coded) -> list[Copy]:
@@ -160,14 +173,19 @@ class Evaluation:
             for item in self._by_sha.get(image.sha256, [])
         }
         if image.phash16 and image.weak <= self._config.max_weak:
-            for method, index in (("plain", self._plain), ("mirror", self._mirror)):
+            for method, items, index in self._indexes:
                 for match in index.near(
                     image.phash, image.phash16, distance8=DISTANCE8, distance=self._config.distance
                 ):
-                    item = self._coded[match.row]
+                    item = items[match.row]
                     copy = Copy(set=item.set, image=item.image, distance=match.distance, method=method)
                     found.setdefault((item.set, item.image), copy)
-        rank = {"exact": 0, "plain": 1, "mirror": 2}
+        rank = {"exact": 0, "plain": 1, "mirror": 2, "trim": 3}
         return sorted(
             found.values(), key=lambda copy: (rank[copy.method], copy.distance, copy.set, copy.image)
         )
+
+
+def _index(codes: Iterable[tuple[str, str]]) -> Index:
+    listed = list(codes)
+    return Index([phash for phash, _ in listed], [phash16 for _, phash16 in listed])

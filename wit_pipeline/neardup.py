@@ -4,24 +4,30 @@ A pair of images is near-duplicate when phash8 codes differ in few bits and phas
 2e8 pairs of distinct photographs, phash8 <= 8 alone is wrong once in 4e6 pairs and phash16 <= 48 not once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wit_pipeline.chance import draw
+from wit_pipeline.compiled import compiled
+from wit_pipeline.nearest import Nearest, Words, bit_order, ones
 
 BANDS = 4  # of 16 bits each: codes within 3 bits share at least one, within 4 bits 98.7 % do
 BAND_BITS = 16
-# A fixed permutation of the 64 bits: neighbours in the DCT block are correlated, a random set of bits is not.
-BIT_ORDER = tuple(sorted(range(64), key=lambda bit: draw(str(bit), seed=0, purpose="neardup:bits")))
-Words = NDArray[np.uint64]
+BIT_ORDER = bit_order(64)
+NEAR8 = 4  # bits of 64 within which codes are compared by phash16
+PARTS = NEAR8 + 1  # of the bits outside a crowded band: codes within NEAR8 bits agree on at least one
 
 
 def phash_word(phash: str) -> int:
     """16 hex digits as the whole number they write."""
     return int(phash, 16)
+
+
+def phash_words(phashes: Sequence[str]) -> Words:
+    """Codes of 16 hex digits as uint64 [codes, 1]."""
+    return np.array([phash_word(phash) for phash in phashes], np.uint64).reshape(-1, 1)
 
 
 def phash16_words(phash16: Sequence[str]) -> Words:
@@ -47,23 +53,55 @@ def distance16(one: str, other: str) -> int:
     return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
+def bits_apart(one: bytes, other: bytes) -> int:
+    """The same of codes as bytes."""
+    return (int.from_bytes(one) ^ int.from_bytes(other)).bit_count()
+
+
 def close_pairs(
-    phashes: Sequence[int], phash16s: Sequence[str], *, distance8: int, distance: int
-) -> Iterator[tuple[int, int]]:
-    """Positions (i < j) of the codes of one band that lie within both distances of each other."""
-    words, long = np.array(phashes, dtype=np.uint64), phash16_words(phash16s)
-    for i in range(len(words) - 1):
-        near = np.flatnonzero(np.bitwise_count(words[i + 1 :] ^ words[i]) <= distance8) + i + 1
-        if near.size:
-            far = np.bitwise_count(long[near] ^ long[i]).sum(axis=1)
-            for j in near[far <= distance]:
-                yield i, int(j)
+    phashes: Sequence[int], phash16s: Words, *, distance8: int, distance: int
+) -> list[tuple[int, int]]:
+    """Positions (i < j) of the codes of one group that lie within both distances of each other."""
+    found = _close_pairs(np.array(phashes, np.uint64), np.ascontiguousarray(phash16s), distance8, distance)
+    return [(i, j) for i, j in found.tolist()]
+
+
+@partial(compiled, nogil=True)
+def _close_pairs(words, long, distance8, distance):  # type: ignore[no-untyped-def]
+    found, count = np.empty((64, 2), np.int64), 0
+    for i in range(len(words)):
+        for j in range(i + 1, len(words)):
+            if ones(words[i] ^ words[j]) <= distance8:
+                bits = 0
+                for word in range(4):
+                    bits += ones(long[i, word] ^ long[j, word])
+                if bits <= distance:
+                    if count == len(found):
+                        larger = np.empty((2 * count, 2), np.int64)
+                        larger[:count] = found
+                        found = larger
+                    found[count, 0], found[count, 1] = i, j
+                    count += 1
+    return found[:count]
+
+
+def parts(phash: int, band: int) -> tuple[int, ...]:
+    """A code's values, below 2^10, in `PARTS` parts of the bits outside a band: they divide a crowd there."""
+    outside = [position for i, position in enumerate(BIT_ORDER) if i // BAND_BITS != band]
+    values = [0] * PARTS
+    for i, position in enumerate(outside):
+        values[i % PARTS] = values[i % PARTS] << 1 | (phash >> (63 - position) & 1)
+    return tuple(values)
+
+
+def first_shared(one: Sequence[int], other: Sequence[int]) -> int:
+    """The first place where two tuples of values agree; their length where they agree on none."""
+    return next((place for place, (x, y) in enumerate(zip(one, other, strict=True)) if x == y), len(one))
 
 
 def first_shared_band(one: int, other: int) -> int:
     """The first band on which two codes agree: there alone their pair is emitted; BANDS where on none."""
-    shared = (x == y for x, y in zip(bands(one), bands(other), strict=True))
-    return next((band for band, same in enumerate(shared) if same), BANDS)
+    return first_shared(bands(one), bands(other))
 
 
 def components(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
@@ -93,20 +131,16 @@ class Match:
 
 
 class Index:
-    """An exact index of codes: every code within both distances is found, by a scan."""
+    """An exact index of codes: every code within both distances is found."""
 
     def __init__(self, phashes: Sequence[str], phash16s: Sequence[str]) -> None:
-        self._words = np.array([phash_word(phash) for phash in phashes], dtype=np.uint64)
-        self._long = phash16_words(phash16s)
+        self._nearest = Nearest(phash_words(phashes), phash16_words(phash16s))
 
     def __len__(self) -> int:
-        return len(self._words)
+        return len(self._nearest)
 
     def near(self, phash: str, phash16: str, *, distance8: int, distance: int) -> list[Match]:
         """The rows within `distance8` bits of `phash` and `distance` bits of `phash16`, nearest first."""
-        close = np.flatnonzero(np.bitwise_count(self._words ^ np.uint64(phash_word(phash))) <= distance8)
-        if not close.size:
-            return []
-        far = np.bitwise_count(self._long[close] ^ phash16_words([phash16])[0]).sum(axis=1)
-        found = [(int(bits), int(row)) for bits, row in zip(far, close, strict=True) if bits <= distance]
-        return [Match(row=row, distance=bits) for bits, row in sorted(found)]
+        also = phash16_words([phash16])
+        found = self._nearest.within(phash_words([phash]), distance8, second=also, second_radius=distance)
+        return [Match(row=row, distance=bits) for bits, row in found.of(0)]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from beam_jobs import build, dedup
-from beam_jobs.dedup import by_band, pairs_of_band
+from beam_jobs.dedup import Fields, apart, by_band, pairs_at
 from beam_jobs.engine import Engine, Workers
 from beam_jobs.recipe import Recipe
 from tests.beam_jobs.signed import sign_pairs
@@ -63,12 +63,24 @@ def test_every_copy_goes_and_names_what_stays(tmp_path: Path, parts: int) -> Non
     assert dropped[near.key][1].endswith("20 of 256 bits away")
 
 
-def test_a_pair_that_shares_all_bands_is_emitted_once() -> None:
-    one, other = code_of(pairs()[0]), code_of(pairs()[3])
-    keyed = [(band, [one, other]) for band, _ in by_band(one)]
-    assert len({band for band, _ in keyed}) == 4
-    emitted = [edge for item in keyed for edge in pairs_of_band(item, DedupConfig())]
-    assert len(emitted) == 1
+@pytest.mark.parametrize("crowded", [False, True])
+def test_a_pair_that_shares_all_bands_is_emitted_once(crowded: bool) -> None:
+    one, other = (code_of(pairs()[i]) for i in (0, 3))
+    met: dict[int, list[Fields]] = {}
+    for keyed in (*by_band(one), *by_band(other)):
+        for key, fields in apart(keyed, {keyed[0]} if crowded else ()):
+            met.setdefault(key, []).append(fields)
+    assert len(met) == (20 if crowded else 4)
+    assert sum(len(list(pairs_at(item, DedupConfig()))) for item in met.items()) == 1
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_crowds_are_divided_without_a_change(
+    tmp_path: Path, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run(tmp_path / "plain", parts, DedupConfig())
+    monkeypatch.setattr(dedup, "CROWD", 1)
+    assert run(tmp_path / "divided", parts, DedupConfig()) == plain
 
 
 def test_equal_bytes_alone(tmp_path: Path) -> None:

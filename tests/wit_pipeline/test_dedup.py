@@ -1,6 +1,7 @@
 import random
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,17 +10,23 @@ from tests.factories import flip, pair
 from wit_pipeline.dedup import (
     Code,
     DedupConfig,
+    Thin,
     Verdict,
+    band_keys,
     code_of,
     codes_of,
+    crowd_keys,
     equal_bytes,
     equal_codes,
     is_coded,
     judge,
     near_duplicates,
+    near_pairs,
     settle,
+    thin,
 )
 from wit_pipeline.evaluation import AuditConfig, Evaluation, EvaluationImage
+from wit_pipeline.neardup import first_shared_band, phash16_words
 from wit_pipeline.records import Pair, Reason, Reject
 
 CODE16 = "0" * 64
@@ -75,18 +82,60 @@ def test_equal_codes_are_near_duplicates() -> None:
 def test_a_chain_does_not_join_unlike_images() -> None:
     """a – b – c, each step within the distance, the ends not: c is not a copy of a."""
     a, b, c = code("a", 300), code("b", 200, flip(CODE16, 30)), code("c", 100, flip(CODE16, 60))
-    verdicts = near_duplicates([(a, b), (b, c)], DedupConfig(near_distance=32))
+    verdicts = near_duplicates([(thin(a), thin(b)), (thin(b), thin(c))], DedupConfig(near_distance=32))
     assert verdicts == [Verdict("b", Reason.NEAR_DUPLICATE, "a", 30)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20), st.randoms())
 def test_the_order_of_pairs_does_not_matter(drawn: list[tuple[int, int]], chance: random.Random) -> None:
-    codes = [code(f"{i}", 100 + i % 3, flip(CODE16, 7 * i)) for i in range(10)]
+    codes = [thin(code(f"{i}", 100 + i % 3, flip(CODE16, 7 * i))) for i in range(10)]
     edges = [(codes[i], codes[j]) for i, j in drawn if i != j]
     shuffled = [edge[::-1] if chance.getrandbits(1) else edge for edge in edges]
     chance.shuffle(shuffled)
     config = DedupConfig()
     assert settle(near_duplicates(edges, config)) == settle(near_duplicates(shuffled, config))
+
+
+def crowd(count: int) -> list[Thin]:
+    """Codes of which two thirds lie near another: 0 to 6 bits of 64 and 0 to 40 of 256 away."""
+    generator = np.random.default_rng(3)
+    codes: list[Thin] = []
+    for i in range(count):
+        word, long = (int.from_bytes(generator.bytes(size)) for size in (8, 32))
+        if i > count // 3:
+            like = codes[generator.integers(0, count // 3)]
+            word, long = like.word, int.from_bytes(like.phash16)
+            for _ in range(generator.integers(0, 7)):
+                word ^= 1 << int(generator.integers(0, 64))
+            for _ in range(generator.integers(0, 41)):
+                long ^= 1 << int(generator.integers(0, 256))
+        codes.append(Thin(f"{i:032x}", word.to_bytes(8), long.to_bytes(32), 100 + i % 7, i % 3))
+    return codes
+
+
+def met(codes: list[Thin], crowded: bool) -> list[tuple[Thin, Thin]]:
+    groups: dict[int, list[Thin]] = {}
+    for item in codes:
+        for key in band_keys(item):
+            for finer in crowd_keys(item, key) if crowded else (key,):
+                groups.setdefault(finer, []).append(item)
+    return [pair for key, group in groups.items() for pair in near_pairs(key, group, DedupConfig())]
+
+
+def test_bands_find_what_comparing_all_pairs_finds_each_once() -> None:
+    """All of 5,000 codes' pairs; within 4 bits of 64 they share a band too, 98.7 times of 100."""
+    codes = crowd(5000)
+    words = np.array([item.word for item in codes], np.uint64)
+    longs = phash16_words([item.phash16.hex() for item in codes])
+    expected = []
+    for i in range(len(codes)):
+        near = np.bitwise_count(words[i + 1 :] ^ words[i]) <= 4
+        near &= np.bitwise_count(longs[i + 1 :] ^ longs[i]).sum(axis=1) <= 32
+        expected += [(codes[i], codes[i + 1 + int(j)]) for j in np.flatnonzero(near)]
+    shared = sorted(pair for pair in expected if first_shared_band(pair[0].word, pair[1].word) < 4)
+    assert len(expected) > len(shared) > 0.95 * len(expected) > 1000
+    assert sorted(met(codes, crowded=False)) == shared
+    assert sorted(met(codes[::-1], crowded=True)) == shared
 
 
 def test_a_verdict_names_a_pair_that_stays() -> None:

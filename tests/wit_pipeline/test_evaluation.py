@@ -40,6 +40,16 @@ def test_copies_are_found_and_how(body: bytes, methods: list[str]) -> None:
     assert [copy.method for copy in found] == methods
 
 
+def test_a_copy_without_the_borders_of_an_evaluation_image_is_found() -> None:
+    framed = ImageOps.expand(PICTURE, 30, fill=(0, 0, 0))
+    known = evaluation.describe("eval", "a/1.png", encoded(framed, "PNG"), CrawlConfig())
+    found = Evaluation([known], CONFIG).copies(crawled(encoded(PICTURE, quality=80)))
+    assert [copy.method for copy in found] == ["trim"]
+    assert KNOWN.trim_phash16 == ""
+    flat = Evaluation([replace(known, trim_weak=0.36)], CONFIG)
+    assert flat.copies(crawled(encoded(PICTURE, quality=80))) == []
+
+
 @pytest.mark.parametrize(("bits", "found"), [(48, 1), (49, 0)])
 def test_both_sides_of_the_distance(bits: int, found: int) -> None:
     near = image(phash=KNOWN.phash, phash16=flip(KNOWN.phash16, bits), weak=0.0)

@@ -5,12 +5,17 @@ from tests.factories import flip
 from tests.strategies import CODES8, CODES16
 from wit_pipeline.neardup import (
     BANDS,
+    NEAR8,
+    PARTS,
     Index,
     bands,
+    bits_apart,
     close_pairs,
     components,
     distance16,
+    first_shared,
     first_shared_band,
+    parts,
     phash16_words,
     phash_word,
 )
@@ -32,6 +37,15 @@ def test_codes_within_three_bits_share_a_band(code: str, flips: list[int]) -> No
     assert first_shared_band(word, other) < BANDS
 
 
+@given(CODES8, st.lists(st.integers(0, 63), max_size=NEAR8))
+def test_a_crowd_divided_loses_no_pair_that_is_near(code: str, flips: list[int]) -> None:
+    word = other = phash_word(code)
+    for bit in flips:
+        other ^= 1 << bit
+    assert all(first_shared(parts(word, band), parts(other, band)) < PARTS for band in range(BANDS))
+    assert max(parts(word, 0)) < 1 << 10
+
+
 def test_bands_are_what_they_were() -> None:
     """Golden: the permutation is part of the method."""
     assert bands(0x0123456789ABCDEF) == (1576, 55487, 50486, 26580)
@@ -40,6 +54,7 @@ def test_bands_are_what_they_were() -> None:
 @given(CODES16, CODES16)
 def test_distance_is_the_number_of_bits(one: str, other: str) -> None:
     assert distance16(one, other) == bin(int(one, 16) ^ int(other, 16)).count("1")
+    assert bits_apart(bytes.fromhex(one), bytes.fromhex(other)) == distance16(one, other)
     assert [int(word) for word in phash16_words([one])[0]] == [
         int(one[i : i + 16], 16) for i in (0, 16, 32, 48)
     ]
@@ -55,7 +70,7 @@ def test_close_pairs_and_the_index_are_exact(
 
     expected = [(i, j) for i in range(len(codes)) for j in range(i + 1, len(codes)) if near(i, j)]
     words, longs = [phash_word(a) for a, _ in codes], [b for _, b in codes]
-    assert list(close_pairs(words, longs, distance8=distance8, distance=distance)) == expected
+    assert close_pairs(words, phash16_words(longs), distance8=distance8, distance=distance) == expected
     index = Index([a for a, _ in codes], longs)
     found = index.near(*codes[0], distance8=distance8, distance=distance)
     assert sorted(match.row for match in found) == [j for j in range(len(codes)) if near(0, j)]
