@@ -184,9 +184,7 @@ def write_list(work: Work, path: Path) -> None:
         f"{work.scheme}://{HOSTS[i % len(HOSTS)]}:{port}/{work.size}{i % PICTURES}.jpg?{i}"
         for i in range(work.images)
     ]
-    pq.write_table(
-        pa.table({"url": urls, "caption": [f"a dog of the number {i}" for i in range(len(urls))]}), path
-    )
+    pq.write_table(pa.table({"url": urls, "caption": [f"a dog of the number {i}" for i in range(len(urls))]}), path)
 
 
 def measured(command: Sequence[str], folder: Path) -> Cost:
