@@ -5,7 +5,7 @@ Both are kept in ROOT/evidence, so that every later audit of the root counts the
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -81,6 +81,15 @@ def _truth(value: Any, where: str) -> bool:
     if text not in YES | NO:
         raise UserError(f"{where}: correct is 0 or 1, true or false; found {_short(value)}")
     return text in YES
+
+
+def check_images(name: str, predictions: Iterable[Prediction], images: Container[str]) -> None:
+    """A `UserError` for a prediction of an image that the set does not have."""
+    for item in predictions:
+        if item.image not in images:
+            raise UserError(
+                f"--predictions {name}: {_short(item.image)} is not in the set; wants paths within its folder"
+            )
 
 
 def read_reviews(path: Path) -> list[Review]:
