@@ -11,8 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from beam_jobs import build, engine, files, inspect, progress, recipe, remove
+from beam_jobs import audit, build, engine, files, inspect, progress, recipe, remove
 from beam_jobs.failure import of_the_disk
+from beam_jobs.stage import Stage
 from beam_jobs.stages import STAGES, between
 from wit_pipeline.errors import UserError, WitError
 
@@ -43,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
                 metavar="OLD",
                 help="then say what changed since OLD, a root or queries.parquet",
             )
+        if stage.name == "audit":
+            _add_evidence(command)
     for name, run, about in (
         ("report", inspect.run_report, "write ROOT/report/index.html: the funnel and what lies where"),
         ("verify", inspect.run_verify, "check every signed file against its manifest"),
@@ -77,6 +80,28 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
     command.set_defaults(run=run)
 
 
+def _add_evidence(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--predictions",
+        type=_named_file,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=FILE",
+        help="a model's answers to a set, CSV, JSONL or Parquet: image, correct[, class]; kept in the root",
+    )
+    command.add_argument(
+        "--reviewed", type=Path, metavar="FILE", help="verdicts saved from report.html; kept in the root"
+    )
+
+
+def _named_file(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not name or not equals or not path:
+        raise argparse.ArgumentTypeError(f"wants NAME=FILE, found {text!r}")
+    return name, Path(path)
+
+
 def _count(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"wants a whole number of at least 1, found {text!r}")
@@ -92,13 +117,14 @@ def run_build(arguments: argparse.Namespace) -> None:
         inspect.query_table(old)  # before any work
     loaded = recipe.load(arguments.recipe)
     files.use(engine.options(arguments.beam))  # wrong flags are told before any work
+    stages = _with_evidence(arguments, loaded)
     display = progress.JsonLines() if arguments.json else progress.Display()
     progress.send_to(display)
     workers = engine.Workers(arguments.workers, arguments.beam)
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
     try:
         with _stopping_at_once(display):
-            build.run_stages(between(arguments.first, arguments.last), loaded, arguments.root, running)
+            build.run_stages(stages, loaded, arguments.root, running)
         if arguments.last == list(STAGES)[-1]:
             found = f"{arguments.root}/shard and {arguments.root}/audit/report.html"
             progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")
@@ -107,6 +133,14 @@ def run_build(arguments: argparse.Namespace) -> None:
         display.close()
     if old is not None:
         inspect.compare(old, arguments.root)
+
+
+def _with_evidence(arguments: argparse.Namespace, loaded: recipe.Recipe) -> list[Stage]:
+    """The stages to run; the audit reads what people brought to the root, now or before."""
+    given = dict(getattr(arguments, "predictions", []))
+    audit.bring(arguments.root, loaded.audit, given, getattr(arguments, "reviewed", None))
+    chosen = between(arguments.first, arguments.last)
+    return [audit.of(arguments.root) if stage is audit.STAGE else stage for stage in chosen]
 
 
 @contextmanager

@@ -1,15 +1,21 @@
 """audit: every shard against every evaluation set, and a report for eyes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from beam_jobs.sets import index_of, read_sets
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.tables import write_whole
-from wit_pipeline import rows
-from wit_pipeline.audit import Overlap, nearest_first, overlaps, results, sample_images
+from wit_pipeline import evaluation, evidence, rows
+from wit_pipeline.audit import Overlap, overlaps, results, sample_images, sheets
+from wit_pipeline.errors import UserError
+from wit_pipeline.evaluation import AuditConfig
 from wit_pipeline.manifest import Counts, File, describe, write_json
 from wit_pipeline.report.audit_report import audit_page
 from wit_pipeline.shard import Row
+
+EVIDENCE = "evidence"  # folder of a root: predictions and verdicts, as people gave them
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -38,11 +44,13 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         for item in rows.read(task.folders.scratch / f"{unit.name}.parquet", Overlap)
     ]
     found.sort(key=lambda item: (item.set, item.image, item.distance, item.key))
-    summary = results(sets, found, config, task.folders.signed("shard").counts.kept)
+    predictions, reviews = evidence.read(task.folders.root / EVIDENCE)
+    samples = task.folders.signed("shard").counts.kept
+    summary = results(sets, found, config, samples, predictions, reviews)
     count = write_whole(out / "overlap.parquet", Overlap, found)
     write_json(out / "results.json", summary)
-    shown = {name: nearest_first(found, name, config.pairs_shown) for name in config.named_sets()}
-    keys = {item.key for items in shown.values() for item in items}
+    shown = sheets(found, config)
+    keys = {item.key for sheet in shown.values() for item in (*sheet.sample, *sheet.edge)}
     pictures = sample_images(task.folders.reads("shard"), keys)
     page = audit_page(summary, shown, pictures, config)
     (out / "report.html").write_text(page, encoding="utf-8")
@@ -61,3 +69,26 @@ STAGE = Stage(
     steps=(Work(name="Compare", units=units, do=do, scratch=True),),
     finish=finish,
 )
+
+
+def of(root: Path) -> Stage:
+    """The stage with what people brought to this root among its inputs: new evidence, new audit."""
+    kept = sorted(path for path in (root / EVIDENCE).glob("*.parquet") if path.is_file())
+    inputs = {f"{EVIDENCE}/{path.name}": describe(path).sha256 for path in kept}
+    return replace(STAGE, inputs=lambda recipe: inputs)
+
+
+def bring(root: Path, config: AuditConfig, predictions: Mapping[str, Path], reviewed: Path | None) -> None:
+    """Keep what a command named as evidence; a `UserError` names what cannot be read or is of no set."""
+    names = config.named_sets()
+    read = {name: evidence.read_predictions(name, path) for name, path in predictions.items()}
+    reviews = [] if reviewed is None else evidence.read_reviews(reviewed)
+    for name in (*read, *(item.set for item in reviews)):
+        if name not in names:
+            known = ", ".join(names) or "none"
+            raise UserError(f"{name[:80]!r} is no set in [audit.sets]; those are {known}")
+    for name, items in read.items():
+        images = {path.relative_to(names[name]).as_posix() for path in evaluation.images(name, names[name])}
+        evidence.check_images(name, items, images)
+    if read or reviews:
+        evidence.keep(root / EVIDENCE, read, reviews)

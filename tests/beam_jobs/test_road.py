@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -239,3 +240,27 @@ def test_verify_finds_a_flipped_byte(root: Path, tmp_path: Path, capsys: pytest.
     shard.write_bytes(content)
     assert main(["verify", "--root", str(tmp_path / "copy")]) == 1
     assert "00001.tar: is not what was signed" in capsys.readouterr().err
+
+
+def test_what_people_bring_is_an_input_of_the_audit(world: World, root: Path, tmp_path: Path) -> None:
+    brought = tmp_path / "root"
+    shutil.copytree(root, brought)
+    answers = tmp_path / "answers.csv"
+    command = ["audit", "--recipe", str(world.recipe), "--root", str(brought), "--workers", "1"]
+    answers.write_text("image,correct\ndog/9.png,1\n")
+    assert main([*command, "--predictions", f"eval={answers}"]) == 2
+    assert main([*command, "--predictions", f"other={answers}"]) == 2
+    assert not (brought / "evidence").exists()
+    answers.write_text("image,correct\ndog/1.png,1\ndog/2.png,0\n")
+    (found,) = rows.read(root / "audit" / "overlap.parquet", Overlap)
+    verdict = {"set": "eval", "image": found.image, "pair_key": found.pair_key, "verdict": "same"}
+    (tmp_path / "reviewed.json").write_text(json.dumps({"reviewed": [verdict]}))
+    more = ["--predictions", f"eval={answers}", "--reviewed", str(tmp_path / "reviewed.json")]
+    assert main([*command, *more]) == 0
+    made = json.loads((brought / "audit" / "results.json").read_text())["sets"]["eval"]
+    assert made["scores"]["tests"]["all_minus_clean"] == 0.5
+    assert made["reviewed"]["precision"] == 1.0
+    before = signed(brought, "audit")
+    assert build(world, brought) == 0  # a later build keeps what was brought
+    assert signed(brought, "audit") == before
+    assert signed(root, "audit").digest != before.digest

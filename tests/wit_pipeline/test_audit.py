@@ -1,10 +1,27 @@
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from tests.factories import encoded, flip, image, pair, photograph
 from wit_pipeline import evaluation
-from wit_pipeline.audit import nearest_first, overlaps, results, sample_images
+from wit_pipeline.audit import (
+    DRAWN,
+    Overlap,
+    fair_sample,
+    nearest_first,
+    overlaps,
+    pairs_drawn,
+    results,
+    reviewed,
+    sample_images,
+    sheets,
+)
+from wit_pipeline.errors import UserError
 from wit_pipeline.evaluation import AuditConfig, Evaluation
+from wit_pipeline.evidence import Prediction, Review, Verdict
 from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.overlap_tests import Tally, interval
 from wit_pipeline.records import Pair
 from wit_pipeline.report.audit_report import audit_page
 from wit_pipeline.shard import row_of, write_shard
@@ -43,13 +60,18 @@ def test_overlap_is_counted_by_evaluation_image() -> None:
         "pairs": 2,
         "by_method": {"plain": 2},
         "threshold": 48,
+        "overlap_interval": [0.000834, 0.970848],
+        "distances": {"3": 1},
+        "classes": {"c": {"images": 3, "overlap": 1}},
+        "most_hit": [],
     }
 
 
 def test_the_nearest_pair_of_each_image_is_shown() -> None:
     found = list(overlaps(SAMPLES, Evaluation(KNOWN, CONFIG)))
-    assert [item.key for item in nearest_first(found, "eval", 50)] == ["000000001"]
-    assert nearest_first(found, "eval", 0) == nearest_first(found, "other", 50) == []
+    assert [item.key for item in nearest_first(found)] == ["000000001"]
+    sheet = sheets(found, CONFIG)["eval"]
+    assert ([item.key for item in sheet.sample], sheet.edge) == (["000000001"], [])
 
 
 def test_the_page_shows_the_pairs_and_loads_nothing(tmp_path: Path) -> None:
@@ -60,8 +82,8 @@ def test_the_page_shows_the_pairs_and_loads_nothing(tmp_path: Path) -> None:
     evil = copy_of("c/0.png", "http://a.test/<script>", 3)
     write_shard([evil], lambda _: encoded(photograph(0)), folder=tmp_path, shard=0, seed=0)
     found = list(overlaps([row_of(evil, "000000000")], Evaluation(KNOWN, config)))
-    shown = {"eval": nearest_first(found, "eval", 50)}
-    page = audit_page(results(KNOWN, found, config, 1), shown, sample_images(tmp_path, ["000000000"]), config)
+    pictures = sample_images(tmp_path, ["000000000"])
+    page = audit_page(results(KNOWN, found, config, 1), sheets(found, config), pictures, config)
     assert page.count("data:image/jpeg;base64,") == 2
     assert "3 bits, plain" in page
     assert "<script>" not in page
@@ -91,3 +113,101 @@ def test_flat_images_are_counted() -> None:
     assert flat.weak > CONFIG.max_weak
     assert results([*KNOWN, flat], [], CONFIG, 0)["sets"]["eval"]["flat"] == 1
     assert image().weak <= CONFIG.max_weak
+
+
+def hit(number: int, key: str = "", bits: int | None = None) -> Overlap:
+    return Overlap(
+        set="eval",
+        image=f"c/{number}.png",
+        pair_key=f"{number:032x}",
+        distance=number % 49 if bits is None else bits,
+        method="plain",
+        key=key or f"{number:09d}",
+        url="",
+        page_url="",
+        caption="",
+    )
+
+
+HITS = [hit(number) for number in range(100)]
+
+
+def test_half_of_a_sheet_is_a_fair_sample_and_half_lies_at_the_threshold() -> None:
+    sheet = sheets(HITS, replace(CONFIG, pairs_shown=10))["eval"]
+    assert [len(sheet.sample), len(sheet.edge)] == [5, 5]
+    assert not {item.image for item in sheet.sample} & {item.image for item in sheet.edge}
+    assert [item.distance for item in sheet.sample] == sorted(item.distance for item in sheet.sample)
+    assert {item.distance for item in sheet.edge} <= {46, 47, 48}
+    wider = sheets(HITS, replace(CONFIG, pairs_shown=20))["eval"]
+    assert {item.image for item in sheet.sample} <= {item.image for item in wider.sample}
+
+
+def test_a_page_is_bounded_however_many_sets_it_shows() -> None:
+    many = AuditConfig(sets={f"s{i}": "set" for i in range(200)}, pairs_shown=5000)
+    assert pairs_drawn(many) * 2 * 200 <= DRAWN
+    assert pairs_drawn(AuditConfig(sets={"eval": "set"}, pairs_shown=5000)) * 2 == DRAWN
+    assert pairs_drawn(AuditConfig()) == 25
+
+
+def verdict(item: Overlap, said: Verdict) -> Review:
+    return Review(set="eval", image=item.image, pair_key=item.pair_key, verdict=said)
+
+
+def test_precision_is_of_the_fair_sample_alone() -> None:
+    fair = fair_sample(nearest_first(HITS), 4)
+    said = (Verdict.SAME, Verdict.SAME, Verdict.DIFFERENT, Verdict.UNSURE)
+    reviews = [verdict(item, what) for item, what in zip(fair, said, strict=True)]
+    others = [verdict(item, Verdict.DIFFERENT) for item in HITS if item not in fair][:20]
+    found = reviewed(HITS, [*reviews, *others], 4)
+    assert found["verdicts"] == 24
+    assert found["of_the_sample"] == {"same": 2, "different": 1, "unsure": 1}
+    assert found["precision"] == round(2 / 3, 6)
+    assert found["interval"] == [round(bound, 6) for bound in interval(Tally(right=2, total=3))]
+    assert reviewed(HITS, others, 4)["precision"] is None
+
+
+def test_a_training_image_that_copies_several_is_named() -> None:
+    found = [hit(0, "000000007"), hit(1, "000000007"), hit(2, "000000008")]
+    assert results(KNOWN, found, CONFIG, 3)["sets"]["eval"]["most_hit"] == [{"key": "000000007", "images": 2}]
+
+
+FLAT = evaluation.describe(
+    "eval", "flat.png", encoded(photograph(0, (1, 1)).resize((64, 64)), "PNG"), CrawlConfig()
+)
+
+
+def answers(**correct: bool) -> list[Prediction]:
+    return [
+        Prediction(
+            set="eval", image=f"c/{name}.png" if name != "flat" else "flat.png", correct=yes, group="c"
+        )
+        for name, yes in correct.items()
+    ]
+
+
+def test_scores_are_of_overlap_and_clean_and_what_cannot_be_compared_is_aside() -> None:
+    given = answers(**{"0": True, "1": False, "flat": False, "bad": True})
+    made = results([*KNOWN, FLAT], [hit(0)], CONFIG, 9, given)["sets"]["eval"]["scores"]
+    parts = {
+        name: (made[name]["correct"], made[name]["images"]) for name in ("all", "overlap", "clean", "gated")
+    }
+    assert parts == {"all": (1, 2), "overlap": (1, 1), "clean": (0, 1), "gated": (1, 2)}
+    assert made["unscored"] == 1
+    assert made["tests"]["all_minus_clean"] == 0.5
+    assert "scores" not in results(KNOWN, [hit(0)], CONFIG, 9)["sets"]["eval"]
+    other = [replace(given[0], set="gone")]  # a set that the recipe names no more
+    assert "gone" not in results(KNOWN, [hit(0)], CONFIG, 9, other)["sets"]
+
+
+def test_accuracy_on_overlap_is_corrected_for_false_matches() -> None:
+    found = [hit(0), hit(1)]
+    fair = fair_sample(found, 25)
+    reviews = [verdict(fair[0], Verdict.SAME), verdict(fair[1], Verdict.DIFFERENT)]
+    given = answers(**{"0": True, "1": True, "2": False})
+    made = results(KNOWN, found, CONFIG, 9, given, reviews)["sets"]["eval"]["scores"]
+    assert made["overlap_corrected"] == (1.0 - 0.5 * 0.0) / 0.5
+
+
+def test_predictions_of_other_images_are_refused() -> None:
+    with pytest.raises(UserError, match=r"--predictions eval: 'c/9.png' is not in the set"):
+        results(KNOWN, [], CONFIG, 9, answers(**{"9": True}))

@@ -1,30 +1,68 @@
-"""audit/report.html: each evaluation set's overlap, and the pairs that say so, side by side."""
+"""audit/report.html: each evaluation set's overlap, what it did to scores, and pairs for eyes to judge."""
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
-from wit_pipeline.audit import Overlap
+from wit_pipeline.audit import Overlap, Sheet
 from wit_pipeline.evaluation import AuditConfig
+from wit_pipeline.report.charts import difference_chart, distance_chart
 from wit_pipeline.report.pages import environment, picture
+
+CLASSES = 20  # shown of a set, those with the largest overlap first; all are in results.json
 
 
 def audit_page(
     summary: Mapping[str, Any],
-    shown: Mapping[str, Sequence[Overlap]],
+    shown: Mapping[str, Sheet],
     pictures: Mapping[str, bytes],
     config: AuditConfig,
 ) -> str:
-    """The page. `shown` are the overlaps of each set to draw; `pictures` the stored JPEG by sample."""
-    folders = config.named_sets()
-    drawn = {
-        name: [
-            {
-                "overlap": item,
-                "evaluation": picture((folders[name] / item.image).read_bytes()),
-                "training": picture(pictures[item.key]),
-            }
-            for item in items
-        ]
-        for name, items in shown.items()
-    }
-    return environment().get_template("audit.html").render(summary=summary, drawn=drawn)
+    """The page. `shown` are the pairs of each set to draw; `pictures` the stored image by sample.
+
+    A set of `summary` may have `decoys` beside its `distances`: images that can be no copy, by distance.
+    """
+    script = environment().get_template("review.js").render()
+    drawn = {name: _sheet(sheet, config.named_sets()[name], pictures) for name, sheet in shown.items()}
+    return (
+        environment()
+        .get_template("audit.html")
+        .render(
+            summary=summary,
+            drawn=drawn,
+            distances={name: distance_chart(found) for name, found in summary["sets"].items()},
+            differences=difference_chart(_tested(summary)),
+            classes={name: _classes(found) for name, found in summary["sets"].items()},
+            class_rows=CLASSES,
+            script=script,
+            script_sum=b64encode(sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+def _sheet(sheet: Sheet, folder: Path, pictures: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
+    return {"sample": _pairs(sheet.sample, folder, pictures), "edge": _pairs(sheet.edge, folder, pictures)}
+
+
+def _pairs(items: Sequence[Overlap], folder: Path, pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    return [
+        {
+            "overlap": item,
+            "evaluation": picture((folder / item.image).read_bytes()),
+            "training": picture(pictures[item.key]),
+        }
+        for item in items
+    ]
+
+
+def _tested(summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    scored = {name: found.get("scores") for name, found in summary["sets"].items()}
+    return {name: found for name, found in scored.items() if found and found["tests"]}
+
+
+def _classes(found: Mapping[str, Any]) -> list[tuple[str, int, int]]:
+    """(class, images, overlap) of the classes with copies, the largest overlap first."""
+    copied = [(name, n["images"], n["overlap"]) for name, n in found["classes"].items() if n["overlap"]]
+    return sorted(copied, key=lambda row: (-row[2], row[0]))[:CLASSES]
