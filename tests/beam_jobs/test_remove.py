@@ -177,6 +177,11 @@ def test_the_same_bytes_do_not_return_under_another_address(world: World, root: 
         kept, dropped = dropped, kept
     assert take_down(root, dropped).startswith("1 samples taken down from 1 shards, 2 images erased")
     assert kept not in samples(root)
+    (found,) = (root / "removed").glob("*.found.txt")
+    assert found.read_text() == f"{fetched(root)[kept].image.sha256}\n"
+    shutil.rmtree(root / "shard")
+    assert build(world, root) == 0
+    assert kept not in samples(root)
 
 
 def test_a_domain_takes_all_and_leaves_shards_without_samples(world: World, root: Path) -> None:
