@@ -59,9 +59,9 @@ class Room:
     async def free(self) -> None:
         """Returns when less than the limit is held."""
         while self.held >= self.limit:
-            waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self.when_free(lambda future=waiting: future.done() or future.set_result(None))  # type: ignore[misc]
-            await waiting
+            given_back = asyncio.Event()
+            self.when_free(given_back.set)
+            await given_back.wait()
 
     def wake(self) -> None:
         """Lets those who wait look again."""
