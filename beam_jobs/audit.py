@@ -1,20 +1,25 @@
 """audit: every shard against every evaluation set, and a report for eyes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from beam_jobs.sets import index_of, read_sets
+from beam_jobs import sets
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.tables import write_whole
-from wit_pipeline import evaluation, evidence, rows
-from wit_pipeline.audit import Overlap, overlaps, results, sample_images, sheets
+from wit_pipeline import evidence, picture_sets, rows, thresholds
+from wit_pipeline.audit import Overlap, overlap_of, results, sample_images, sheets, sift
 from wit_pipeline.errors import UserError
 from wit_pipeline.evaluation import AuditConfig
-from wit_pipeline.manifest import Counts, File, describe, write_json
+from wit_pipeline.manifest import Counts, File, describe, read_json, write_json
 from wit_pipeline.report.audit_report import audit_page
-from wit_pipeline.shard import Row
+from wit_pipeline.shard import Row, Stored
+from wit_pipeline.sightings import Cut, Reached
 
+R = TypeVar("R")
+
+KINDS = ("near", "reached", "cut")
 EVIDENCE = "evidence"  # folder of a root: predictions and verdicts, as people gave them
 
 
@@ -26,31 +31,41 @@ def units(task: Task) -> Sequence[Unit]:
 
 
 def do(task: Task, unit: Unit) -> Done:
-    """Look the samples of one shard up in every set."""
-    known = index_of(task, task.folders.files("dedup", "evaluation-"))
+    """Write what of one shard lies near which evaluation images, and how near each of those was reached."""
+    known = sets.index_of(task, task.folders.files("dedup", "evaluation-"))
     samples = list(rows.read(task.folders.reads("shard") / unit.covers, Row))
-    path = task.folders.scratch / f"{unit.name}.parquet"
-    count = write_whole(path, Overlap, overlaps(samples, known))
-    return Counts(read=len(samples), kept=len(samples)), (describe(path, count),)
+    with Stored(task.folders.reads("shard") / unit.covers.replace(".parquet", ".tar")) as stored:
+        seen = sets.look(task, known, samples, lambda i: stored.image(samples[i].key))
+    kept = seen.pairs.nearest(seen.pairs.row, task.recipe.audit.pairs_kept)
+    shown = known.sightings(seen.pairs[kept], [str(i) for i in range(len(samples))])
+    near, reached, cut = (path(task, kind, unit) for kind in KINDS)
+    write_whole(near, Overlap, (overlap_of(item, samples[int(item.key)]) for item in shown))
+    write_whole(reached, Reached, known.reached(seen.reached))
+    write_whole(cut, Cut, known.cut(seen.pairs[~kept]))
+    return Counts(read=len(samples), kept=len(samples)), (describe(near), describe(reached), describe(cut))
+
+
+def path(task: Task, kind: str, unit: Unit) -> Path:
+    """The table of one kind that a unit of work writes."""
+    return task.folders.scratch / f"{kind}-{unit.name}.parquet"
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """overlap.parquet, results.json and report.html."""
     out, config = task.folders.out, task.recipe.audit
-    sets = read_sets(task.folders.files("dedup", "evaluation-"))
-    found = [
-        item
-        for unit in units(task)
-        for item in rows.read(task.folders.scratch / f"{unit.name}.parquet", Overlap)
-    ]
-    found.sort(key=lambda item: (item.set, item.image, item.distance, item.key))
-    predictions, reviews = evidence.read(task.folders.root / EVIDENCE)
+    known = sets.read_sets(task.folders.files("dedup", "evaluation-"))
+    near, reached, cut = ([path(task, kind, unit) for unit in units(task)] for kind in KINDS)
+    given = thresholds.from_json(read_json(task.folders.reads("dedup") / "limits.json"))
+    trusted = sets.trusted(task, task.folders.signed("shard").counts.kept)
+    limits = thresholds.of_sets(thresholds.merged(reached), config, trusted, given)
+    found = sift(_all(near, Overlap), _all(cut, Cut), given, config)
     samples = task.folders.signed("shard").counts.kept
-    summary = results(sets, found, config, samples, predictions, reviews)
-    count = write_whole(out / "overlap.parquet", Overlap, found)
+    predictions, reviews = evidence.read(task.folders.root / EVIDENCE)
+    summary = results(known, found, limits, config, samples, predictions, reviews)
+    count = write_whole(out / "overlap.parquet", Overlap, found.copies)
     write_json(out / "results.json", summary)
     shown = sheets(found, config)
-    keys = {item.key for sheet in shown.values() for item in (*sheet.sample, *sheet.edge)}
+    keys = {item.key for sheet in shown.values() for item in (*sheet.sample, *sheet.edge, *sheet.beyond)}
     pictures = sample_images(task.folders.reads("shard"), keys)
     page = audit_page(summary, shown, pictures, config)
     (out / "report.html").write_text(page, encoding="utf-8")
@@ -59,6 +74,10 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         describe(out / "results.json"),
         describe(out / "report.html"),
     )
+
+
+def _all(paths: Iterable[Path], record: type[R]) -> Iterator[R]:
+    return (item for path in paths for item in rows.read(path, record))
 
 
 STAGE = Stage(
@@ -74,8 +93,8 @@ STAGE = Stage(
 def of(root: Path) -> Stage:
     """The stage with what people brought to this root among its inputs: new evidence, new audit."""
     kept = sorted(path for path in (root / EVIDENCE).glob("*.parquet") if path.is_file())
-    inputs = {f"{EVIDENCE}/{path.name}": describe(path).sha256 for path in kept}
-    return replace(STAGE, inputs=lambda recipe: inputs)
+    brought = {f"{EVIDENCE}/{path.name}": describe(path).sha256 for path in kept}
+    return replace(STAGE, inputs=lambda recipe: brought)
 
 
 def bring(root: Path, config: AuditConfig, predictions: Mapping[str, Path], reviewed: Path | None) -> None:
@@ -88,7 +107,7 @@ def bring(root: Path, config: AuditConfig, predictions: Mapping[str, Path], revi
             known = ", ".join(names) or "none"
             raise UserError(f"{name[:80]!r} is no set in [audit.sets]; those are {known}")
     for name, items in read.items():
-        images = {path.relative_to(names[name]).as_posix() for path in evaluation.images(name, names[name])}
+        images = {item.name for item in picture_sets.pictures(name, names[name])}
         evidence.check_images(name, items, images)
     if read or reviews:
         evidence.keep(root / EVIDENCE, read, reviews)

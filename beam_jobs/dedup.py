@@ -8,12 +8,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.files import version
-from beam_jobs.recipe import Recipe
-from beam_jobs.sets import index_of
+from beam_jobs import sets
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_whole
-from wit_pipeline import evaluation, rows
+from wit_pipeline import evaluation, picture_sets, rows, thresholds
 from wit_pipeline.dedup import (
     Code,
     DedupConfig,
@@ -32,12 +30,18 @@ from wit_pipeline.dedup import (
     thin,
 )
 from wit_pipeline.evaluation import EvaluationImage
-from wit_pipeline.manifest import Counts, describe
+from wit_pipeline.manifest import Counts, File, describe, write_json
 from wit_pipeline.records import Pair
+from wit_pipeline.shard import read_unless_erased
 from wit_pipeline.sift import write_sifted
+from wit_pipeline.sightings import Reached, Sighting
+from wit_pipeline.texts import by_image
+from wit_pipeline.thresholds import Limits, SetLimits
 
 CROWD = 65_536  # codes in one band with one value: more are divided, as they are compared pair by pair
 SET_IMAGES = 2000  # evaluation images of one unit of work
+NAMED = 10  # copies that a training image names, the nearest
+LIMITS = "limits.json"  # how near is a copy: what the audit goes by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,28 +54,20 @@ class VerdictRow:
     distance: int
 
 
-def set_inputs(recipe: Recipe) -> dict[str, str]:
-    """The evaluation sets, each with what tells one version of it from another."""
-    return {
-        f"{name} {folder}": version(evaluation.images(name, folder))
-        for name, folder in recipe.audit.named_sets().items()
-    }
-
-
 def set_units(task: Task) -> Sequence[Unit]:
     """The evaluation sets, some thousand images at a time."""
     chunks = []
-    for name, folder in task.recipe.audit.named_sets().items():
-        paths = evaluation.images(name, folder)
-        chunks += [(name, folder, paths[i : i + SET_IMAGES]) for i in range(0, len(paths), SET_IMAGES)]
+    for name, place in task.recipe.audit.named_sets().items():
+        found = picture_sets.pictures(name, place)
+        chunks += [(name, found[i : i + SET_IMAGES]) for i in range(0, len(found), SET_IMAGES)]
     return [Unit(name=f"evaluation-{number:05d}", covers=chunk) for number, chunk in enumerate(chunks)]
 
 
 def encode_set(task: Task, unit: Unit) -> Done:
     """Write the codes of some images of a set."""
-    name, folder, paths = unit.covers
+    name, found = unit.covers
     path = task.folders.out / f"{unit.name}.parquet"
-    known = evaluation.read(name, folder, paths, task.recipe.crawl)
+    known = evaluation.read(name, found, task.recipe.crawl, sets.detector_of(task))
     return Counts(), (describe(path, write_whole(path, EvaluationImage, known)),)
 
 
@@ -173,24 +169,84 @@ def verdicts_of(scratch: Path, plan: str) -> dict[str, Verdict]:
     return {row.key: Verdict(row.key, row.reason, row.kept, row.distance) for row in found}
 
 
+def look_units(task: Task) -> Sequence[Unit]:
+    """The parts of filter, where there are sets to look them up in."""
+    return each_part("filter")(task) if task.recipe.audit.sets else ()
+
+
+def look(task: Task, unit: Unit) -> Done:
+    """Write which images of a part lie near which evaluation images, and how near each was reached."""
+    known = sets.index_of(task, [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)])
+    captions = [first for first, *_ in by_image(rows.read(unit.covers, Pair)).values()]
+    seen = sets.look(task, known, [pair.image for pair in captions], partial(stored, task, captions))
+    named = seen.pairs[seen.pairs.nearest(seen.pairs.sample, NAMED)]
+    keys = [pair.key for pair in captions]
+    near, reached = (task.folders.scratch / f"{kind}-{unit.name}.parquet" for kind in ("near", "reached"))
+    write_whole(near, Sighting, known.sightings(named, keys))
+    write_whole(reached, Reached, known.reached(seen.reached))
+    return Counts(), (describe(near), describe(reached))
+
+
+def stored(task: Task, captions: Sequence[Pair], number: int) -> bytes:
+    """The stored bytes of an image; none of one that was taken down."""
+    return read_unless_erased(captions[number].image, task.folders.reads("crawl"))
+
+
+def set_limits(task: Task) -> dict[str, SetLimits]:
+    """How near is a copy, from what all parts have shown."""
+    paths = [task.folders.scratch / f"reached-{unit.name}.parquet" for unit in look_units(task)]
+    reached = thresholds.merged(paths)
+    images = task.folders.signed("filter").counts.kept
+    return thresholds.of_sets(reached, task.recipe.audit, sets.trusted(task, images))
+
+
+_limits: dict[str, dict[str, Limits]] = {}  # by plan
+
+
+def limits_of(task: Task) -> dict[str, Limits]:
+    """The limits of each set, made once a process."""
+    if task.plan not in _limits:
+        _limits[task.plan] = {name: found.limits for name, found in set_limits(task).items()}
+    return _limits[task.plan]
+
+
+def copies_of(task: Task, unit: Unit) -> dict[str, list[Sighting]]:
+    """The copies among a part's images, by the pair that is the caption; nearest first."""
+    if not task.recipe.audit.sets:
+        return {}
+    seen = rows.read(task.folders.scratch / f"near-{unit.name}.parquet", Sighting)
+    found: dict[str, list[Sighting]] = {}
+    for copy in sorted(thresholds.copies(seen, limits_of(task)), key=thresholds.rank):
+        found.setdefault(copy.key, []).append(copy)
+    return found
+
+
 def do(task: Task, unit: Unit) -> Done:
     """Apply the verdicts to one part."""
     verdicts = verdicts_of(task.folders.scratch, task.plan)
-    known = index_of(task, [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)])
-    judged = judge(rows.read(unit.covers, Pair), verdicts, known, task.recipe.dedup)
+    judged = judge(rows.read(unit.covers, Pair), verdicts, copies_of(task, unit), task.recipe.dedup)
     return write_sifted(task.folders.out, unit.name, Pair, judged)
+
+
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
+    """limits.json: how near is a copy, of each set."""
+    path = task.folders.out / LIMITS
+    write_json(path, thresholds.to_json(set_limits(task)))
+    return (describe(path),)
 
 
 STAGE = Stage(
     name="dedup",
     about="one image per picture; copies of evaluation images flagged or dropped",
-    reads=("filter",),
+    reads=("filter", "crawl"),
     accounts="filter",
     also=("audit", "crawl"),
-    inputs=set_inputs,
+    inputs=sets.inputs,
     steps=(
         Work(name="EncodeSets", units=set_units, do=encode_set),
         Shuffle(name="Compare", build=compare),
+        Work(name="Look", units=look_units, do=look, scratch=True),
         Work(name="Apply", units=each_part("filter"), do=do),
     ),
+    finish=finish,
 )

@@ -167,6 +167,7 @@ class _Removal:
                 replace(crawl, files=tuple(changed.get(file.name, file) for file in crawl.files)), crawl
             )
             self.follow("filter")
+            self.follow("dedup")
 
     def write_receipt(self, unit: str, changed: Mapping[str, File]) -> None:
         name = f"crawl/{unit}.receipt.json"

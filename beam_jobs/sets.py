@@ -1,11 +1,18 @@
-"""The evaluation sets' codes, as dedup wrote them, and their index: one a process for each plan."""
+"""The evaluation sets in a job: their codes, as dedup wrote them, and the detector; once a process."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
+from beam_jobs.files import version
+from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Task
-from wit_pipeline import evaluation, rows
-from wit_pipeline.evaluation import Evaluation, EvaluationImage
+from wit_pipeline import evaluation, picture_sets, rows
+from wit_pipeline.describing import descriptors
+from wit_pipeline.evaluation import Describer, EvaluationImage
+from wit_pipeline.evaluation_index import Evaluation
+from wit_pipeline.sightings import Coded, Look
+from wit_pipeline.thresholds import Trusted, trusted_bits
 
 _indexes: dict[str, Evaluation] = {}  # by plan
 
@@ -22,3 +29,41 @@ def index_of(task: Task, paths: Iterable[Path]) -> Evaluation:
         evaluation.check_readable(known, config.named_sets())
         _indexes[task.plan] = Evaluation(known, config)
     return _indexes[task.plan]
+
+
+def inputs(recipe: Recipe) -> dict[str, str]:
+    """The evaluation sets and the detector, each with what tells one version of it from another."""
+    places = recipe.audit.named_sets().items()
+    found = {f"{name} {place}": version(picture_sets.files_of(name, place)) for name, place in places}
+    detector = detector_at(recipe.audit.detector)
+    return {**found, **({"detector": detector.digest} if detector else {})}
+
+
+@cache
+def detector_at(path: str) -> Describer | None:
+    """The detector of a recipe, if it names one; a `UserError` where it cannot be run."""
+    if not path:
+        return None
+    from wit_pipeline.detector import Detector  # loads its runtime: only where one is named
+
+    return Detector(Path(path))
+
+
+def detector_of(task: Task) -> Describer | None:
+    return detector_at(task.recipe.audit.detector)
+
+
+def trusted(task: Task, images: int) -> Trusted:
+    """How near is a copy in a data set of so many images, until decoys object."""
+    detector = detector_of(task)
+    apart = int((1 - detector.trusted) * 1000) if detector else -1
+    return Trusted(bits=trusted_bits(images), apart=apart)
+
+
+def look(task: Task, known: Evaluation, images: Sequence[Coded], stored: Callable[[int], bytes]) -> Look:
+    """What some training images show; `stored` gives the bytes of one, for the detector."""
+    detector = detector_of(task)
+    if not detector:
+        return known.look(images)
+    made = descriptors(len(images), lambda i: stored(i) if images[i].phash else b"", detector)
+    return known.look(images, made)

@@ -39,6 +39,8 @@ def image(**fields: Any) -> Image:
         phash="0123456789abcdef",
         phash16="0123456789abcdef" * 4,
         weak=0.1,
+        trim_phash="",
+        trim_phash16="",
         entropy=7.0,
         exif="{}",
         signals="{}",

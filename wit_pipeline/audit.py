@@ -1,19 +1,20 @@
 """How much of each evaluation set stands in the shards: overlap per set, with every pair that says so."""
 
-import tarfile
+import heapq
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from wit_pipeline.chance import draw
 from wit_pipeline.codes import CODE_NAME
-from wit_pipeline.evaluation import AuditConfig, Evaluation, EvaluationImage
+from wit_pipeline.evaluation import AuditConfig, EvaluationImage
 from wit_pipeline.evidence import Prediction, Review, Verdict, check_images, class_of
 from wit_pipeline.overlap_tests import Outcome, Tally, interval, judged, scores, stated, tally
-from wit_pipeline.shard import Row
-from wit_pipeline.structure import EXTENSIONS
+from wit_pipeline.shard import Row, Stored
+from wit_pipeline.sightings import By, Cut, Sighting
+from wit_pipeline.thresholds import Limits, SetLimits
 
 STAGE = "audit"
 MOST_HIT = 10  # training images named that stand for several evaluation images
@@ -28,36 +29,82 @@ class Overlap:
     image: str  # path within the set
     pair_key: str
     distance: int  # bits of 256
-    method: str  # exact, plain, mirror or trim
+    cosine: float  # of their descriptors; 0 without a detector
+    method: str  # exact, plain, trim, mirror or learned
     key: str  # of the sample: its shard's number, then its own
     url: str
     page_url: str
     caption: str
 
+    @property
+    def apart(self) -> int:
+        """Thousandths by which the cosine is short of 1."""
+        return round((1 - self.cosine) * 1000)
 
-S = TypeVar("S", EvaluationImage, Overlap, Prediction, Review)  # what belongs to a set
+
+S = TypeVar("S", EvaluationImage, Overlap, Prediction, Review, Cut)  # what belongs to a set
 
 
-def overlaps(samples: Iterable[Row], evaluation: Evaluation) -> Iterator[Overlap]:
-    """Every evaluation image that a sample is a copy of."""
-    for sample in samples:
-        for copy in evaluation.copies(sample):
-            yield Overlap(
-                set=copy.set,
-                image=copy.image,
-                pair_key=sample.pair_key,
-                distance=copy.distance,
-                method=copy.method,
-                key=sample.key,
-                url=sample.url,
-                page_url=sample.page_url,
-                caption=sample.caption,
-            )
+def overlap_of(seen: Sighting, sample: Row) -> Overlap:
+    """A sighting with what is to be said of the sample."""
+    return Overlap(
+        set=seen.set,
+        image=seen.image,
+        pair_key=sample.pair_key,
+        distance=seen.distance,
+        cosine=1 - seen.apart / 1000,
+        method=seen.method,
+        key=sample.key,
+        url=sample.url,
+        page_url=sample.page_url,
+        caption=sample.caption,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What all shards have shown, within the limits and beyond."""
+
+    copies: Sequence[Overlap]  # at most `pairs_kept` of an evaluation image; by set, image and nearness
+    beyond: Sequence[Overlap]  # the nearest of each evaluation image that has no copy
+    cut: Mapping[str, int]  # copies that were not kept, by set
+
+
+def sift(
+    seen: Iterable[Overlap], cut: Iterable[Cut], limits: Mapping[str, Limits], config: AuditConfig
+) -> Found:
+    """The copies among what is near, and what was cut of them."""
+    copies: dict[tuple[str, str], list[Overlap]] = {}
+    beyond: dict[tuple[str, str], Overlap] = {}
+    lost: Counter[str] = Counter()
+    for item in seen:
+        place = (item.set, item.image)
+        if limits[item.set].takes(item):
+            copies.setdefault(place, []).append(item)
+        elif place not in beyond or nearness(item) < nearness(beyond[place]):
+            beyond[place] = item
+    for left in cut:
+        if limits[left.set].near(left.distance, left.apart):
+            lost[left.set] += left.count
+    for (name, _), items in copies.items():
+        lost[name] += max(0, len(items) - config.pairs_kept)
+    kept = {place: heapq.nsmallest(config.pairs_kept, items, nearness) for place, items in copies.items()}
+    return Found(
+        copies=[item for place in sorted(kept) for item in kept[place]],
+        beyond=[beyond[place] for place in sorted(beyond) if place not in copies],
+        cut=lost,
+    )
+
+
+def nearness(item: Overlap) -> tuple[bool, int, int, str]:
+    """Sorts the nearest pair first: equal bytes, then by codes, then by the detector."""
+    return item.method != "exact", item.distance, item.apart, item.key
 
 
 def results(
     known: Sequence[EvaluationImage],
-    found: Sequence[Overlap],
+    found: Found,
+    limits: Mapping[str, SetLimits],
     config: AuditConfig,
     samples: int,
     predictions: Sequence[Prediction] = (),
@@ -65,13 +112,20 @@ def results(
 ) -> dict[str, Any]:
     """The audit as `results.json` states it. Shares are of a set's readable images, one row per image."""
     members = _by_set(known)
-    hits = _by_set(found)
+    hits, beyond = _by_set(found.copies), _by_set(found.beyond)
     verdicts = _by_set(reviews)
     sets = {}
     for name in config.named_sets():
-        sets[name] = _set_results(members.get(name, []), hits.get(name, []), config)
+        copies = hits.get(name, [])
+        sets[name] = _set_results(members.get(name, []), copies, config) | {
+            "pairs_cut": found.cut.get(name, 0)
+        }
+        sets[name] |= stated_limits(limits[name], detector=bool(config.detector))
         if name in verdicts:
-            sets[name]["reviewed"] = reviewed(hits.get(name, []), verdicts[name], pairs_drawn(config))
+            drawn = pairs_drawn(config)
+            sets[name]["reviewed"] = reviewed(copies, verdicts[name], drawn)
+            nearest = nearest_first([*copies, *beyond.get(name, [])])
+            sets[name]["reviewed"]["distance"] = distance_by_eye(nearest, verdicts[name], config.fdr)
     for name, stated_scores in set_scores(members, hits, predictions, config).items():
         sets[name]["scores"] = _corrected(stated_scores, sets[name].get("reviewed"))
     return {"samples": samples, "codes": CODE_NAME, "sets": sets}
@@ -89,7 +143,6 @@ def _set_results(
 ) -> dict[str, Any]:
     readable = [item for item in members if item.phash]
     overlap = {item.image for item in hits}
-    nearest = nearest_first(hits)
     share = Tally(right=len(overlap), total=max(len(readable), len(overlap)))  # equal bytes need no reading
     return {
         "images": len(members),
@@ -100,10 +153,46 @@ def _set_results(
         "overlap_interval": [round(bound, 6) for bound in interval(share)],
         "pairs": len({item.pair_key for item in hits}),
         "by_method": dict(sorted(Counter(item.method for item in hits).items())),
-        "threshold": config.distance,
-        "distances": {str(bits): n for bits, n in sorted(Counter(item.distance for item in nearest).items())},
         "classes": _classes(readable, overlap),
         "most_hit": _most_hit(hits),
+    }
+
+
+def stated_limits(found: SetLimits, *, detector: bool) -> dict[str, Any]:
+    """How near is a copy in a set, what decided it, and what chance has to do with it."""
+    return {
+        "threshold": found.limits.codes,
+        "threshold_by": "recipe" if found.stated else "decoys",
+        "fdr": round(found.fdr, 6),
+        "targets_within": found.targets,
+        "decoys_within": found.decoys,
+        **_curve(found, By.CODES),
+        **(
+            {"detector": {"judged": _cosines(found, By.JUDGED), "learned": _cosines(found, By.LEARNED)}}
+            if detector
+            else {}
+        ),
+    }
+
+
+def _curve(found: SetLimits, by: By) -> dict[str, Any]:
+    """Images and decoys by the distance of the nearest, and the rate that each threshold would have."""
+    seen = found.histograms[by]
+    curve = [row for row in found.curve(by) if seen.targets[row.distance] or seen.decoys[row.distance]]
+    return {
+        "distances": {str(i): n for i, n in enumerate(seen.targets) if n},
+        "decoys": {str(i): n for i, n in enumerate(seen.decoys) if n},
+        "curve": [[row.distance, row.targets, row.decoys, round(row.fdr, 6)] for row in curve],
+    }
+
+
+def _cosines(found: SetLimits, by: By) -> dict[str, Any]:
+    """The same of a detector, in thousandths by which the cosine is short of 1."""
+    limit = found.limits.of(by)
+    return {
+        "cosine": round(1 - limit / 1000, 3) if limit >= 0 else None,
+        "threshold": limit,
+        **_curve(found, by),
     }
 
 
@@ -176,17 +265,43 @@ def reviewed(hits: Sequence[Overlap], reviews: Sequence[Review], most: int) -> d
     }
 
 
+EYE_BINS = 8  # bits: within so many, pairs are taken to be right equally often
+
+
+def distance_by_eye(nearest: Sequence[Overlap], reviews: Sequence[Review], fdr: float) -> int | None:
+    """The largest distance at which a share `fdr` of the pairs is false by the verdicts, if they tell.
+
+    Pairs at the threshold are judged more often than others: each bin of distances counts by its pairs.
+    """
+    verdicts = {(item.image, item.pair_key): item.verdict for item in reviews}
+    pairs: Counter[int] = Counter(item.distance // EYE_BINS for item in nearest if item.distance < 256)
+    told: dict[int, Counter[Verdict]] = {}
+    for item in nearest:
+        verdict = verdicts.get((item.image, item.pair_key), Verdict.UNSURE)
+        if item.distance < 256 and verdict is not Verdict.UNSURE:
+            told.setdefault(item.distance // EYE_BINS, Counter())[verdict] += 1
+    false = total = 0.0
+    best = None
+    for place in sorted(told):
+        said = told[place]
+        total += pairs[place]
+        false += pairs[place] * said[Verdict.DIFFERENT] / said.total()
+        if false <= fdr * total:
+            best = place * EYE_BINS + EYE_BINS - 1
+    return best
+
+
 def nearest_first(hits: Iterable[Overlap]) -> list[Overlap]:
-    """The nearest pair of each evaluation image of a set, by distance."""
+    """The nearest pair of each evaluation image of a set, nearest first."""
     best: dict[str, Overlap] = {}
-    for item in sorted(hits, key=lambda item: (item.distance, item.key)):
+    for item in sorted(hits, key=nearness):
         best.setdefault(item.image, item)
     return list(best.values())
 
 
 def pairs_drawn(config: AuditConfig) -> int:
-    """How many pairs of a set are drawn of each kind, in the fair sample and at the threshold."""
-    return min(config.pairs_shown, DRAWN // max(1, len(config.sets))) // 2
+    """How many pairs of a set are drawn of each kind: the fair sample, and either side of the threshold."""
+    return min(config.pairs_shown, DRAWN // (3 * max(1, len(config.sets))))
 
 
 def fair_sample(nearest: Iterable[Overlap], most: int) -> list[Overlap]:
@@ -199,19 +314,24 @@ class Sheet:
     """What of one set a person is shown."""
 
     sample: Sequence[Overlap]  # fair: verdicts on these tell the precision
-    edge: Sequence[Overlap]  # the pairs nearest to the threshold, farthest first
+    edge: Sequence[Overlap]  # the copies nearest to the threshold, farthest first
+    beyond: Sequence[Overlap]  # the nearest that are no copies, nearest first
 
 
-def sheets(found: Sequence[Overlap], config: AuditConfig) -> dict[str, Sheet]:
-    """Each set's contact sheet: `pairs_shown` pairs, half of them at the threshold; about `DRAWN` in all."""
-    hits, most = _by_set(found), pairs_drawn(config)
+def sheets(found: Found, config: AuditConfig) -> dict[str, Sheet]:
+    """Each set's contact sheet: `pairs_shown` pairs of each kind at most; about `DRAWN` in all."""
+    hits, beyond, most = _by_set(found.copies), _by_set(found.beyond), pairs_drawn(config)
     drawn = {}
     for name in config.named_sets():
         nearest = nearest_first(hits.get(name, []))
         sample = fair_sample(nearest, most)
         seen = {item.image for item in sample}
         edge = [item for item in reversed(nearest) if item.image not in seen][:most]
-        drawn[name] = Sheet(sample=sorted(sample, key=lambda item: (item.distance, item.key)), edge=edge)
+        drawn[name] = Sheet(
+            sample=sorted(sample, key=nearness),
+            edge=edge,
+            beyond=sorted(beyond.get(name, []), key=nearness)[:most],
+        )
     return drawn
 
 
@@ -220,13 +340,8 @@ def sample_images(shards: Path, keys: Iterable[str]) -> Mapping[str, bytes]:
     wanted: dict[str, set[str]] = {}
     for key in keys:
         wanted.setdefault(key[:5], set()).add(key)
-    found = {}
+    found: dict[str, bytes] = {}
     for shard, members in sorted(wanted.items()):
-        with tarfile.open(shards / f"{shard}.tar") as archive:
-            for member in archive:
-                key, _, ending = member.name.partition(".")
-                if key in members and ending in EXTENSIONS.values():
-                    content = archive.extractfile(member)
-                    assert content is not None
-                    found[key] = content.read()
+        with Stored(shards / f"{shard}.tar") as stored:
+            found |= {key: stored.image(key) for key in sorted(members)}
     return found

@@ -19,6 +19,7 @@ from wit_pipeline.resize import Pixels
 
 OVERSAMPLING = 4  # pixels a side for each bit a side
 NEAR = 80.0  # a coefficient this close to the median may fall on either side in a copy
+FLAT = 0.35  # share of such coefficients above which a picture is flat: 100 % of photographs lie below
 DOUBT = 1e-6  # of a coefficient, of up to 4e6: sums of 4,096 products in doubles differ by 1e-8 at most
 
 Bits = npt.NDArray[np.bool_]
@@ -33,6 +34,9 @@ class Codes:
     phash: str  # 16 hex digits
     phash16: str  # 64 hex digits
     weak: float  # share of phash16's coefficients near the median; flat images are above 0.35
+
+
+NO_CODES = Codes(phash="", phash16="", weak=0.0)
 
 
 def codes(image: Image.Image) -> Codes:

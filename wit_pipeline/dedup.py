@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from wit_pipeline.evaluation import Copy, Evaluation
 from wit_pipeline.neardup import (
     BAND_BITS,
     NEAR8,
@@ -24,6 +23,7 @@ from wit_pipeline.neardup import (
     parts,
 )
 from wit_pipeline.records import Pair, Reason, Reject, reject
+from wit_pipeline.sightings import Sighting
 from wit_pipeline.texts import by_image
 
 STAGE = "dedup"
@@ -196,20 +196,24 @@ def settle(verdicts: Iterable[Verdict]) -> list[Verdict]:
 
 
 def judge(
-    pairs: Iterable[Pair], verdicts: Mapping[str, Verdict], evaluation: Evaluation, config: DedupConfig
+    pairs: Iterable[Pair],
+    verdicts: Mapping[str, Verdict],
+    copies: Mapping[str, Sequence[Sighting]],
+    config: DedupConfig,
 ) -> Iterator[Pair | Reject]:
     """Each pair, flagged where it is a copy of an evaluation image, or the Reject that names what stays.
 
-    All texts of an image share its fate; a URL's pairs must be all there.
+    `copies` are by the pair that is an image's caption, nearest first. All texts of an image share its fate;
+    a URL's pairs must be all there.
     """
     for first, *others in by_image(pairs).values():
         verdict = verdicts.get(first.key)
-        copies = [] if verdict or config.evaluation == "keep" else evaluation.copies(first.image)
-        yield from (judge_pair(pair, verdict, copies, config) for pair in (first, *others))
+        found = () if config.evaluation == "keep" else copies.get(first.key, ())
+        yield from (judge_pair(pair, verdict, found, config) for pair in (first, *others))
 
 
 def judge_pair(
-    pair: Pair, verdict: Verdict | None, copies: Sequence[Copy], config: DedupConfig
+    pair: Pair, verdict: Verdict | None, copies: Sequence[Sighting], config: DedupConfig
 ) -> Pair | Reject:
     """One pair of an image on which there is a verdict, or none."""
     if verdict is not None:

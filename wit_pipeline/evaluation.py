@@ -3,116 +3,130 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from PIL import Image as Pillow
-from PIL import ImageOps
+from numpy.typing import NDArray
 
-from wit_pipeline.codes import codes, codes_of
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline import picture_sets
+from wit_pipeline.codes import FLAT, NO_CODES, codes_of
+from wit_pipeline.errors import RunError
 from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import ImageError, decode
-from wit_pipeline.neardup import Index
-from wit_pipeline.trim import trimmed
+from wit_pipeline.grey import grey
+from wit_pipeline.image import ImageError, decode, seen
+from wit_pipeline.picture_sets import Picture
+from wit_pipeline.trim import codes_inside
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
-DISTANCE8 = (
-    10  # bits of 64: within these a code is judged by phash16; wrong once in 1e6 pairs, and then judged
-)
+MOST = 90  # bits of 256: above, everything is near
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditConfig:
     """The recipe's `[audit]`: the evaluation sets, and how near is a copy."""
 
-    sets: Mapping[str, str] = field(default_factory=dict)  # name -> folder of images, in folders or not
-    distance: int = 48  # bits of 256; 0 false matches in 2e8 pairs of distinct photographs
-    max_weak: float = 0.35  # share of weak coefficients above which an image is flat: exact copies only
+    sets: Mapping[str, str] = field(default_factory=dict)  # name -> folder, archive, or pattern of archives
+    fdr: float = (
+        0.01  # of a set's copies, the share that may be there by chance; decoys tell how near that is
+    )
+    distances: Mapping[str, int] = field(default_factory=dict)  # name -> bits of 256, instead of by decoys
+    max_weak: float = FLAT  # share of weak coefficients above which an image is flat: exact copies only
+    detector: str = ""  # a trained detector.onnx that looks for copies too
+    pairs_kept: int = 50  # of an evaluation image, the nearest; what is cut is counted
     pairs_shown: int = 50  # side by side in the report, for each set
 
     def __post_init__(self) -> None:
-        if not 0 <= self.distance <= 90:
-            raise ValueError(f"distance is 0 to 90 bits (above, everything is near), found {self.distance}")
+        if not 0 < self.fdr < 1:
+            raise ValueError(f"fdr is a share between 0 and 1, found {self.fdr}")
+        for name, bits in self.distances.items():
+            if name not in self.sets:
+                raise ValueError(f"distances: {name} is none of the sets, which are {', '.join(self.sets)}")
+            if not -1 <= bits <= MOST:
+                raise ValueError(f"distances: {name} is 0 to {MOST} bits, -1 for equal bytes; found {bits}")
+        if self.pairs_kept < 1:
+            raise ValueError(f"pairs_kept is 1 or more, found {self.pairs_kept}")
 
     def named_sets(self) -> dict[str, Path]:
         """The sets in order of name."""
-        return {name: Path(folder) for name, folder in sorted(self.sets.items())}
+        return {name: Path(place) for name, place in sorted(self.sets.items())}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EvaluationImage:
-    """An evaluation image's codes, plain, mirrored and trimmed; without codes where it cannot be read."""
+    """An evaluation image's codes; without any where it cannot be read."""
 
     set: str
-    image: str  # path within the set
+    image: str  # name within the set
     sha256: str
     phash: str  # "" where the image is unreadable: a hole in the audit's recall, and counted as such
     phash16: str
     weak: float
-    mirror_phash: str
+    mirror_phash: str  # of its mirror image
     mirror_phash16: str
     trim_phash: str = ""  # of what is left without its uniform borders; "" where it has none
     trim_phash16: str = ""
-    trim_weak: float = 0.0
+    trim_mirror_phash: str = ""
+    trim_mirror_phash16: str = ""
+    views: bytes = b""  # a detector's descriptors of it plain, mirrored and turned: float16 [views, dims]
 
 
-def images(name: str, folder: Path) -> list[Path]:
-    """The image files below a set's folder, sorted; a `UserError` where there are none."""
-    if not folder.is_dir():
-        raise UserError(f"[audit.sets] {name}: {folder} is not a folder")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    if not found:
-        raise UserError(f"[audit.sets] {name}: no image lies in {folder} ({', '.join(SUFFIXES)})")
-    return found
+class Describer(Protocol):
+    """What is asked of a trained detector."""
+
+    digest: str  # of its file
+    dims: int  # of a descriptor
+    trusted: float  # cosine from which chance is expected below 1e-9 a pair
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]: ...
+    def describe(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]: ...
 
 
-def read(name: str, folder: Path, paths: Iterable[Path], config: CrawlConfig) -> Iterator[EvaluationImage]:
+def read(
+    name: str, found: Sequence[Picture], config: CrawlConfig, detector: Describer | None = None
+) -> Iterator[EvaluationImage]:
     """The codes of some of a set's images, made on the very path that crawled images take.
 
     Images stored raw have no codes, but these do: other tables may be audited against them.
     """
     decoding = replace(config, store="resized") if config.store == "raw" else config
-    for path in paths:
-        body = path.read_bytes()
-        yield describe(name, path.relative_to(folder).as_posix(), body, decoding)
+    for item, body in picture_sets.read(found):
+        yield describe(name, item.name, body, decoding, detector)
 
 
-def describe(name: str, image: str, body: bytes, config: CrawlConfig) -> EvaluationImage:
+def describe(
+    name: str, image: str, body: bytes, config: CrawlConfig, detector: Describer | None = None
+) -> EvaluationImage:
     """The codes of one evaluation image."""
-    digest = sha256(body).hexdigest()
+    known = EvaluationImage(
+        set=name,
+        image=image,
+        sha256=sha256(body).hexdigest(),
+        phash="",
+        phash16="",
+        weak=0.0,
+        mirror_phash="",
+        mirror_phash16="",
+    )
     try:
         decoded = decode(body, config)
     except ImageError:
-        return EvaluationImage(
-            set=name,
-            image=image,
-            sha256=digest,
-            phash="",
-            phash16="",
-            weak=0.0,
-            mirror_phash="",
-            mirror_phash16="",
-        )
-    with Pillow.open(BytesIO(decoded.stored)) as stored:
-        mirrored = codes(ImageOps.mirror(stored))
-        luma = np.array(stored.convert("L"))
-    inside = trimmed(luma)
-    bare = None if inside is luma else codes_of(np.ascontiguousarray(inside))
-    return EvaluationImage(
-        set=name,
-        image=image,
-        sha256=digest,
+        return known
+    pixels = seen(decoded.stored)
+    turned = np.ascontiguousarray(grey(pixels)[:, ::-1])
+    mirror = codes_of(turned)
+    inside = codes_inside(turned) if decoded.trim_phash else NO_CODES
+    return replace(
+        known,
         phash=decoded.phash,
         phash16=decoded.phash16,
         weak=decoded.weak,
-        mirror_phash=mirrored.phash,
-        mirror_phash16=mirrored.phash16,
-        trim_phash=bare.phash if bare else "",
-        trim_phash16=bare.phash16 if bare else "",
-        trim_weak=bare.weak if bare else 0.0,
+        mirror_phash=mirror.phash,
+        mirror_phash16=mirror.phash16,
+        trim_phash=decoded.trim_phash,
+        trim_phash16=decoded.trim_phash16,
+        trim_mirror_phash=inside.phash,
+        trim_mirror_phash16=inside.phash16,
+        views=view_bytes(pixels, detector) if detector else b"",
     )
 
 
@@ -124,68 +138,17 @@ def check_readable(known: Sequence[EvaluationImage], names: Iterable[str]) -> No
             raise RunError(f"[audit.sets] {name}: not one of its images can be read")
 
 
-class Coded(Protocol):
-    """What of a training image is looked up: an `Image`, or a row of a shard's table."""
-
-    @property
-    def sha256(self) -> str: ...
-    @property
-    def phash(self) -> str: ...
-    @property
-    def phash16(self) -> str: ...
-    @property
-    def weak(self) -> float: ...
+def view_bytes(pixels: NDArray[np.uint8], detector: Describer) -> bytes:
+    """A detector's descriptors of a picture (rows, columns, 1 or 3) in each of its `views`, as float16."""
+    square = detector.prepare(rgb(pixels))
+    return detector.describe(np.stack(views(square))).astype(np.float16).tobytes()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Copy:
-    """A training image that is near an evaluation image, and how that was seen."""
-
-    set: str
-    image: str
-    distance: int  # bits of 256; 0 for equal bytes
-    method: str  # exact, plain, mirror or trim
-
-    def __str__(self) -> str:
-        return f"{self.set}/{self.image} {self.distance} {self.method}"
+def views(square: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+    """A square (side, side, 3) as it is, mirrored, and turned by 90, 180 and 270 degrees."""
+    return [square, square[:, ::-1], *(np.rot90(square, turns) for turns in (1, 2, 3))]
 
 
-class Evaluation:
-    """All evaluation sets, to look images up in."""
-
-    def __init__(self, known: Sequence[EvaluationImage], config: AuditConfig) -> None:
-        self._config = config
-        self._by_sha: dict[str, list[EvaluationImage]] = {}
-        for item in known:
-            self._by_sha.setdefault(item.sha256, []).append(item)
-        self._coded = [item for item in known if item.phash and item.weak <= config.max_weak]
-        bordered = [item for item in self._coded if item.trim_phash and item.trim_weak <= config.max_weak]
-        self._indexes = (
-            ("plain", self._coded, _index((item.phash, item.phash16) for item in self._coded)),
-            ("mirror", self._coded, _index((item.mirror_phash, item.mirror_phash16) for item in self._coded)),
-            ("trim", bordered, _index((item.trim_phash, item.trim_phash16) for item in bordered)),
-        )
-
-    def copies(self, image: Coded) -> list[Copy]:
-        """The evaluation images that `image` is a copy of, each once: equal bytes first, then the nearest."""
-        found = {
-            (item.set, item.image): Copy(set=item.set, image=item.image, distance=0, method="exact")
-            for item in self._by_sha.get(image.sha256, [])
-        }
-        if image.phash16 and image.weak <= self._config.max_weak:
-            for method, items, index in self._indexes:
-                for match in index.near(
-                    image.phash, image.phash16, distance8=DISTANCE8, distance=self._config.distance
-                ):
-                    item = items[match.row]
-                    copy = Copy(set=item.set, image=item.image, distance=match.distance, method=method)
-                    found.setdefault((item.set, item.image), copy)
-        rank = {"exact": 0, "plain": 1, "mirror": 2, "trim": 3}
-        return sorted(
-            found.values(), key=lambda copy: (rank[copy.method], copy.distance, copy.set, copy.image)
-        )
-
-
-def _index(codes: Iterable[tuple[str, str]]) -> Index:
-    listed = list(codes)
-    return Index([phash for phash, _ in listed], [phash16 for _, phash16 in listed])
+def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(rows, columns, 1 or 3) as (rows, columns, 3)."""
+    return pixels if pixels.shape[2] == 3 else np.repeat(pixels, 3, axis=2)

@@ -18,12 +18,13 @@ import simplejpeg
 from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 from wit_pipeline import colour, exif, jpeg, structure
-from wit_pipeline.codes import Codes, codes_of
+from wit_pipeline.codes import NO_CODES, Codes, codes_of
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.grey import entropy, grey
 from wit_pipeline.records import Reason
 from wit_pipeline.reserved import NO_SIGNALS, in_file
 from wit_pipeline.resize import Pixels, resize
+from wit_pipeline.trim import codes_inside
 
 JPEG_SIDE = 65_500  # pixels: libjpeg writes no more
 BIG_PIXELS = 16_000_000  # above, a decode takes some 100 MB and waits for the one before
@@ -82,6 +83,8 @@ class Decoded:
     phash: str  # "", as phash16, where nothing was decoded
     phash16: str
     weak: float
+    trim_phash: str  # without uniform borders; "", as trim_phash16, where there are none
+    trim_phash16: str
     entropy: float  # bits, 0 to 8, of the grey histogram of the stored picture
     exif: str  # JSON object of EXIF tag names to text
     signals: str  # JSON object of what the file says of its reuse, property to raw value
@@ -93,6 +96,15 @@ class Stored:
 
     content: bytes
     pixels: Pixels
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What the grey of a stored picture told."""
+
+    codes: Codes
+    inside: Codes  # without its uniform borders
+    entropy: float  # bits
 
 
 def decode(body: bytes, config: CrawlConfig) -> Decoded:
@@ -137,8 +149,8 @@ def _raw(image: Image.Image, body: bytes) -> Decoded:
     if not structure.is_whole(body):
         raise ImageError(Reason.DECODE_ERROR, f"a {image.format} that ends before its end")
     facts, orientation = exif.read(image)
-    nothing = Codes(phash="", phash16="", weak=0.0)
-    return _facts(image, body, body, image.size, image.size, orientation, nothing, 0.0, facts)
+    nothing = Seen(codes=NO_CODES, inside=NO_CODES, entropy=0.0)
+    return _facts(image, body, body, image.size, image.size, orientation, nothing, facts)
 
 
 def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
@@ -151,15 +163,14 @@ def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
         facts, orientation = exif.read(image)
         original = _kept(image, body, orientation, size, config)
         if original:
-            stored = Stored(content=original, pixels=pixels if fast else _seen(original))
+            stored = Stored(content=original, pixels=pixels if fast else seen(original))
         else:
             content = _encoded(pixels, image.info.get("icc_profile") or b"", orientation, size, config)
-            stored = Stored(content=content, pixels=_seen(content))
+            stored = Stored(content=content, pixels=seen(content))
     luma = grey(stored.pixels)
     height, width = luma.shape
-    return _facts(
-        image, body, stored.content, size, (width, height), orientation, codes_of(luma), entropy(luma), facts
-    )
+    told = Seen(codes=codes_of(luma), inside=codes_inside(luma), entropy=entropy(luma))
+    return _facts(image, body, stored.content, size, (width, height), orientation, told, facts)
 
 
 def _facts(
@@ -169,8 +180,7 @@ def _facts(
     size: tuple[int, int],
     stored_size: tuple[int, int],
     orientation: int,
-    found: Codes,
-    bits: float,
+    told: Seen,
     facts: str,
 ) -> Decoded:
     width, height = reversed(size) if UPRIGHT[orientation][0] else size
@@ -184,10 +194,12 @@ def _facts(
         original_height=height,
         width=stored_size[0],
         height=stored_size[1],
-        phash=found.phash,
-        phash16=found.phash16,
-        weak=found.weak,
-        entropy=round(bits, 4),
+        phash=told.codes.phash,
+        phash16=told.codes.phash16,
+        weak=told.codes.weak,
+        trim_phash=told.inside.phash,
+        trim_phash16=told.inside.phash16,
+        entropy=round(told.entropy, 4),
         exif=facts,
         signals="{}",
     )
@@ -275,8 +287,8 @@ def _upright(pixels: Pixels, orientation: int) -> Pixels:
     return turned[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
-def _seen(content: bytes) -> Pixels:
-    """The pixels of a stored JPEG, as Pillow decodes it."""
+def seen(content: bytes) -> Pixels:
+    """The pixels of a stored JPEG, as Pillow decodes it: (rows, columns, 1 or 3)."""
     try:
         grey_only = simplejpeg.decode_jpeg_header(content)[2] == "Gray"
         pixels: Pixels = simplejpeg.decode_jpeg(content, "GRAY" if grey_only else "RGB")

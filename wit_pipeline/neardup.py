@@ -1,17 +1,16 @@
-"""Hamming distances between codes: bands to find candidates, phash16 to judge them, and an index of sets.
+"""Hamming distances between codes: bands to find candidates, phash16 to judge them.
 
 A pair of images is near-duplicate when phash8 codes differ in few bits and phash16 codes do too: measured on
 2e8 pairs of distinct photographs, phash8 <= 8 alone is wrong once in 4e6 pairs and phash16 <= 48 not once.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from wit_pipeline.compiled import compiled
-from wit_pipeline.nearest import Nearest, Words, bit_order, ones
+from wit_pipeline.nearest import Words, bit_order, ones
 
 BANDS = 4  # of 16 bits each: codes within 3 bits share at least one, within 4 bits 98.7 % do
 BAND_BITS = 16
@@ -120,27 +119,3 @@ def components(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
     for key in sorted(parent):
         members.setdefault(root(key), []).append(key)
     return [members[key] for key in sorted(members)]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Match:
-    """An image of an evaluation set that a code lies near."""
-
-    row: int  # in the index
-    distance: int  # bits of 256
-
-
-class Index:
-    """An exact index of codes: every code within both distances is found."""
-
-    def __init__(self, phashes: Sequence[str], phash16s: Sequence[str]) -> None:
-        self._nearest = Nearest(phash_words(phashes), phash16_words(phash16s))
-
-    def __len__(self) -> int:
-        return len(self._nearest)
-
-    def near(self, phash: str, phash16: str, *, distance8: int, distance: int) -> list[Match]:
-        """The rows within `distance8` bits of `phash` and `distance` bits of `phash16`, nearest first."""
-        also = phash16_words([phash16])
-        found = self._nearest.within(phash_words([phash]), distance8, second=also, second_radius=distance)
-        return [Match(row=row, distance=bits) for bits, row in found.of(0)]

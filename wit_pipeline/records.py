@@ -173,6 +173,8 @@ class Image:
     phash: str  # 16 hex digits, imagehash.phash(hash_size=8) of the stored image
     phash16: str  # 64 hex digits, imagehash.phash(hash_size=16)
     weak: float  # share of DCT coefficients near the median: flat images are above 0.35
+    trim_phash: str  # both codes without uniform borders; "" where there are none
+    trim_phash16: str
     entropy: float  # bits, 0 to 8, of the grey histogram of the stored pixels
     exif: str  # JSON object of EXIF tag names to text
     signals: str  # JSON object of what server and file say of reuse, header or property to raw value
@@ -187,7 +189,7 @@ class Pair:
 
     candidate: Candidate
     image: Image
-    evaluation: tuple[str, ...] = ()  # from dedup on: "set/image distance way" of each evaluation match
+    evaluation: tuple[str, ...] = ()  # from dedup on: "set/image distance [cosine] way" of each copy
     texts: tuple[str, ...] = ()  # from balance on: the image's other texts
 
     @property

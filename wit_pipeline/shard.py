@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import tarfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from wit_pipeline.chance import draw
 from wit_pipeline.errors import RunError
 from wit_pipeline.manifest import Counts, File, aside, describe, read_json, write_json
 from wit_pipeline.records import SUCCESS, Example, Image, Pair, Reason
-from wit_pipeline.structure import extension
+from wit_pipeline.structure import EXTENSIONS, extension
 
 STAGE = "shard"
 INDEX_DIGITS = 4  # of a sample within its shard
@@ -63,6 +64,8 @@ class Row:
     phash: str
     phash16: str
     weak: float
+    trim_phash: str  # "" where the image has no uniform border
+    trim_phash16: str
     entropy: float
     signals: str  # JSON object of what server and file say of reuse
     evaluation: str  # copies of evaluation images, "; " between; "" where there is none
@@ -97,6 +100,8 @@ def row_of(pair: Pair, key: str) -> Row:
         phash=image.phash,
         phash16=image.phash16,
         weak=image.weak,
+        trim_phash=image.trim_phash,
+        trim_phash16=image.trim_phash16,
         entropy=image.entropy,
         signals=image.signals,
         evaluation="; ".join(pair.evaluation),
@@ -105,13 +110,55 @@ def row_of(pair: Pair, key: str) -> Row:
 
 def read_bytes(image: Image, crawl: Path) -> bytes:
     """The stored bytes of an image: a ranged read of its crawl unit's tar."""
-    path = crawl / f"unit-{image.unit:06d}.tar"
-    with path.open("rb") as file:
+    content = read_unless_erased(image, crawl)
+    if not content:
+        raise _changed(image, crawl)
+    return content
+
+
+def read_unless_erased(image: Image, crawl: Path) -> bytes:
+    """The same; b"" where zeros stand in its place, as it was taken down."""
+    with _unit(image, crawl).open("rb") as file:
         file.seek(image.offset)
         content = file.read(image.length)
+    if len(content) == image.length and not any(content):
+        return b""
     if len(content) != image.length or not extension(content):
-        raise RunError(f"{path}: no image lies at {image.offset}: the file was changed since it was signed")
+        raise _changed(image, crawl)
     return content
+
+
+def _unit(image: Image, crawl: Path) -> Path:
+    return crawl / f"unit-{image.unit:06d}.tar"
+
+
+def _changed(image: Image, crawl: Path) -> RunError:
+    path = _unit(image, crawl)
+    return RunError(f"{path}: no image lies at {image.offset}: the file was changed since it was signed")
+
+
+class Stored:
+    """The stored images of a shard, by sample."""
+
+    def __init__(self, path: Path) -> None:
+        self._archive = tarfile.open(path)  # noqa: SIM115 - closed by __exit__
+        self._members = {
+            name.partition(".")[0]: name
+            for name in self._archive.getnames()
+            if name.partition(".")[2] in EXTENSIONS.values()
+        }
+
+    def image(self, key: str) -> bytes:
+        """The bytes of a sample's image."""
+        content = self._archive.extractfile(self._members[key])
+        assert content is not None, "a sample's image is a file"
+        return content.read()
+
+    def __enter__(self) -> "Stored":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._archive.close()
 
 
 def write_shard(

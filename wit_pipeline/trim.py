@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from wit_pipeline.codes import FLAT, NO_CODES, Codes, codes_of
 from wit_pipeline.resize import Pixels
 
 # Trimming takes the copies with a border that codes find from 1 to 14 % up to 99 to 100 %.
@@ -18,6 +19,15 @@ def trimmed(luma: Pixels) -> Pixels:
     top, bottom = _inside(luma)
     left, right = _inside(luma[top:bottom].T)
     return luma if (bottom - top, right - left) == luma.shape else luma[top:bottom, left:right]
+
+
+def codes_inside(luma: Pixels) -> Codes:
+    """The codes of a picture in grey without its borders; `NO_CODES` if it has none, or all else is flat."""
+    inside = trimmed(luma)
+    if inside is luma:
+        return NO_CODES
+    found = codes_of(np.ascontiguousarray(inside))
+    return NO_CODES if found.weak > FLAT else found
 
 
 def _inside(luma: Pixels) -> tuple[int, int]:

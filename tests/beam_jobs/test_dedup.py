@@ -8,10 +8,11 @@ from beam_jobs import build, dedup
 from beam_jobs.dedup import Fields, apart, by_band, pairs_at
 from beam_jobs.engine import Engine, Workers
 from beam_jobs.recipe import Recipe
-from tests.beam_jobs.signed import sign_pairs
+from tests.beam_jobs.signed import sign_counts, sign_pairs
 from tests.factories import flip, pair
 from wit_pipeline import rows
 from wit_pipeline.dedup import DedupConfig, code_of
+from wit_pipeline.manifest import Counts
 from wit_pipeline.records import Pair, Reject
 
 A8, A16 = "0123456789abcdef", "0123456789abcdef" * 4
@@ -36,6 +37,7 @@ def pairs() -> list[Pair]:
 
 def run(root: Path, parts: int, config: DedupConfig) -> tuple[set[str], dict[str, tuple[str, str]]]:
     """URLs and captions kept, and the reason and what stays instead of each dropped key."""
+    sign_counts(root, "crawl", Counts())
     sign_pairs(root, "filter", pairs(), parts)
     found = build.run_stage(dedup.STAGE, Recipe(dedup=config), root, Engine(workers=Workers(1, ())))
     out = root / "dedup"

@@ -87,7 +87,11 @@ def test_a_wrong_command(arguments: list[str], line: str, capsys: pytest.Capture
         ("dump.xml", "missing.xml", "[queries] wikipedia: no file matches"),
         ("list.csv", "missing.csv", "[[extract.sources]] 0 path: no file matches"),
         ("[queries]", "[queries", "is not TOML"),
-        ("[crawl]", '[audit.sets]\nx = "/nowhere"\n[crawl]', "[audit.sets] x: /nowhere is not a folder"),
+        (
+            "[crawl]",
+            '[audit.sets]\nx = "/nowhere"\n[crawl]',
+            "[audit.sets] x: /nowhere is not there; wants a folder",
+        ),
     ],
 )
 def test_a_wrong_recipe(

@@ -1,5 +1,7 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,24 +9,31 @@ from tests.factories import encoded, flip, image, pair, photograph
 from wit_pipeline import evaluation
 from wit_pipeline.audit import (
     DRAWN,
+    Found,
     Overlap,
+    distance_by_eye,
     fair_sample,
     nearest_first,
-    overlaps,
+    overlap_of,
     pairs_drawn,
     results,
     reviewed,
     sample_images,
     sheets,
+    sift,
 )
+from wit_pipeline.decoys import NOTHING, compete
 from wit_pipeline.errors import UserError
-from wit_pipeline.evaluation import AuditConfig, Evaluation
+from wit_pipeline.evaluation import AuditConfig, EvaluationImage
+from wit_pipeline.evaluation_index import Evaluation
 from wit_pipeline.evidence import Prediction, Review, Verdict
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.overlap_tests import Tally, interval
 from wit_pipeline.records import Pair
 from wit_pipeline.report.audit_report import audit_page
-from wit_pipeline.shard import row_of, write_shard
+from wit_pipeline.shard import Row, row_of, write_shard
+from wit_pipeline.sightings import REACH, By, Cut
+from wit_pipeline.thresholds import Limits, SetLimits
 
 PICTURES = {f"c/{i}.png": encoded(photograph(i), "PNG") for i in range(3)} | {"c/bad.png": b"nothing"}
 CONFIG = AuditConfig(sets={"eval": "set"})
@@ -43,47 +52,106 @@ SAMPLES = [
 ]
 
 
+LIMITS = Limits(codes=48, judged=-1, learned=-1)
+
+
+def set_limits(targets: int = 0, decoys: int = 0, limits: Limits = LIMITS) -> SetLimits:
+    nearest = [(3, NOTHING)] * targets + [(NOTHING, 40)] * decoys
+    histograms = tuple(compete(nearest if by is By.CODES else [], REACH[by]) for by in By)
+    return SetLimits(limits=limits, histograms=histograms, targets=targets, decoys=decoys, stated=False)
+
+
+def overlaps(samples: list[Row], config: AuditConfig) -> Found:
+    index = Evaluation(KNOWN, config)
+    seen = index.sightings(index.look(samples).pairs, [str(i) for i in range(len(samples))])
+    return sift((overlap_of(item, samples[int(item.key)]) for item in seen), [], {"eval": LIMITS}, config)
+
+
+def summary(
+    found: Found, known: Sequence[EvaluationImage] = KNOWN, samples: int = 9, **brought: Any
+) -> dict[str, Any]:
+    made = results(known, found, {"eval": set_limits(1, 2)}, CONFIG, samples, **brought)
+    assert set(made["sets"]) == {"eval"}
+    return made
+
+
+def copies(*items: Overlap) -> Found:
+    return Found(copies=items, beyond=[], cut={})
+
+
 def test_overlap_is_counted_by_evaluation_image() -> None:
-    found = list(overlaps(SAMPLES, Evaluation(KNOWN, CONFIG)))
-    assert [(item.image, item.key, item.distance, item.method) for item in found] == [
-        ("c/0.png", "000000000", 9, "plain"),
+    found = overlaps(SAMPLES, CONFIG)
+    assert [(item.image, item.key, item.distance, item.method) for item in found.copies] == [
         ("c/0.png", "000000001", 3, "plain"),
+        ("c/0.png", "000000000", 9, "plain"),
     ]
-    summary = results(KNOWN, found, CONFIG, len(SAMPLES))
-    assert summary["samples"] == 3
-    assert summary["sets"]["eval"] == {
+    made = summary(found, samples=len(SAMPLES))
+    assert made["samples"] == 3
+    assert made["sets"]["eval"] == {
         "images": 4,
         "unreadable": 1,
         "flat": 0,
         "overlap": 1,
         "overlap_share": round(1 / 3, 6),
+        "overlap_interval": [0.000834, 0.970848],
         "pairs": 2,
+        "pairs_cut": 0,
         "by_method": {"plain": 2},
         "threshold": 48,
-        "overlap_interval": [0.000834, 0.970848],
+        "threshold_by": "decoys",
+        "fdr": 1.0,
+        "targets_within": 1,
+        "decoys_within": 2,
         "distances": {"3": 1},
+        "decoys": {"40": 2},
+        "curve": [[3, 1, 0, 0.0], [40, 1, 2, 1.0]],
         "classes": {"c": {"images": 3, "overlap": 1}},
         "most_hit": [],
     }
 
 
+def test_a_detector_has_curves_of_its_own() -> None:
+    limits = {"eval": set_limits(1, 2, Limits(codes=3, judged=-1, learned=127))}
+    made = results(KNOWN, copies(), limits, replace(CONFIG, detector="d.onnx"), 3)["sets"]["eval"]["detector"]
+    assert made["learned"] == {"cosine": 0.873, "threshold": 127, "distances": {}, "decoys": {}, "curve": []}
+    assert made["judged"]["cosine"] is None
+
+
 def test_the_nearest_pair_of_each_image_is_shown() -> None:
-    found = list(overlaps(SAMPLES, Evaluation(KNOWN, CONFIG)))
-    assert [item.key for item in nearest_first(found)] == ["000000001"]
+    found = overlaps(SAMPLES, CONFIG)
+    assert [item.key for item in nearest_first(found.copies)] == ["000000001"]
     sheet = sheets(found, CONFIG)["eval"]
-    assert ([item.key for item in sheet.sample], sheet.edge) == (["000000001"], [])
+    assert ([item.key for item in sheet.sample], sheet.edge, sheet.beyond) == (["000000001"], [], [])
+
+
+def test_what_lies_beyond_the_limits_is_no_copy_and_the_nearest_is_kept() -> None:
+    seen = [hit(0, bits=49), hit(0, "000000009", bits=50), hit(1, bits=60), hit(2, bits=48), hit(2, bits=49)]
+    found = sift(seen, [], {"eval": LIMITS}, CONFIG)
+    assert [(item.image, item.distance) for item in found.copies] == [("c/2.png", 48)]
+    assert [(item.image, item.distance) for item in found.beyond] == [("c/0.png", 49), ("c/1.png", 60)]
+
+
+def test_what_is_cut_of_an_evaluation_image_is_counted() -> None:
+    def lost(distance: int, count: int) -> Cut:
+        return Cut(set="eval", image="c/0.png", distance=distance, apart=NOTHING, count=count)
+
+    seen = [hit(0, f"{i:09d}", bits=i) for i in range(5)]
+    config = replace(CONFIG, pairs_kept=3)
+    found = sift(seen, [lost(48, 7), lost(49, 100)], {"eval": LIMITS}, config)
+    assert [item.distance for item in found.copies] == [0, 1, 2]
+    assert found.cut == {"eval": 9}
 
 
 def test_the_page_shows_the_pairs_and_loads_nothing(tmp_path: Path) -> None:
-    (tmp_path / "c").mkdir()
+    (tmp_path / "set" / "c").mkdir(parents=True)
     for name, body in PICTURES.items():
-        (tmp_path / name).write_bytes(body)
-    config = AuditConfig(sets={"eval": str(tmp_path)})
+        (tmp_path / "set" / name).write_bytes(body)
+    config = AuditConfig(sets={"eval": str(tmp_path / "set")})
     evil = copy_of("c/0.png", "http://a.test/<script>", 3)
     write_shard([evil], lambda _: encoded(photograph(0)), folder=tmp_path, shard=0, seed=0)
-    found = list(overlaps([row_of(evil, "000000000")], Evaluation(KNOWN, config)))
+    found = overlaps([row_of(evil, "000000000")], config)
     pictures = sample_images(tmp_path, ["000000000"])
-    page = audit_page(results(KNOWN, found, config, 1), sheets(found, config), pictures, config)
+    page = audit_page(summary(found), sheets(found, config), pictures, config)
     assert page.count("data:image/jpeg;base64,") == 2
     assert "3 bits, plain" in page
     assert "<script>" not in page
@@ -111,7 +179,7 @@ def test_flat_images_are_counted() -> None:
         "eval", "flat.png", encoded(photograph(0, (1, 1)).resize((64, 64)), "PNG"), CrawlConfig()
     )
     assert flat.weak > CONFIG.max_weak
-    assert results([*KNOWN, flat], [], CONFIG, 0)["sets"]["eval"]["flat"] == 1
+    assert summary(copies(), [*KNOWN, flat])["sets"]["eval"]["flat"] == 1
     assert image().weak <= CONFIG.max_weak
 
 
@@ -121,6 +189,7 @@ def hit(number: int, key: str = "", bits: int | None = None) -> Overlap:
         image=f"c/{number}.png",
         pair_key=f"{number:032x}",
         distance=number % 49 if bits is None else bits,
+        cosine=0.0,
         method="plain",
         key=key or f"{number:09d}",
         url="",
@@ -132,21 +201,21 @@ def hit(number: int, key: str = "", bits: int | None = None) -> Overlap:
 HITS = [hit(number) for number in range(100)]
 
 
-def test_half_of_a_sheet_is_a_fair_sample_and_half_lies_at_the_threshold() -> None:
-    sheet = sheets(HITS, replace(CONFIG, pairs_shown=10))["eval"]
+def test_a_sheet_is_a_fair_sample_and_what_lies_at_the_threshold() -> None:
+    sheet = sheets(copies(*HITS), replace(CONFIG, pairs_shown=5))["eval"]
     assert [len(sheet.sample), len(sheet.edge)] == [5, 5]
     assert not {item.image for item in sheet.sample} & {item.image for item in sheet.edge}
     assert [item.distance for item in sheet.sample] == sorted(item.distance for item in sheet.sample)
     assert {item.distance for item in sheet.edge} <= {46, 47, 48}
-    wider = sheets(HITS, replace(CONFIG, pairs_shown=20))["eval"]
+    wider = sheets(copies(*HITS), replace(CONFIG, pairs_shown=10))["eval"]
     assert {item.image for item in sheet.sample} <= {item.image for item in wider.sample}
 
 
 def test_a_page_is_bounded_however_many_sets_it_shows() -> None:
     many = AuditConfig(sets={f"s{i}": "set" for i in range(200)}, pairs_shown=5000)
-    assert pairs_drawn(many) * 2 * 200 <= DRAWN
-    assert pairs_drawn(AuditConfig(sets={"eval": "set"}, pairs_shown=5000)) * 2 == DRAWN
-    assert pairs_drawn(AuditConfig()) == 25
+    assert pairs_drawn(many) * 3 * 200 <= DRAWN
+    assert pairs_drawn(AuditConfig(sets={"eval": "set"}, pairs_shown=5000)) * 3 == DRAWN
+    assert pairs_drawn(AuditConfig()) == 50
 
 
 def verdict(item: Overlap, said: Verdict) -> Review:
@@ -166,9 +235,22 @@ def test_precision_is_of_the_fair_sample_alone() -> None:
     assert reviewed(HITS, others, 4)["precision"] is None
 
 
+def test_verdicts_tell_a_new_distance() -> None:
+    pairs = [hit(i, bits=bits) for i, bits in enumerate([4] * 90 + [20] * 8 + [40, 41])]
+    judged = [
+        verdict(pairs[0], Verdict.SAME),
+        verdict(pairs[90], Verdict.SAME),
+        verdict(pairs[98], Verdict.DIFFERENT),
+    ]
+    assert distance_by_eye(pairs, judged, 0.01) == 23  # 2 of 100 are false beyond, as both of that bin count
+    assert distance_by_eye(pairs, judged, 0.02) == 47
+    assert distance_by_eye(pairs, [verdict(pairs[0], Verdict.UNSURE)], 0.02) is None
+    assert distance_by_eye(pairs, [verdict(pairs[0], Verdict.DIFFERENT)], 0.02) is None
+
+
 def test_a_training_image_that_copies_several_is_named() -> None:
     found = [hit(0, "000000007"), hit(1, "000000007"), hit(2, "000000008")]
-    assert results(KNOWN, found, CONFIG, 3)["sets"]["eval"]["most_hit"] == [{"key": "000000007", "images": 2}]
+    assert summary(copies(*found))["sets"]["eval"]["most_hit"] == [{"key": "000000007", "images": 2}]
 
 
 FLAT = evaluation.describe(
@@ -187,16 +269,16 @@ def answers(**correct: bool) -> list[Prediction]:
 
 def test_scores_are_of_overlap_and_clean_and_what_cannot_be_compared_is_aside() -> None:
     given = answers(**{"0": True, "1": False, "flat": False, "bad": True})
-    made = results([*KNOWN, FLAT], [hit(0)], CONFIG, 9, given)["sets"]["eval"]["scores"]
+    made = summary(copies(hit(0)), [*KNOWN, FLAT], predictions=given)["sets"]["eval"]["scores"]
     parts = {
         name: (made[name]["correct"], made[name]["images"]) for name in ("all", "overlap", "clean", "gated")
     }
     assert parts == {"all": (1, 2), "overlap": (1, 1), "clean": (0, 1), "gated": (1, 2)}
     assert made["unscored"] == 1
     assert made["tests"]["all_minus_clean"] == 0.5
-    assert "scores" not in results(KNOWN, [hit(0)], CONFIG, 9)["sets"]["eval"]
+    assert "scores" not in summary(copies(hit(0)))["sets"]["eval"]
     other = [replace(given[0], set="gone")]  # a set that the recipe names no more
-    assert "gone" not in results(KNOWN, [hit(0)], CONFIG, 9, other)["sets"]
+    assert "gone" not in summary(copies(hit(0)), predictions=other)["sets"]
 
 
 def test_accuracy_on_overlap_is_corrected_for_false_matches() -> None:
@@ -204,10 +286,10 @@ def test_accuracy_on_overlap_is_corrected_for_false_matches() -> None:
     fair = fair_sample(found, 25)
     reviews = [verdict(fair[0], Verdict.SAME), verdict(fair[1], Verdict.DIFFERENT)]
     given = answers(**{"0": True, "1": True, "2": False})
-    made = results(KNOWN, found, CONFIG, 9, given, reviews)["sets"]["eval"]["scores"]
+    made = summary(copies(*found), predictions=given, reviews=reviews)["sets"]["eval"]["scores"]
     assert made["overlap_corrected"] == (1.0 - 0.5 * 0.0) / 0.5
 
 
 def test_predictions_of_other_images_are_refused() -> None:
     with pytest.raises(UserError, match=r"--predictions eval: 'c/9.png' is not in the set"):
-        results(KNOWN, [], CONFIG, 9, answers(**{"9": True}))
+        summary(copies(), predictions=answers(**{"9": True}))

@@ -25,9 +25,9 @@ from wit_pipeline.dedup import (
     settle,
     thin,
 )
-from wit_pipeline.evaluation import AuditConfig, Evaluation, EvaluationImage
 from wit_pipeline.neardup import first_shared_band, phash16_words
 from wit_pipeline.records import Pair, Reason, Reject
+from wit_pipeline.sightings import Sighting
 
 CODE16 = "0" * 64
 
@@ -53,12 +53,12 @@ def test_an_image_is_one_code_however_many_texts_it_has() -> None:
 def test_the_texts_of_an_image_share_its_fate() -> None:
     poor, rich = pair(queries=(1,)), pair(caption="a red dog and a cat", queries=(1, 2))
     verdicts = {rich.key: Verdict(rich.key, Reason.DUPLICATE, "k" * 32, 0)}
-    gone = list(judge([poor, rich], verdicts, evaluation("none"), DedupConfig()))
+    gone = list(judge([poor, rich], verdicts, {}, DedupConfig()))
     assert [(item.reason, item.key) for item in gone if isinstance(item, Reject)] == [
         (Reason.DUPLICATE, rich.key),
         (Reason.DUPLICATE, poor.key),
     ]
-    stays = list(judge([poor, rich], {}, evaluation("none"), DedupConfig()))
+    stays = list(judge([poor, rich], {}, {}, DedupConfig()))
     assert {item.key for item in stays if isinstance(item, Pair)} == {poor.key, rich.key}
 
 
@@ -143,18 +143,8 @@ def test_a_verdict_names_a_pair_that_stays() -> None:
     assert [(verdict.key, verdict.kept) for verdict in settle(chain)] == [("a", "d"), ("b", "d"), ("c", "d")]
 
 
-def evaluation(sha256: str) -> Evaluation:
-    known = EvaluationImage(
-        set="eval",
-        image="cat/1.png",
-        sha256=sha256,
-        phash="f" * 16,
-        phash16="f" * 64,
-        weak=0.0,
-        mirror_phash="e" * 16,
-        mirror_phash16="e" * 64,
-    )
-    return Evaluation([known], AuditConfig(sets={"eval": "x"}))
+def sighting(key: str, bits: int = 0, apart: int = 1000, method: str = "exact") -> Sighting:
+    return Sighting(set="eval", image="cat/1.png", key=key, distance=bits, apart=apart, method=method)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +153,7 @@ def evaluation(sha256: str) -> Evaluation:
 )
 def test_copies_of_evaluation_images(mode: str, dropped: bool, flags: tuple[str, ...]) -> None:
     copy = pair()
-    (found,) = judge([copy], {}, evaluation(copy.image.sha256), DedupConfig(evaluation=mode))  # type: ignore[arg-type]
+    (found,) = judge([copy], {}, {copy.key: [sighting(copy.key)]}, DedupConfig(evaluation=mode))  # type: ignore[arg-type]
     assert isinstance(found, Reject) == dropped
     if isinstance(found, Pair):
         assert found.evaluation == flags
@@ -171,10 +161,15 @@ def test_copies_of_evaluation_images(mode: str, dropped: bool, flags: tuple[str,
         assert (found.reason, found.detail) == (Reason.EVALUATION_COPY, "eval/cat/1.png 0 exact")
 
 
+def test_a_flag_names_distance_cosine_and_way() -> None:
+    assert str(sighting("k", 12, 1000, "trim")) == "eval/cat/1.png 12 trim"
+    assert str(sighting("k", 101, 127, "learned")) == "eval/cat/1.png 101 0.873 learned"
+
+
 def test_a_duplicate_names_what_stays() -> None:
     copy = pair()
     verdict = Verdict(copy.key, Reason.NEAR_DUPLICATE, "k" * 32, 12)
-    (found,) = judge([copy], {copy.key: verdict}, evaluation("none"), DedupConfig())
+    (found,) = judge([copy], {copy.key: verdict}, {}, DedupConfig())
     assert isinstance(found, Reject)
     assert (found.reason, found.detail) == (Reason.NEAR_DUPLICATE, f"kept {'k' * 32}, 12 of 256 bits away")
 

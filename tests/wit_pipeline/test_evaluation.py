@@ -1,19 +1,24 @@
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 from PIL import ImageOps
 
 from tests.factories import encoded, flip, image, photograph
 from wit_pipeline import evaluation
-from wit_pipeline.errors import RunError, UserError
-from wit_pipeline.evaluation import AuditConfig, Evaluation, EvaluationImage
+from wit_pipeline.errors import RunError
+from wit_pipeline.evaluation import AuditConfig, EvaluationImage
+from wit_pipeline.evaluation_index import Evaluation
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import decode
+from wit_pipeline.picture_sets import pictures
 from wit_pipeline.records import Image
+from wit_pipeline.sightings import WIDEST, Coded, Sighting
 
-CONFIG = AuditConfig(sets={"eval": "folder"}, distance=48)
+CONFIG = AuditConfig(sets={"eval": "folder"})
 PICTURE = photograph(1)
 KNOWN = evaluation.describe("eval", "a/1.png", encoded(PICTURE, "PNG"), CrawlConfig())
 
@@ -21,8 +26,22 @@ KNOWN = evaluation.describe("eval", "a/1.png", encoded(PICTURE, "PNG"), CrawlCon
 def crawled(body: bytes) -> Image:
     decoded = decode(body, CrawlConfig())
     return image(
-        sha256=sha256(body).hexdigest(), phash=decoded.phash, phash16=decoded.phash16, weak=decoded.weak
+        sha256=sha256(body).hexdigest(),
+        phash=decoded.phash,
+        phash16=decoded.phash16,
+        weak=decoded.weak,
+        trim_phash=decoded.trim_phash,
+        trim_phash16=decoded.trim_phash16,
     )
+
+
+def sightings(known: EvaluationImage, seen: Coded) -> list[Sighting]:
+    index = Evaluation([known], CONFIG)
+    return list(index.sightings(index.look([seen]).pairs, ["k"]))
+
+
+def ways(known: EvaluationImage, seen: Coded) -> list[str]:
+    return [item.method for item in sightings(known, seen)]
 
 
 @pytest.mark.parametrize(
@@ -36,50 +55,63 @@ def crawled(body: bytes) -> Image:
     ],
 )
 def test_copies_are_found_and_how(body: bytes, methods: list[str]) -> None:
-    found = Evaluation([KNOWN], CONFIG).copies(crawled(body))
-    assert [copy.method for copy in found] == methods
+    assert ways(KNOWN, crawled(body)) == methods
 
 
-def test_a_copy_without_the_borders_of_an_evaluation_image_is_found() -> None:
-    framed = ImageOps.expand(PICTURE, 30, fill=(0, 0, 0))
-    known = evaluation.describe("eval", "a/1.png", encoded(framed, "PNG"), CrawlConfig())
-    found = Evaluation([known], CONFIG).copies(crawled(encoded(PICTURE, quality=80)))
-    assert [copy.method for copy in found] == ["trim"]
-    assert KNOWN.trim_phash16 == ""
-    flat = Evaluation([replace(known, trim_weak=0.36)], CONFIG)
-    assert flat.copies(crawled(encoded(PICTURE, quality=80))) == []
+FRAMED = ImageOps.expand(PICTURE, 30, fill=(0, 0, 0))
 
 
-@pytest.mark.parametrize(("bits", "found"), [(48, 1), (49, 0)])
-def test_both_sides_of_the_distance(bits: int, found: int) -> None:
+@pytest.mark.parametrize(
+    ("evaluated", "trained", "way"),
+    [
+        (FRAMED, PICTURE, "trim"),
+        (PICTURE, FRAMED, "trim"),
+        (ImageOps.expand(PICTURE, 20, fill=(250, 250, 250)), FRAMED, "trim"),
+        (PICTURE, ImageOps.mirror(FRAMED), "mirror"),
+        (ImageOps.mirror(FRAMED), PICTURE, "mirror"),
+    ],
+)
+def test_borders_of_either_hide_no_copy(evaluated: Pillow.Image, trained: Pillow.Image, way: str) -> None:
+    known = evaluation.describe("eval", "a/1.png", encoded(evaluated, "PNG"), CrawlConfig())
+    (found,) = sightings(known, crawled(encoded(trained, quality=80)))
+    assert (found.method, found.distance <= 40) == (way, True)
+
+
+@pytest.mark.parametrize(("bits", "found"), [(WIDEST, 1), (WIDEST + 1, 0)])
+def test_both_sides_of_what_is_within_reach(bits: int, found: int) -> None:
     near = image(phash=KNOWN.phash, phash16=flip(KNOWN.phash16, bits), weak=0.0)
-    assert len(Evaluation([KNOWN], CONFIG).copies(near)) == found
+    assert len(sightings(KNOWN, near)) == found
 
 
 @pytest.mark.parametrize(("weak", "found"), [(0.35, 1), (0.36, 0)])
 def test_flat_images_are_compared_by_their_bytes_alone(weak: float, found: int) -> None:
     flat = image(phash=KNOWN.phash, phash16=KNOWN.phash16, weak=weak)
-    assert len(Evaluation([KNOWN], CONFIG).copies(flat)) == found
+    assert len(sightings(KNOWN, flat)) == found
     same = image(sha256=KNOWN.sha256, phash=KNOWN.phash, phash16=KNOWN.phash16, weak=weak)
-    assert [copy.method for copy in Evaluation([KNOWN], CONFIG).copies(same)] == ["exact"]
+    assert ways(KNOWN, same) == ["exact"]
 
 
 def test_an_image_stored_undecoded_is_found_by_its_bytes_alone(tmp_path: Path) -> None:
     body = encoded(PICTURE, "PNG")
     (tmp_path / "1.png").write_bytes(body)
     raw = CrawlConfig(store="raw")
-    (known,) = evaluation.read("eval", tmp_path, [tmp_path / "1.png"], raw)
+    (known,) = evaluation.read("eval", pictures("eval", tmp_path), raw)
     assert known.phash16 == KNOWN.phash16
     undecoded = decode(body, raw)
-    copies = Evaluation([known], CONFIG).copies(undecoded)
-    assert [copy.method for copy in copies] == ["exact"]
-    assert Evaluation([known], CONFIG).copies(replace(undecoded, sha256="0" * 64)) == []
+    assert ways(known, undecoded) == ["exact"]
+    assert ways(known, replace(undecoded, sha256="0" * 64)) == []
 
 
 def test_a_flat_evaluation_image_is_found_by_its_bytes_alone() -> None:
-    flat = Evaluation([replace(KNOWN, weak=0.36)], CONFIG)
-    assert flat.copies(image(phash=KNOWN.phash, phash16=KNOWN.phash16)) == []
-    assert len(flat.copies(image(sha256=KNOWN.sha256))) == 1
+    flat = replace(KNOWN, weak=0.36)
+    assert sightings(flat, image(phash=KNOWN.phash, phash16=KNOWN.phash16)) == []
+    assert len(sightings(flat, image(sha256=KNOWN.sha256))) == 1
+
+
+def test_a_border_around_one_colour_is_no_code() -> None:
+    blank = Pillow.new("RGB", (120, 90), (200, 30, 30))
+    framed = ImageOps.expand(blank, 20, fill=(0, 0, 0))
+    assert decode(encoded(framed, "PNG"), CrawlConfig()).trim_phash == ""
 
 
 def test_what_cannot_be_read_has_no_codes() -> None:
@@ -90,33 +122,17 @@ def test_what_cannot_be_read_has_no_codes() -> None:
         evaluation.check_readable([broken], ["eval"])
 
 
-def test_a_sets_images_are_listed(tmp_path: Path) -> None:
-    for name in ("b/2.PNG", "a/1.jpg", "readme.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(encoded(PICTURE, "PNG"))
-    paths = evaluation.images("eval", tmp_path)
-    assert [path.name for path in paths] == ["1.jpg", "2.PNG"]
-    found = list(evaluation.read("eval", tmp_path, paths, CrawlConfig()))
-    assert [item.image for item in found] == ["a/1.jpg", "b/2.PNG"]
-    assert found[0] == EvaluationImage(
-        set="eval",
-        image="a/1.jpg",
-        sha256=KNOWN.sha256,
-        phash=KNOWN.phash,
-        phash16=KNOWN.phash16,
-        weak=KNOWN.weak,
-        mirror_phash=KNOWN.mirror_phash,
-        mirror_phash16=KNOWN.mirror_phash16,
-    )
-
-
-def test_a_set_that_is_not_there_is_the_users(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is not a folder"):
-        evaluation.images("eval", tmp_path / "none")
-    with pytest.raises(UserError, match="no image lies in"):
-        evaluation.images("eval", tmp_path)
-
-
-def test_nonsense_is_refused() -> None:
-    with pytest.raises(ValueError, match="distance is 0 to 90 bits"):
-        AuditConfig(distance=91)
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"fdr": 0.0}, "fdr is a share between 0 and 1"),
+        ({"fdr": 1.0}, "fdr is a share between 0 and 1"),
+        ({"distances": {"other": 3}}, "other is none of the sets"),
+        ({"distances": {"eval": 91}}, "eval is 0 to 90 bits"),
+        ({"distances": {"eval": -2}}, "eval is 0 to 90 bits"),
+        ({"pairs_kept": 0}, "pairs_kept is 1 or more"),
+    ],
+)
+def test_nonsense_is_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        AuditConfig(sets={"eval": "x"}, **given)

@@ -21,7 +21,7 @@ from wit_pipeline import jpeg
 from wit_pipeline.codes import codes
 from wit_pipeline.exif import MAX_BLOCK
 from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import Decoded, ImageError, _fast, _fraction, _seen, decode
+from wit_pipeline.image import Decoded, ImageError, _fast, _fraction, decode, seen
 from wit_pipeline.records import Reason
 
 CONFIG = CrawlConfig()
@@ -224,7 +224,7 @@ def test_both_decoders_give_the_same_pixels_of_photographs(step: int) -> None:
     for path in photos:
         with Image.open(path) as photo:
             pixels = np.asarray(photo)
-        assert (_seen(path.read_bytes()) == pixels.reshape(*pixels.shape[:2], -1)).all()
+        assert (seen(path.read_bytes()) == pixels.reshape(*pixels.shape[:2], -1)).all()
 
 
 @pytest.mark.parametrize(

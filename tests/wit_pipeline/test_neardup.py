@@ -1,13 +1,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.factories import flip
 from tests.strategies import CODES8, CODES16
 from wit_pipeline.neardup import (
     BANDS,
     NEAR8,
     PARTS,
-    Index,
     bands,
     bits_apart,
     close_pairs,
@@ -61,9 +59,7 @@ def test_distance_is_the_number_of_bits(one: str, other: str) -> None:
 
 
 @given(st.lists(st.tuples(CODES8, CODES16), min_size=1, max_size=8), st.integers(0, 64), st.integers(0, 256))
-def test_close_pairs_and_the_index_are_exact(
-    codes: list[tuple[str, str]], distance8: int, distance: int
-) -> None:
+def test_close_pairs_are_exact(codes: list[tuple[str, str]], distance8: int, distance: int) -> None:
     def near(i: int, j: int) -> bool:
         bits = (phash_word(codes[i][0]) ^ phash_word(codes[j][0])).bit_count()
         return bits <= distance8 and distance16(codes[i][1], codes[j][1]) <= distance
@@ -71,21 +67,6 @@ def test_close_pairs_and_the_index_are_exact(
     expected = [(i, j) for i in range(len(codes)) for j in range(i + 1, len(codes)) if near(i, j)]
     words, longs = [phash_word(a) for a, _ in codes], [b for _, b in codes]
     assert close_pairs(words, phash16_words(longs), distance8=distance8, distance=distance) == expected
-    index = Index([a for a, _ in codes], longs)
-    found = index.near(*codes[0], distance8=distance8, distance=distance)
-    assert sorted(match.row for match in found) == [j for j in range(len(codes)) if near(0, j)]
-    assert [match.distance for match in found] == sorted(match.distance for match in found)
-
-
-def test_both_sides_of_each_distance() -> None:
-    code8, code16 = "0123456789abcdef", "fedcba9876543210" * 4
-    for flips8, flips16, expected in ((3, 5, 1), (4, 5, 0), (3, 6, 0)):
-        index = Index([flip(code8, flips8)], [flip(code16, flips16)])
-        assert len(index.near(code8, code16, distance8=3, distance=5)) == expected
-
-
-def test_an_empty_index_finds_nothing() -> None:
-    assert Index([], []).near("0" * 16, "0" * 64, distance8=64, distance=256) == []
 
 
 @given(st.lists(st.tuples(KEYS, KEYS), max_size=30))

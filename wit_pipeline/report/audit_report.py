@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from wit_pipeline import picture_sets
 from wit_pipeline.audit import Overlap, Sheet
 from wit_pipeline.evaluation import AuditConfig
 from wit_pipeline.report.charts import difference_chart, distance_chart
@@ -25,7 +26,8 @@ def audit_page(
     A set of `summary` may have `decoys` beside its `distances`: images that can be no copy, by distance.
     """
     script = environment().get_template("review.js").render()
-    drawn = {name: _sheet(sheet, config.named_sets()[name], pictures) for name, sheet in shown.items()}
+    places = config.named_sets()
+    drawn = {name: _sheet(name, sheet, places[name], pictures) for name, sheet in shown.items()}
     return (
         environment()
         .get_template("audit.html")
@@ -42,17 +44,21 @@ def audit_page(
     )
 
 
-def _sheet(sheet: Sheet, folder: Path, pictures: Mapping[str, bytes]) -> dict[str, list[dict[str, Any]]]:
-    return {"sample": _pairs(sheet.sample, folder, pictures), "edge": _pairs(sheet.edge, folder, pictures)}
+def _sheet(
+    name: str, sheet: Sheet, place: Path, pictures: Mapping[str, bytes]
+) -> dict[str, list[dict[str, Any]]]:
+    kinds = {"sample": sheet.sample, "edge": sheet.edge, "beyond": sheet.beyond}
+    wanted = {item.image for items in kinds.values() for item in items}
+    found = picture_sets.pictures(name, place) if wanted else []
+    known = {item.name: body for item, body in picture_sets.read([p for p in found if p.name in wanted])}
+    return {kind: _pairs(items, known, pictures) for kind, items in kinds.items()}
 
 
-def _pairs(items: Sequence[Overlap], folder: Path, pictures: Mapping[str, bytes]) -> list[dict[str, Any]]:
+def _pairs(
+    items: Sequence[Overlap], known: Mapping[str, bytes], pictures: Mapping[str, bytes]
+) -> list[dict[str, Any]]:
     return [
-        {
-            "overlap": item,
-            "evaluation": picture((folder / item.image).read_bytes()),
-            "training": picture(pictures[item.key]),
-        }
+        {"overlap": item, "evaluation": picture(known[item.image]), "training": picture(pictures[item.key])}
         for item in items
     ]
 

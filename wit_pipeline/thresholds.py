@@ -1,0 +1,179 @@
+"""How near is a copy, for each evaluation set: the distances that keep chance below the rate asked for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from wit_pipeline.decoys import Histogram, Threshold, choose, compete, within
+from wit_pipeline.evaluation import AuditConfig
+from wit_pipeline.rows import schema_of
+from wit_pipeline.sightings import REACH, By, Reached, Sighting
+
+# Bits of 256, and how often two unlike pictures are that near: read off 9e10 blends of halves of photographs
+# from 48 on, below 48 extrapolated (`docs/architecture.md`).
+CHANCE = ((64, 4e-9), (56, 7e-10), (48, 1e-10), (40, 1e-11), (32, 1e-12))
+EXPECTED = 0.01  # chance matches of an evaluation image in a whole data set, at most, where one is trusted
+Nearest = NDArray[np.int64]  # [images, 3, 2]: `By`, then how near an image was reached and its mirror image
+
+
+def trusted_bits(images: int) -> int:
+    """How near is trusted, until decoys object, in a data set of so many images."""
+    return next((bits for bits, rate in CHANCE if rate * images <= EXPECTED), 0)
+
+
+class Near(Protocol):
+    """What of a pair decides: a `Sighting`, or an overlap that the audit found."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def distance(self) -> int: ...
+    @property
+    def apart(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trusted:
+    """How near is a copy until decoys object; -1 is never."""
+
+    bits: int
+    apart: int = -1  # thousandths of 1 - cosine
+
+    def by(self, by: By) -> int:
+        return self.bits if by is By.CODES else self.apart
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Within which distances a sighting is a copy; -1 is none."""
+
+    codes: int  # bits of 256
+    judged: int  # thousandths of 1 - cosine, where the codes are within reach
+    learned: int  # the same, wherever they are
+
+    def near(self, distance: int, apart: int) -> bool:
+        """Whether so many bits, and thousandths of 1 - cosine, are a copy's."""
+        judged = distance <= REACH[By.CODES] and apart <= self.judged
+        return distance <= self.codes or judged or apart <= self.learned
+
+    def takes(self, seen: Near) -> bool:
+        """Whether a sighting is a copy."""
+        return seen.method == "exact" or self.near(seen.distance, seen.apart)
+
+    def of(self, by: By) -> int:
+        """The limit of one kind."""
+        return (self.codes, self.judged, self.learned)[by]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SetLimits:
+    """The limits of a set, and what decided them."""
+
+    limits: Limits
+    histograms: tuple[Histogram, ...]  # of each `By`
+    targets: int  # evaluation images within the limits, and nearer than their mirror images
+    decoys: int  # the other way round
+    stated: bool  # the recipe names the distance
+
+    @property
+    def fdr(self) -> float:
+        """Of the copies, the share that is estimated to be there by chance."""
+        return min(self.decoys / self.targets, 1.0) if self.targets else float(self.decoys > 0)
+
+    def curve(self, by: By) -> list[Threshold]:
+        """What each distance would let in."""
+        return within(self.histograms[by])
+
+
+def merged(paths: Sequence[Path]) -> pa.Table:
+    """The nearest of all that several tables of `Reached` tell of each evaluation image, by set and image."""
+    schema = schema_of(Reached)
+    table = pa.concat_tables([schema.empty_table(), *(pq.read_table(path) for path in paths)])
+    distances = schema.names[2:]
+    found = table.group_by(["set", "image"]).aggregate([(name, "min") for name in distances])
+    ordered = [("set", "ascending"), ("image", "ascending")]
+    return found.rename_columns(schema.names).sort_by(ordered)
+
+
+def of_sets(
+    reached: pa.Table,
+    config: AuditConfig,
+    trusted: Trusted,
+    given: Mapping[str, Limits] | None = None,
+) -> dict[str, SetLimits]:
+    """The limits of every set: those that are given, or by its decoys."""
+    names = np.array(reached.column("set").to_pylist(), dtype=object)
+    columns = [reached.column(name).to_numpy() for name in schema_of(Reached).names[2:]]
+    near = np.stack(columns, axis=1).astype(np.int64).reshape(-1, len(By), 2)
+    found = {}
+    for name in config.named_sets():
+        histograms = tuple(compete(near[names == name][:, by].tolist(), REACH[by]) for by in By)
+        limits = (given or {}).get(name) or _chosen(near[names == name], histograms, name, config, trusted)
+        targets, decoys = passing(near[names == name], limits)
+        found[name] = SetLimits(
+            limits=limits,
+            histograms=histograms,
+            targets=targets,
+            decoys=decoys,
+            stated=name in config.distances,
+        )
+    return found
+
+
+def _chosen(
+    near: Nearest, histograms: Sequence[Histogram], name: str, config: AuditConfig, trusted: Trusted
+) -> Limits:
+    """The widest limits whose copies, of all ways together, are by chance at the rate that is asked for.
+
+    Ways err apart from one another: where together they are wrong too often, each gets a part of the rate.
+    """
+    for parts in range(1, len(By) + 1):
+        codes, judged, learned = (
+            choose(histograms[by], config.fdr / parts, trusted.by(by)).distance for by in By
+        )
+        limits = Limits(
+            codes=config.distances.get(name, codes),
+            judged=judged if config.detector else -1,
+            learned=learned if config.detector else -1,
+        )
+        targets, decoys = passing(near, limits)
+        if decoys <= config.fdr * targets:
+            break
+    return limits
+
+
+def passing(near: Nearest, limits: Limits) -> tuple[int, int]:
+    """How many images pass a limit and are nearer than their mirror images, and how many the other way."""
+    bounds = np.array([limits.of(by) for by in By])
+    own, mirror = near[:, :, 0], near[:, :, 1]
+    targets = ((own <= bounds) & (own < mirror)).any(axis=1)
+    decoys = ((mirror <= bounds) & (mirror < own)).any(axis=1) & ~targets
+    return int(targets.sum()), int(decoys.sum())
+
+
+def to_json(found: Mapping[str, SetLimits]) -> dict[str, Any]:
+    """The limits alone, as one stage tells them to the next; the inverse of `from_json`."""
+    return {
+        name: {"codes": item.limits.codes, "judged": item.limits.judged, "learned": item.limits.learned}
+        for name, item in found.items()
+    }
+
+
+def from_json(stated: Mapping[str, Mapping[str, int]]) -> dict[str, Limits]:
+    return {name: Limits(**limits) for name, limits in stated.items()}
+
+
+def rank(seen: Sighting) -> tuple[bool, int, int, str, str, str]:
+    """Sorts the nearest first: equal bytes, then by codes, then by the detector."""
+    return seen.method != "exact", seen.distance, seen.apart, seen.set, seen.image, seen.key
+
+
+def copies(seen: Iterable[Sighting], limits: Mapping[str, Limits]) -> list[Sighting]:
+    """Those sightings that are copies."""
+    return [item for item in seen if limits[item.set].takes(item)]
