@@ -8,7 +8,7 @@ from typing import TypeVar
 from beam_jobs import sets
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.tables import write_whole
-from wit_pipeline import evidence, picture_sets, rows, thresholds
+from wit_pipeline import evidence, rows, thresholds
 from wit_pipeline.audit import Overlap, overlap_of, results, sample_images, sheets, sift
 from wit_pipeline.errors import UserError
 from wit_pipeline.evaluation import AuditConfig
@@ -107,7 +107,7 @@ def bring(root: Path, config: AuditConfig, predictions: Mapping[str, Path], revi
             known = ", ".join(names) or "none"
             raise UserError(f"{name[:80]!r} is no set in [audit.sets]; those are {known}")
     for name, items in read.items():
-        images = {item.name for item in picture_sets.pictures(name, names[name])}
+        images = {item.name for item in config.pictures(name)}
         evidence.check_images(name, items, images)
     if read or reviews:
         evidence.keep(root / EVIDENCE, read, reviews)

@@ -11,7 +11,7 @@ import apache_beam as beam
 from beam_jobs import sets
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_whole
-from wit_pipeline import evaluation, picture_sets, rows, thresholds
+from wit_pipeline import evaluation, rows, thresholds
 from wit_pipeline.dedup import (
     Code,
     DedupConfig,
@@ -57,8 +57,8 @@ class VerdictRow:
 def set_units(task: Task) -> Sequence[Unit]:
     """The evaluation sets, some thousand images at a time."""
     chunks = []
-    for name, place in task.recipe.audit.named_sets().items():
-        found = picture_sets.pictures(name, place)
+    for name in task.recipe.audit.named_sets():
+        found = task.recipe.audit.pictures(name)
         chunks += [(name, found[i : i + SET_IMAGES]) for i in range(0, len(found), SET_IMAGES)]
     return [Unit(name=f"evaluation-{number:05d}", covers=chunk) for number, chunk in enumerate(chunks)]
 

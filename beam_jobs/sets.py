@@ -7,7 +7,7 @@ from pathlib import Path
 from beam_jobs.files import version
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Task
-from wit_pipeline import evaluation, picture_sets, rows
+from wit_pipeline import evaluation, rows
 from wit_pipeline.describing import descriptors
 from wit_pipeline.evaluation import Describer, EvaluationImage
 from wit_pipeline.evaluation_index import Evaluation
@@ -33,8 +33,8 @@ def index_of(task: Task, paths: Iterable[Path]) -> Evaluation:
 
 def inputs(recipe: Recipe) -> dict[str, str]:
     """The evaluation sets and the detector, each with what tells one version of it from another."""
-    places = recipe.audit.named_sets().items()
-    found = {f"{name} {place}": version(picture_sets.files_of(name, place)) for name, place in places}
+    config = recipe.audit
+    found = {f"{name} {place}": version(config.files(name)) for name, place in config.named_sets().items()}
     detector = detector_at(recipe.audit.detector)
     return {**found, **({"detector": detector.digest} if detector else {})}
 

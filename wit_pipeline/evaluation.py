@@ -46,6 +46,14 @@ class AuditConfig:
         if self.pairs_kept < 1:
             raise ValueError(f"pairs_kept is 1 or more, found {self.pairs_kept}")
 
+    def pictures(self, name: str) -> list[Picture]:
+        """All images of a set; a `UserError` where there is none."""
+        return picture_sets.pictures(f"[audit.sets] {name}", Path(self.sets[name]))
+
+    def files(self, name: str) -> list[Path]:
+        """The files that hold a set; a `UserError` where it is not there."""
+        return picture_sets.files_of(f"[audit.sets] {name}", Path(self.sets[name]))
+
     def named_sets(self) -> dict[str, Path]:
         """The sets in order of name."""
         return {name: Path(place) for name, place in sorted(self.sets.items())}

@@ -34,10 +34,12 @@ class Picture:
     member: str = ""  # its name in a tar or zip; its row in a Parquet; "" of a file
 
 
-def pictures(name: str, place: Path) -> list[Picture]:
-    """All images of a set, a file's or an archive's after another's, sorted; a `UserError` where none is."""
-    what = f"[audit.sets] {name}"
-    files = _files(what, place)
+def pictures(what: str, place: Path) -> list[Picture]:
+    """All images of a set, a file's or an archive's after another's, sorted; a `UserError` where none is.
+
+    `what` names the set in messages.
+    """
+    files = files_of(what, place)
     found = []
     for path in files:
         below = _below(path, place)
@@ -50,12 +52,8 @@ def pictures(name: str, place: Path) -> list[Picture]:
     return found
 
 
-def files_of(name: str, place: Path) -> list[Path]:
+def files_of(what: str, place: Path) -> list[Path]:
     """The files that hold a set: what tells one version of it from another."""
-    return _files(f"[audit.sets] {name}", place)
-
-
-def _files(what: str, place: Path) -> list[Path]:
     if place.is_dir():
         return sorted(path for path in place.rglob("*") if _is(path, IMAGES + ARCHIVES) and path.is_file())
     if place.is_file():

@@ -31,14 +31,14 @@ def zipped(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def found(place: Path) -> dict[str, bytes]:
-    return {item.name: body for item, body in read(pictures("eval", place))}
+    return {item.name: body for item, body in read(pictures("[audit.sets] eval", place))}
 
 
 def test_a_folder_with_folders(tmp_path: Path) -> None:
     for name, body in {**BODIES, "readme.txt": b"", "a/._1.jpg": b"a shadow"}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(body)
-    assert [item.name for item in pictures("eval", tmp_path)] == ["a/1.jpg", "b/2.PNG"]
+    assert [item.name for item in pictures("[audit.sets] eval", tmp_path)] == ["a/1.jpg", "b/2.PNG"]
     assert found(tmp_path) == BODIES
 
 
@@ -87,7 +87,7 @@ def test_a_table(tmp_path: Path, column: pa.Array, names: list[str]) -> None:
 def test_a_table_without_images_is_refused_unless_it_lies_beside_them(tmp_path: Path) -> None:
     pq.write_table(pa.table({"label": [1]}), tmp_path / "x.parquet")
     with pytest.raises(UserError, match="has no column of images; wants bytes in one of image"):
-        pictures("eval", tmp_path / "x.parquet")
+        pictures("[audit.sets] eval", tmp_path / "x.parquet")
     (tmp_path / "1.jpg").write_bytes(b"one")
     assert found(tmp_path) == {"1.jpg": b"one"}
 
@@ -102,7 +102,7 @@ def test_several_archives_name_their_members_apart(tmp_path: Path) -> None:
 
 def test_some_of_an_archive_are_read(tmp_path: Path) -> None:
     for place in (tarred(tmp_path / "x.tar", BODIES), zipped(tmp_path / "x.zip", BODIES)):
-        some = [item for item in pictures("eval", place) if item.name == "a/1.jpg"]
+        some = [item for item in pictures("[audit.sets] eval", place) if item.name == "a/1.jpg"]
         assert [(item.name, body) for item, body in read(some)] == [("a/1.jpg", b"one")]
 
 
@@ -123,4 +123,4 @@ def test_what_is_no_set_is_the_users(tmp_path: Path) -> None:
         "empty": "no image lies in",
     }.items():
         with pytest.raises(UserError, match=rf"^\[audit.sets\] eval: .*{said}"):
-            pictures("eval", tmp_path / name)
+            pictures("[audit.sets] eval", tmp_path / name)

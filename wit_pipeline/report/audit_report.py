@@ -3,7 +3,6 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from wit_pipeline import picture_sets
@@ -26,8 +25,7 @@ def audit_page(
     A set of `summary` may have `decoys` beside its `distances`: images that can be no copy, by distance.
     """
     script = environment().get_template("review.js").render()
-    places = config.named_sets()
-    drawn = {name: _sheet(name, sheet, places[name], pictures) for name, sheet in shown.items()}
+    drawn = {name: _sheet(name, sheet, config, pictures) for name, sheet in shown.items()}
     return (
         environment()
         .get_template("audit.html")
@@ -45,11 +43,11 @@ def audit_page(
 
 
 def _sheet(
-    name: str, sheet: Sheet, place: Path, pictures: Mapping[str, bytes]
+    name: str, sheet: Sheet, config: AuditConfig, pictures: Mapping[str, bytes]
 ) -> dict[str, list[dict[str, Any]]]:
     kinds = {"sample": sheet.sample, "edge": sheet.edge, "beyond": sheet.beyond}
     wanted = {item.image for items in kinds.values() for item in items}
-    found = picture_sets.pictures(name, place) if wanted else []
+    found = config.pictures(name) if wanted else []
     known = {item.name: body for item, body in picture_sets.read([p for p in found if p.name in wanted])}
     return {kind: _pairs(items, known, pictures) for kind, items in kinds.items()}
 

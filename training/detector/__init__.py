@@ -1,0 +1,1 @@
+"""A copy detector: the CLIP paper's idea (appendix C), trained on the pictures of a crawl."""

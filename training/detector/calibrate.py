@@ -1,0 +1,72 @@
+"""From which cosine on two pictures are one: measured on pictures that the net has not seen."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.detector.augment import strong
+from training.detector.net import Net
+
+COPIES = 8  # of each held-out picture
+RATES = (1e-4, 1e-5, 1e-6)  # of chance matches a pair
+TRUSTED = 1e-9
+CAUTION = 0.01  # of cosine, beyond what the tail's line says
+
+Descriptors = NDArray[np.float32]
+
+
+def calibrated(net: Net, held_out: NDArray[np.uint8], overlays_BCHW: Tensor, size: int) -> dict[str, float]:
+    """Cosines that two different pictures reach at each of `RATES`, and the one that is trusted.
+
+    Copies are compared with all other originals. The rarer rates are read off a line through the tail, which
+    on photographs falls faster than the line: so it errs towards too near.
+    """
+    draws = np.random.default_rng(0)
+    source = torch.from_numpy(held_out).permute(0, 3, 1, 2).float()
+    plain = described(net, F.interpolate(source, (size, size), mode="area"))
+    tails, own = [], []
+    for _ in range(COPIES):
+        copies = described(net, strong(source, size, overlays_BCHW, draws))
+        cosines = plain @ copies.T
+        own.append(np.diagonal(cosines).copy())
+        np.fill_diagonal(cosines, -1)
+        tails.append(np.sort(cosines, axis=None)[-len(cosines) :])
+    pairs = COPIES * len(plain) * (len(plain) - 1)
+    tail = np.sort(np.concatenate(tails))[::-1]
+    line = tail_line(tail, pairs)
+    found = {f"{rate:.0e}": min(line(rate), 0.999) for rate in RATES}
+    reached = float(np.mean(np.concatenate(own) >= found["1e-06"]))
+    trusted = min(line(TRUSTED) + CAUTION, 0.999)
+    return {**found, "trusted": trusted, "recall_1e-06": reached, "pairs": pairs}
+
+
+def tail_line(tail: NDArray[np.float32], pairs: int) -> Callable[[float], float]:
+    """The cosine that is reached at a rate: measured where 10 pairs or more reach it, else by a line.
+
+    The line runs through cosine against the logarithm of the rate, over the nearest 10 to `len(tail)` pairs.
+    """
+    ranks = np.unique(np.geomspace(10, len(tail), 30).astype(int))
+    slope, start = np.polyfit(np.log10(ranks / pairs), tail[ranks - 1], 1)
+
+    def at(rate: float) -> float:
+        rank = int(rate * pairs)
+        if 10 <= rank <= len(tail):
+            return float(tail[rank - 1])
+        return float(start + slope * np.log10(rate))
+
+    return at
+
+
+@torch.no_grad()
+def described(net: Net, squares_BCHW: Tensor) -> Descriptors:
+    """The descriptors [B, D] of pictures, float32 in [0, 255]."""
+    device = next(net.parameters()).device
+    made = [
+        net(some.permute(0, 2, 3, 1).round().to(torch.uint8).to(device)).float().cpu().numpy()
+        for some in torch.split(squares_BCHW, 256)
+    ]
+    return np.concatenate(made)
