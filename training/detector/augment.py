@@ -1,7 +1,7 @@
 """Copies as the web makes them: what each step does to a batch of pictures, drawn anew each time.
 
 The list is the CLIP paper's (appendix C: crop, zoom, aspect, resizing, small rotations, JPEG, colour, with
-a random interpolation in each step) and what readers met since: borders, overlays, text, new tones. Mirrors
+a random interpolation in each step) and what readers met since: borders, overlays, texts, new tones. Mirrors
 and quarter turns are not here: evaluation images are looked up in these views too.
 
 Shapes: B pictures, C = 3 channels, H and W their sides, S the side to make.
