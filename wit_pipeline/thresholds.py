@@ -78,7 +78,7 @@ class SetLimits:
     limits: Limits
     histograms: tuple[Histogram, ...]  # of each `By`
     targets: int  # evaluation images within the limits, and nearer than their mirror images
-    decoys: int  # the other way round
+    decoys: int  # of those, how many are estimated to be there by chance
     stated: bool  # the recipe names the distance
 
     @property
@@ -115,7 +115,7 @@ def of_sets(
     for name in config.named_sets():
         histograms = tuple(compete(near[names == name][:, by].tolist(), REACH[by]) for by in By)
         limits = (given or {}).get(name) or _chosen(near[names == name], histograms, name, config, trusted)
-        targets, decoys = passing(near[names == name], limits)
+        targets, decoys = passing(near[names == name], histograms, limits)
         found[name] = SetLimits(
             limits=limits,
             histograms=histograms,
@@ -142,19 +142,19 @@ def _chosen(
             judged=judged if config.detector else -1,
             learned=learned if config.detector else -1,
         )
-        targets, decoys = passing(near, limits)
+        targets, decoys = passing(near, histograms, limits)
         if decoys <= config.fdr * targets:
             break
     return limits
 
 
-def passing(near: Nearest, limits: Limits) -> tuple[int, int]:
-    """How many images pass a limit and are nearer than their mirror images, and how many the other way."""
+def passing(near: Nearest, histograms: Sequence[Histogram], limits: Limits) -> tuple[int, int]:
+    """How many images pass a limit and are nearer than their mirror images; how many of them by chance."""
     bounds = np.array([limits.of(by) for by in By])
     own, mirror = near[:, :, 0], near[:, :, 1]
     targets = ((own <= bounds) & (own < mirror)).any(axis=1)
-    decoys = ((mirror <= bounds) & (mirror < own)).any(axis=1) & ~targets
-    return int(targets.sum()), int(decoys.sum())
+    decoys = [within(histograms[by])[min(limits.of(by), REACH[by])].decoys for by in By if limits.of(by) >= 0]
+    return int(targets.sum()), sum(decoys)
 
 
 def to_json(found: Mapping[str, SetLimits]) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_overlap_is_counted_by_evaluation_image() -> None:
         "decoys_within": 2,
         "distances": {"3": 1},
         "decoys": {"40": 2},
-        "curve": [[3, 1, 0, 0.0], [40, 1, 2, 1.0]],
+        "curve": [[3, 1, 0, 0.0], [40, 1, 0, 0.0]],
         "classes": {"c": {"images": 3, "overlap": 1}},
         "most_hit": [],
     }

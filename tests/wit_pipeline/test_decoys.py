@@ -65,12 +65,13 @@ def flat(targets: dict[int, int], decoys: dict[int, int]) -> Histogram:
         ({}, {}, TRUSTED),  # nothing speaks against the trusted distance, nor for more
         ({0: 99}, {}, TRUSTED),
         ({0: 100}, {}, WIDEST),
-        ({0: 199}, {60: 1}, 59),  # a decoy more than there are is counted
+        ({0: 199}, {60: 1}, 72),  # chance does not explain it up to there; and one more is counted
         ({0: 200}, {60: 1}, WIDEST),
-        ({0: 99}, {20: 1}, 19),
-        ({0: 100}, {20: 1}, TRUSTED),
+        ({0: 99}, {20: 1}, TRUSTED),  # a mirrored copy: nothing lies around it
+        ({0: 99}, {20: 1, 36: 8, 54: 64, 72: 500}, 19),  # chance, as it grows
+        ({0: 100}, {20: 1}, 72),
         ({0: 9, 50: 400}, {20: 1}, WIDEST),  # the largest, though smaller ones are not clean
-        ({0: 99}, {0: 1}, -1),
+        ({0: 99}, {0: 1, 18: 16, 36: 256, 54: 4000}, -1),
     ],
 )
 def test_both_sides_of_what_is_clean(targets: dict[int, int], decoys: dict[int, int], distance: int) -> None:
