@@ -6,8 +6,8 @@ mirror image, and the nearer of the two counts, at its distance; what is there b
 as a target. So decoys within a distance stand for as many false targets, and their share is the
 false-discovery rate. Once the distance is chosen, a mirror image's matches are matches.
 
-Real mirrored copies lie near, and chance grows with the distance, sixteenfold in `RING` of it on digits, texts
-and photographs alike. So no more decoys are put down to chance than a quarter of those in the ring outside.
+Real mirrored copies lie near, and chance grows with the distance: eight- to twentyfold in 16 bits, on digits,
+texts and photographs. So no more decoys are put down to chance than a quarter of those in the ring outside.
 """
 
 from collections.abc import Iterable
