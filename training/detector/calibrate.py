@@ -10,8 +10,12 @@ from torch.nn import functional as F
 
 from training.detector.augment import strong
 from training.detector.net import Net
+from wit_pipeline.codes import codes_of
+from wit_pipeline.grey import grey
+from wit_pipeline.neardup import phash16_words
 
 COPIES = 8  # of each held-out picture
+ALIKE = 90  # bits of 256: pictures within these of another are left out, as they may be one picture
 RATES = (1e-4, 1e-5, 1e-6)  # of chance matches a pair
 TRUSTED = 1e-9
 CAUTION = 0.01  # of cosine, beyond what the tail's line says
@@ -26,7 +30,7 @@ def calibrated(net: Net, held_out: NDArray[np.uint8], overlays_BCHW: Tensor, siz
     on photographs falls faster than the line: so it errs towards too near.
     """
     draws = np.random.default_rng(0)
-    source = torch.from_numpy(held_out).permute(0, 3, 1, 2).float()
+    source = torch.from_numpy(held_out[unlike(held_out)]).permute(0, 3, 1, 2).float()
     plain = described(net, F.interpolate(source, (size, size), mode="area"))
     tails, own = [], []
     for _ in range(COPIES):
@@ -42,6 +46,15 @@ def calibrated(net: Net, held_out: NDArray[np.uint8], overlays_BCHW: Tensor, siz
     reached = float(np.mean(np.concatenate(own) >= found["1e-06"]))
     trusted = min(line(TRUSTED) + CAUTION, 0.999)
     return {**found, "trusted": trusted, "recall_1e-06": reached, "pairs": pairs}
+
+
+def unlike(squares: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pictures [n] have codes that are near no other's; all, where hardly any has."""
+    codes = phash16_words([codes_of(grey(picture)).phash16 for picture in squares])
+    bits = np.bitwise_count(codes[:, None] ^ codes[None]).sum(axis=2, dtype=np.int64)
+    np.fill_diagonal(bits, 256)
+    found: NDArray[np.bool_] = bits.min(axis=1) > ALIKE
+    return found if found.sum() * 2 > len(found) else np.ones(len(found), np.bool_)
 
 
 def tail_line(tail: NDArray[np.float32], pairs: int) -> Callable[[float], float]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from tests.factories import encoded, photograph
 from training.__main__ import main
 from training.detector.augment import compressed, framed, overlaid, placed, resized, strong, toned, weak
-from training.detector.calibrate import tail_line
+from training.detector.calibrate import tail_line, unlike
 from training.detector.collect import LEAST, collect
 from training.detector.drawn import FAMILY, families
 from training.detector.export import export, folded
@@ -169,6 +169,13 @@ def test_rare_rates_are_read_off_the_tails_line() -> None:
     assert line(1e-4) == pytest.approx(0.4, abs=1e-6)  # of 100 pairs
     assert line(1e-6) == pytest.approx(0.6, abs=1e-4)
     assert line(1e-9) == pytest.approx(0.9, abs=1e-4)
+
+
+def test_pictures_that_may_be_one_calibrate_nothing() -> None:
+    pictures = [np.asarray(photograph(i, (64, 64))) for i in range(8)]
+    assert unlike(np.stack(pictures)).all()
+    copy = np.asarray(photograph(3, (60, 60)).resize((64, 64)))
+    assert np.flatnonzero(~unlike(np.stack([*pictures, copy]))).tolist() == [3, 8]
 
 
 def write_pictures(folder: Path, count: int) -> str:
