@@ -1,0 +1,103 @@
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.factories import encoded, flip, image, photograph
+from wit_pipeline import evaluation
+from wit_pipeline.decoys import NOTHING
+from wit_pipeline.evaluation import AuditConfig, views
+from wit_pipeline.evaluation_index import Evaluation
+from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.sightings import By, Way
+
+
+class Brightness:
+    """A detector that sees 4 × 4 pixels."""
+
+    digest, dims, trusted = "0" * 64, 48, 0.99
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        rows, columns = (np.linspace(0, side - 1, 4).astype(int) for side in rgb.shape[:2])
+        return rgb[rows][:, columns]
+
+    def describe(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
+        flat = squares.reshape(len(squares), -1).astype(np.float32) - 128
+        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+
+
+DETECTOR = Brightness()
+PICTURES = [photograph(i) for i in range(4)]
+KNOWN = [
+    evaluation.describe("eval", f"{i}.png", encoded(picture, "PNG"), CrawlConfig(), DETECTOR)
+    for i, picture in enumerate(PICTURES)
+]
+INDEX = Evaluation(KNOWN, AuditConfig(sets={"eval": "x"}))
+
+
+def described(row: int, view: int = 0) -> NDArray[np.float32]:
+    """What the detector says of a copy of an evaluation image in one of its views."""
+    return np.frombuffer(KNOWN[row].views, np.float16).reshape(5, -1)[view : view + 1].astype(np.float32)
+
+
+FAR = {"phash": "0" * 16, "phash16": "0" * 64, "weak": 0.1, "sha256": "f" * 64}
+
+
+def test_views_are_the_picture_mirrored_and_turned() -> None:
+    square = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
+    plain, mirror, *turned = views(square)
+    assert (plain == square).all()
+    assert (mirror[:, ::-1] == square).all()
+    assert [np.rot90(square, i).tolist() for i in (1, 2, 3)] == [item.tolist() for item in turned]
+
+
+def test_a_copy_that_codes_miss_is_found_in_any_view() -> None:
+    for view in range(5):
+        pairs = INDEX.look([image(**FAR)], described(2, view)).pairs
+        (place,) = np.flatnonzero(pairs.apart <= 2)
+        assert (pairs.row[place], pairs.way[place]) == (2, Way.LEARNED)
+        expected = min(
+            (int("0" * 64, 16) ^ int(code, 16)).bit_count()
+            for code in (KNOWN[2].phash16, KNOWN[2].mirror_phash16)
+        )
+        assert pairs.bits[place] == expected
+
+
+def test_the_mirror_image_is_the_decoy() -> None:
+    own = INDEX.look([image(**FAR)], described(1)).reached[By.LEARNED, :, 1]
+    decoy = INDEX.look([image(**FAR)], described(1, 1)).reached[By.LEARNED, :, 1]
+    assert (own[0], decoy[1]) == (0, 0)
+    assert own[1] > 0
+    assert decoy[0] > 0
+
+
+def test_the_detector_judges_what_codes_find() -> None:
+    near = image(phash=KNOWN[3].phash, phash16=flip(KNOWN[3].phash16, 70), weak=0.1)
+    for row in (3, 0):
+        look = INDEX.look([near], described(row))
+        place = int(np.flatnonzero(look.pairs.row == 3)[0])
+        assert (look.pairs.bits[place], look.pairs.way[place]) == (70, Way.PLAIN)
+        assert (look.pairs.apart[place] <= 2) == (row == 3)
+        assert look.reached[By.JUDGED, 0, 3] == int(
+            np.clip(np.rint((1 - (described(row) @ described(3).T).astype(np.float64)) * 1000), 0, NOTHING)[
+                0, 0
+            ]
+        )
+        assert look.reached[By.JUDGED, 1, 3] == NOTHING
+
+
+def test_flat_images_are_not_looked_up_by_the_detector() -> None:
+    assert len(INDEX.look([image(**{**FAR, "weak": 0.36})], described(2)).pairs) == 0
+
+
+def test_without_descriptors_codes_decide() -> None:
+    same = image(phash=KNOWN[0].phash, phash16=KNOWN[0].phash16, weak=0.1)
+    look = INDEX.look([same])
+    assert look.pairs.apart.tolist() == [NOTHING]
+    assert (look.reached[By.LEARNED] == NOTHING).all()
+
+
+def test_the_nearest_of_a_group_are_kept_and_the_others_counted() -> None:
+    same = [image(phash=KNOWN[0].phash, phash16=flip(KNOWN[0].phash16, bits), weak=0.1) for bits in (9, 3, 5)]
+    pairs = INDEX.look(same).pairs
+    kept = pairs.nearest(pairs.row, 2)
+    assert sorted(pairs.bits[kept].tolist()) == [3, 5]
+    assert [(item.image, item.distance, item.count) for item in INDEX.cut(pairs[~kept])] == [("0.png", 9, 1)]
