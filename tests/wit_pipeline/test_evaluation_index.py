@@ -17,11 +17,13 @@ class Brightness:
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         rows, columns = (np.linspace(0, side - 1, 4).astype(int) for side in rgb.shape[:2])
-        return rgb[rows][:, columns]
+        small: NDArray[np.uint8] = rgb[rows][:, columns]
+        return small
 
     def describe(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
         flat = squares.reshape(len(squares), -1).astype(np.float32) - 128
-        return flat / np.linalg.norm(flat, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+        return unit
 
 
 DETECTOR = Brightness()
