@@ -32,36 +32,31 @@ def units(task: Task) -> Sequence[Unit]:
 
 def do(task: Task, unit: Unit) -> Done:
     """Write what of one shard lies near which evaluation images, and how near each of those was reached."""
-    known = sets.index_of(task, task.folders.files("dedup", "evaluation-"))
+    known = sets.index_of(task, lambda: task.folders.files("dedup", "evaluation-"))
     samples = list(rows.read(task.folders.reads("shard") / unit.covers, Row))
     with Stored(task.folders.reads("shard") / unit.covers.replace(".parquet", ".tar")) as stored:
         seen = sets.look(task, known, samples, lambda i: stored.image(samples[i].key))
     kept = seen.pairs.nearest(seen.pairs.row, task.recipe.audit.pairs_kept)
-    shown = known.sightings(seen.pairs[kept], [str(i) for i in range(len(samples))])
-    near, reached, cut = (path(task, kind, unit) for kind in KINDS)
-    write_whole(near, Overlap, (overlap_of(item, samples[int(item.key)]) for item in shown))
+    by_key = {sample.key: sample for sample in samples}
+    shown = known.sightings(seen.pairs[kept], [sample.key for sample in samples])
+    near, reached, cut = (sets.table(task, kind, unit) for kind in KINDS)
+    write_whole(near, Overlap, (overlap_of(item, by_key[item.key]) for item in shown))
     write_whole(reached, Reached, known.reached(seen.reached))
     write_whole(cut, Cut, known.cut(seen.pairs[~kept]))
     return Counts(read=len(samples), kept=len(samples)), (describe(near), describe(reached), describe(cut))
-
-
-def path(task: Task, kind: str, unit: Unit) -> Path:
-    """The table of one kind that a unit of work writes."""
-    return task.folders.scratch / f"{kind}-{unit.name}.parquet"
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """overlap.parquet, results.json and report.html."""
     out, config = task.folders.out, task.recipe.audit
     known = sets.read_sets(task.folders.files("dedup", "evaluation-"))
-    near, reached, cut = ([path(task, kind, unit) for unit in units(task)] for kind in KINDS)
-    given = thresholds.from_json(read_json(task.folders.reads("dedup") / "limits.json"))
-    trusted = sets.trusted(task, task.folders.signed("shard").counts.kept)
-    limits = thresholds.of_sets(thresholds.merged(reached), config, trusted, given)
-    found = sift(_all(near, Overlap), _all(cut, Cut), given, config)
+    near, reached, cut = ([sets.table(task, kind, unit) for unit in units(task)] for kind in KINDS)
+    limits = thresholds.from_json(read_json(task.folders.reads("dedup") / sets.LIMITS))
+    told = thresholds.of_sets(thresholds.merged(reached), config, limits)
+    found = sift(_all(near, Overlap), _all(cut, Cut), limits, config)
     samples = task.folders.signed("shard").counts.kept
     predictions, reviews = evidence.read(task.folders.root / EVIDENCE)
-    summary = results(known, found, limits, config, samples, predictions, reviews)
+    summary = results(known, found, told, config, samples, predictions, reviews)
     count = write_whole(out / "overlap.parquet", Overlap, found.copies)
     write_json(out / "results.json", summary)
     shown = sheets(found, config)

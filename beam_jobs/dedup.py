@@ -36,12 +36,11 @@ from wit_pipeline.shard import read_unless_erased
 from wit_pipeline.sift import write_sifted
 from wit_pipeline.sightings import Reached, Sighting
 from wit_pipeline.texts import by_image
-from wit_pipeline.thresholds import Limits, SetLimits
+from wit_pipeline.thresholds import Limits
 
 CROWD = 65_536  # codes in one band with one value: more are divided, as they are compared pair by pair
 SET_IMAGES = 2000  # evaluation images of one unit of work
 NAMED = 10  # copies that a training image names, the nearest
-LIMITS = "limits.json"  # how near is a copy: what the audit goes by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,12 +175,14 @@ def look_units(task: Task) -> Sequence[Unit]:
 
 def look(task: Task, unit: Unit) -> Done:
     """Write which images of a part lie near which evaluation images, and how near each was reached."""
-    known = sets.index_of(task, [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)])
+    known = sets.index_of(
+        task, lambda: [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)]
+    )
     captions = [first for first, *_ in by_image(rows.read(unit.covers, Pair)).values()]
     seen = sets.look(task, known, [pair.image for pair in captions], partial(stored, task, captions))
     named = seen.pairs[seen.pairs.nearest(seen.pairs.sample, NAMED)]
     keys = [pair.key for pair in captions]
-    near, reached = (task.folders.scratch / f"{kind}-{unit.name}.parquet" for kind in ("near", "reached"))
+    near, reached = (sets.table(task, kind, unit) for kind in ("near", "reached"))
     write_whole(near, Sighting, known.sightings(named, keys))
     write_whole(reached, Reached, known.reached(seen.reached))
     return Counts(), (describe(near), describe(reached))
@@ -192,21 +193,15 @@ def stored(task: Task, captions: Sequence[Pair], number: int) -> bytes:
     return read_unless_erased(captions[number].image, task.folders.reads("crawl"))
 
 
-def set_limits(task: Task) -> dict[str, SetLimits]:
-    """How near is a copy, from what all parts have shown."""
-    paths = [task.folders.scratch / f"reached-{unit.name}.parquet" for unit in look_units(task)]
-    reached = thresholds.merged(paths)
-    images = task.folders.signed("filter").counts.kept
-    return thresholds.of_sets(reached, task.recipe.audit, sets.trusted(task, images))
-
-
 _limits: dict[str, dict[str, Limits]] = {}  # by plan
 
 
 def limits_of(task: Task) -> dict[str, Limits]:
-    """The limits of each set, made once a process."""
+    """How near is a copy of each set, from what all parts have shown; made once a process."""
     if task.plan not in _limits:
-        _limits[task.plan] = {name: found.limits for name, found in set_limits(task).items()}
+        reached = thresholds.merged([sets.table(task, "reached", unit) for unit in look_units(task)])
+        trusted = sets.trusted(task, task.folders.signed("filter").counts.kept)
+        _limits[task.plan] = thresholds.decide(reached, task.recipe.audit, trusted)
     return _limits[task.plan]
 
 
@@ -214,7 +209,7 @@ def copies_of(task: Task, unit: Unit) -> dict[str, list[Sighting]]:
     """The copies among a part's images, by the pair that is the caption; nearest first."""
     if not task.recipe.audit.sets:
         return {}
-    seen = rows.read(task.folders.scratch / f"near-{unit.name}.parquet", Sighting)
+    seen = rows.read(sets.table(task, "near", unit), Sighting)
     found: dict[str, list[Sighting]] = {}
     for copy in sorted(thresholds.copies(seen, limits_of(task)), key=thresholds.rank):
         found.setdefault(copy.key, []).append(copy)
@@ -230,8 +225,8 @@ def do(task: Task, unit: Unit) -> Done:
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """limits.json: how near is a copy, of each set."""
-    path = task.folders.out / LIMITS
-    write_json(path, thresholds.to_json(set_limits(task)))
+    path = task.folders.out / sets.LIMITS
+    write_json(path, thresholds.to_json(limits_of(task)))
     return (describe(path),)
 
 

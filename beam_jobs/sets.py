@@ -6,7 +6,7 @@ from pathlib import Path
 
 from beam_jobs.files import version
 from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Task
+from beam_jobs.stage import Task, Unit
 from wit_pipeline import evaluation, rows
 from wit_pipeline.describing import descriptors
 from wit_pipeline.evaluation import Describer, EvaluationImage
@@ -14,7 +14,14 @@ from wit_pipeline.evaluation_index import Evaluation
 from wit_pipeline.sightings import Coded, Look
 from wit_pipeline.thresholds import Trusted, trusted_bits
 
+LIMITS = "limits.json"  # in dedup's folder: how near is a copy, which the audit goes by
+
 _indexes: dict[str, Evaluation] = {}  # by plan
+
+
+def table(task: Task, kind: str, unit: Unit) -> Path:
+    """The table of one kind that a unit of work writes for the steps after it."""
+    return task.folders.scratch / f"{kind}-{unit.name}.parquet"
 
 
 def read_sets(paths: Iterable[Path]) -> list[EvaluationImage]:
@@ -22,10 +29,13 @@ def read_sets(paths: Iterable[Path]) -> list[EvaluationImage]:
     return [item for path in paths for item in rows.read(path, EvaluationImage)]
 
 
-def index_of(task: Task, paths: Iterable[Path]) -> Evaluation:
-    """The index of the codes in `paths`; a `RunError` where a set has no readable image."""
+def index_of(task: Task, paths: Callable[[], Iterable[Path]]) -> Evaluation:
+    """The index of the codes in what `paths` lists; a `RunError` where a set has no readable image.
+
+    To list them may open every archive of every set: that, too, is done once.
+    """
     if task.plan not in _indexes:
-        known, config = read_sets(paths), task.recipe.audit
+        known, config = read_sets(paths()), task.recipe.audit
         evaluation.check_readable(known, config.named_sets())
         _indexes[task.plan] = Evaluation(known, config)
     return _indexes[task.plan]

@@ -22,7 +22,7 @@ from wit_pipeline.evaluation import rgb, views
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.grey import grey
 from wit_pipeline.image import Decoded, decode, seen
-from wit_pipeline.neardup import phash16_words
+from wit_pipeline.neardup import distances16, phash16_words
 
 ALIKE = 90  # bits of 256: originals within these of another are left out of chance
 Table = NDArray[np.float64]  # [originals, copies]: how far apart, smaller is nearer
@@ -49,8 +49,8 @@ def originals(folder: Path, most: int) -> list[Original]:
 
 def bits(one: list[str], other: list[str]) -> Table:
     """Bits between codes; 256 where one is missing."""
-    words = [phash16_words([code or "0" * 64 for code in codes]) for codes in (one, other)]
-    apart = np.bitwise_count(words[0][:, None] ^ words[1][None]).sum(axis=2).astype(np.float64)
+    words = (phash16_words([code or "0" * 64 for code in codes]) for codes in (one, other))
+    apart = distances16(*words).astype(np.float64)
     apart[:, [not code for code in other]] = 256
     return apart
 

@@ -14,7 +14,7 @@ from wit_pipeline.evidence import Prediction, Review, Verdict, check_images, cla
 from wit_pipeline.overlap_tests import Outcome, Tally, interval, judged, scores, stated, tally
 from wit_pipeline.shard import Row, Stored
 from wit_pipeline.sightings import By, Cut, Sighting
-from wit_pipeline.thresholds import Limits, SetLimits
+from wit_pipeline.thresholds import Limits, SetLimits, nearness
 
 STAGE = "audit"
 MOST_HIT = 10  # training images named that stand for several evaluation images
@@ -23,10 +23,10 @@ DRAWN = 600  # pairs that a page draws at most, about 8 KB each, however many se
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overlap:
-    """An evaluation image and a pair of the shards that is a copy of it."""
+    """An evaluation image and a pair of the shards that lies near it."""
 
     set: str
-    image: str  # path within the set
+    image: str  # name within the set
     pair_key: str
     distance: int  # bits of 256
     cosine: float  # of their descriptors; 0 without a detector
@@ -81,14 +81,14 @@ def sift(
         place = (item.set, item.image)
         if limits[item.set].takes(item):
             copies.setdefault(place, []).append(item)
-        elif place not in beyond or nearness(item) < nearness(beyond[place]):
+        elif place not in beyond or rank(item) < rank(beyond[place]):
             beyond[place] = item
     for left in cut:
         if limits[left.set].near(left.distance, left.apart):
             lost[left.set] += left.count
     for (name, _), items in copies.items():
         lost[name] += max(0, len(items) - config.pairs_kept)
-    kept = {place: heapq.nsmallest(config.pairs_kept, items, nearness) for place, items in copies.items()}
+    kept = {place: heapq.nsmallest(config.pairs_kept, items, rank) for place, items in copies.items()}
     return Found(
         copies=[item for place in sorted(kept) for item in kept[place]],
         beyond=[beyond[place] for place in sorted(beyond) if place not in copies],
@@ -96,9 +96,9 @@ def sift(
     )
 
 
-def nearness(item: Overlap) -> tuple[bool, int, int, str]:
-    """Sorts the nearest pair first: equal bytes, then by codes, then by the detector."""
-    return item.method != "exact", item.distance, item.apart, item.key
+def rank(item: Overlap) -> tuple[Any, ...]:
+    """Sorts the nearest pair first, equally near ones by sample."""
+    return *nearness(item), item.key
 
 
 def results(
@@ -294,7 +294,7 @@ def distance_by_eye(nearest: Sequence[Overlap], reviews: Sequence[Review], fdr: 
 def nearest_first(hits: Iterable[Overlap]) -> list[Overlap]:
     """The nearest pair of each evaluation image of a set, nearest first."""
     best: dict[str, Overlap] = {}
-    for item in sorted(hits, key=nearness):
+    for item in sorted(hits, key=rank):
         best.setdefault(item.image, item)
     return list(best.values())
 
@@ -328,9 +328,9 @@ def sheets(found: Found, config: AuditConfig) -> dict[str, Sheet]:
         seen = {item.image for item in sample}
         edge = [item for item in reversed(nearest) if item.image not in seen][:most]
         drawn[name] = Sheet(
-            sample=sorted(sample, key=nearness),
+            sample=sorted(sample, key=rank),
             edge=edge,
-            beyond=sorted(beyond.get(name, []), key=nearness)[:most],
+            beyond=sorted(beyond.get(name, []), key=rank)[:most],
         )
     return drawn
 

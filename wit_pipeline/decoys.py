@@ -37,7 +37,7 @@ class Threshold:
 
     distance: int  # -1 where no distance is clean enough: equal bytes alone are copies
     targets: int  # evaluation images nearer to some training image than their mirror images are
-    decoys: int  # the other way round: each stands for a target that is there by chance
+    decoys: int  # the other way round, as far as chance explains them: each stands for a false target
     fdr: float  # of the targets, the share that is estimated to be there by chance
 
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from wit_pipeline.codes import FLAT
 from wit_pipeline.neardup import (
     BAND_BITS,
     NEAR8,
@@ -35,7 +36,7 @@ class DedupConfig:
 
     near: bool = True  # near-duplicates too, not only equal bytes
     near_distance: int = 32  # bits of 256; the widest at which 4e8 images do not chain together unverified
-    max_weak: float = 0.35  # share of weak coefficients above which an image is flat: equal bytes only
+    max_weak: float = FLAT  # share of weak coefficients above which an image is flat: equal bytes only
     evaluation: Literal["drop", "flag", "keep"] = "flag"  # copies of evaluation images
 
     def __post_init__(self) -> None:

@@ -26,9 +26,7 @@ class AuditConfig:
     """The recipe's `[audit]`: the evaluation sets, and how near is a copy."""
 
     sets: Mapping[str, str] = field(default_factory=dict)  # name -> folder, archive, or pattern of archives
-    fdr: float = (
-        0.01  # of a set's copies, the share that may be there by chance; decoys tell how near that is
-    )
+    fdr: float = 0.01  # of a set's copies, the share that may be there by chance: decoys tell
     distances: Mapping[str, int] = field(default_factory=dict)  # name -> bits of 256, instead of by decoys
     max_weak: float = FLAT  # share of weak coefficients above which an image is flat: exact copies only
     detector: str = ""  # a trained detector.onnx that looks for copies too

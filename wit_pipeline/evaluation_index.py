@@ -12,6 +12,7 @@ from wit_pipeline.neardup import phash16_words, phash_words
 from wit_pipeline.nearest import Nearest, Words
 from wit_pipeline.sightings import (
     DECOY,
+    DISTANCES,
     FARTHEST,
     NEAR8,
     NO_PAIRS,
@@ -169,22 +170,10 @@ class Evaluation:
 
     def reached(self, reached: Ints) -> Iterator[Reached]:
         """How near each evaluation image was reached, of those that were."""
-        for row in np.flatnonzero((reached <= np.array(REACH)[:, None, None]).any(axis=(0, 1))).tolist():
-            item, near = (
-                self.known[row],
-                np.where(reached[:, :, row] > np.array(REACH)[:, None], NOTHING, reached[:, :, row]),
-            )
-            (codes, codes_decoy), (judged, judged_decoy), (learned, learned_decoy) = near.tolist()
-            yield Reached(
-                set=item.set,
-                image=item.image,
-                codes=codes,
-                codes_decoy=codes_decoy,
-                judged=judged,
-                judged_decoy=judged_decoy,
-                learned=learned,
-                learned_decoy=learned_decoy,
-            )
+        near = np.where(reached > np.array(REACH)[:, None, None], NOTHING, reached)
+        for row in np.flatnonzero((near < NOTHING).any(axis=(0, 1))).tolist():
+            item, distances = self.known[row], near[:, :, row].ravel().tolist()
+            yield Reached(set=item.set, image=item.image, **dict(zip(DISTANCES, distances, strict=True)))
 
 
 def _way(*, mirrored: bool, trimmed: bool) -> Way:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wit_pipeline.compiled import compiled
 from wit_pipeline.nearest import Words, bit_order, ones
@@ -50,6 +51,12 @@ def bands(phash: int) -> tuple[int, ...]:
 def distance16(one: str, other: str) -> int:
     """Bits, of 256, in which two phash16 codes differ."""
     return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+def distances16(one: Words, other: Words) -> NDArray[np.int64]:
+    """Bits between each of some phash16 codes and each of others, [one, other]."""
+    bits: NDArray[np.int64] = np.bitwise_count(one[:, None] ^ other[None]).sum(axis=2, dtype=np.int64)
+    return bits
 
 
 def bits_apart(one: bytes, other: bytes) -> int:

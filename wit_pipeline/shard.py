@@ -4,7 +4,9 @@ import hashlib
 import json
 import tarfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +140,20 @@ def _changed(image: Image, crawl: Path) -> RunError:
 
 
 class Stored:
-    """The stored images of a shard, by sample."""
+    """The stored images of a shard, by sample. The tar is opened when the first is asked for."""
 
     def __init__(self, path: Path) -> None:
-        self._archive = tarfile.open(path)  # noqa: SIM115 - closed by __exit__
-        self._members = {
-            name.partition(".")[0]: name
-            for name in self._archive.getnames()
-            if name.partition(".")[2] in EXTENSIONS.values()
-        }
+        self._path = path
+        self._closing = ExitStack()
+
+    @cached_property
+    def _archive(self) -> tarfile.TarFile:
+        return self._closing.enter_context(tarfile.open(self._path))
+
+    @cached_property
+    def _members(self) -> dict[str, str]:
+        names = (name.partition(".") for name in self._archive.getnames())
+        return {key: f"{key}.{ending}" for key, _, ending in names if ending in EXTENSIONS.values()}
 
     def image(self, key: str) -> bytes:
         """The bytes of a sample's image."""
@@ -158,7 +165,7 @@ class Stored:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._archive.close()
+        self._closing.close()
 
 
 def write_shard(

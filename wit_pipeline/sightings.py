@@ -5,7 +5,7 @@ Everything within reach is collected and counted first; how near is a copy is de
 chance does.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Protocol
 
@@ -94,6 +94,9 @@ class Reached:
     judged_decoy: int
     learned: int
     learned_decoy: int
+
+
+DISTANCES = tuple(field.name for field in fields(Reached))[2:]  # `By`, of each the image's and its decoy's
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,7 +1,7 @@
 """How near is a copy, for each evaluation set: the distances that keep chance below the rate asked for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from wit_pipeline.decoys import Histogram, Threshold, choose, compete, within
 from wit_pipeline.evaluation import AuditConfig
 from wit_pipeline.rows import schema_of
-from wit_pipeline.sightings import REACH, By, Reached, Sighting
+from wit_pipeline.sightings import DISTANCES, REACH, By, Reached, Sighting
 
 # Bits of 256, and how often two unlike pictures are that near: read off 9e10 blends of halves of photographs
-# from 48 on, below 48 extrapolated (`docs/architecture.md`).
+# from 48 on, below 48 extrapolated.
 CHANCE = ((64, 4e-9), (56, 7e-10), (48, 1e-10), (40, 1e-11), (32, 1e-12))
 EXPECTED = 0.01  # chance matches of an evaluation image in a whole data set, at most, where one is trusted
 Nearest = NDArray[np.int64]  # [images, 3, 2]: `By`, then how near an image was reached and its mirror image
@@ -95,35 +95,42 @@ def merged(paths: Sequence[Path]) -> pa.Table:
     """The nearest of all that several tables of `Reached` tell of each evaluation image, by set and image."""
     schema = schema_of(Reached)
     table = pa.concat_tables([schema.empty_table(), *(pq.read_table(path) for path in paths)])
-    distances = schema.names[2:]
-    found = table.group_by(["set", "image"]).aggregate([(name, "min") for name in distances])
+    found = table.group_by(["set", "image"]).aggregate([(name, "min") for name in DISTANCES])
     ordered = [("set", "ascending"), ("image", "ascending")]
     return found.rename_columns(schema.names).sort_by(ordered)
 
 
-def of_sets(
-    reached: pa.Table,
-    config: AuditConfig,
-    trusted: Trusted,
-    given: Mapping[str, Limits] | None = None,
-) -> dict[str, SetLimits]:
-    """The limits of every set: those that are given, or by its decoys."""
-    names = np.array(reached.column("set").to_pylist(), dtype=object)
-    columns = [reached.column(name).to_numpy() for name in schema_of(Reached).names[2:]]
-    near = np.stack(columns, axis=1).astype(np.int64).reshape(-1, len(By), 2)
+def decide(reached: pa.Table, config: AuditConfig, trusted: Trusted) -> dict[str, Limits]:
+    """The limits of every set, by its decoys or as the recipe states them."""
+    by_set = _by_set(reached, config)
+    return {name: _chosen(near, _histograms(near), name, config, trusted) for name, near in by_set.items()}
+
+
+def of_sets(reached: pa.Table, config: AuditConfig, limits: Mapping[str, Limits]) -> dict[str, SetLimits]:
+    """What lies within the limits of every set."""
     found = {}
-    for name in config.named_sets():
-        histograms = tuple(compete(near[names == name][:, by].tolist(), REACH[by]) for by in By)
-        limits = (given or {}).get(name) or _chosen(near[names == name], histograms, name, config, trusted)
-        targets, decoys = passing(near[names == name], histograms, limits)
+    for name, near in _by_set(reached, config).items():
+        histograms = _histograms(near)
+        targets, decoys = passing(near, histograms, limits[name])
         found[name] = SetLimits(
-            limits=limits,
+            limits=limits[name],
             histograms=histograms,
             targets=targets,
             decoys=decoys,
             stated=name in config.distances,
         )
     return found
+
+
+def _by_set(reached: pa.Table, config: AuditConfig) -> dict[str, Nearest]:
+    names = np.array(reached.column("set").to_pylist(), dtype=object)
+    columns = [reached.column(name).to_numpy() for name in DISTANCES]
+    near = np.stack(columns, axis=1).astype(np.int64).reshape(-1, len(By), 2)
+    return {name: near[names == name] for name in config.named_sets()}
+
+
+def _histograms(near: Nearest) -> tuple[Histogram, ...]:
+    return tuple(compete(near[:, by].tolist(), REACH[by]) for by in By)
 
 
 def _chosen(
@@ -157,21 +164,23 @@ def passing(near: Nearest, histograms: Sequence[Histogram], limits: Limits) -> t
     return int(targets.sum()), sum(decoys)
 
 
-def to_json(found: Mapping[str, SetLimits]) -> dict[str, Any]:
-    """The limits alone, as one stage tells them to the next; the inverse of `from_json`."""
-    return {
-        name: {"codes": item.limits.codes, "judged": item.limits.judged, "learned": item.limits.learned}
-        for name, item in found.items()
-    }
+def to_json(limits: Mapping[str, Limits]) -> dict[str, Any]:
+    """The limits as one stage tells them to the next; the inverse of `from_json`."""
+    return {name: asdict(found) for name, found in limits.items()}
 
 
 def from_json(stated: Mapping[str, Mapping[str, int]]) -> dict[str, Limits]:
     return {name: Limits(**limits) for name, limits in stated.items()}
 
 
-def rank(seen: Sighting) -> tuple[bool, int, int, str, str, str]:
+def nearness(seen: Near) -> tuple[bool, int, int]:
     """Sorts the nearest first: equal bytes, then by codes, then by the detector."""
-    return seen.method != "exact", seen.distance, seen.apart, seen.set, seen.image, seen.key
+    return seen.method != "exact", seen.distance, seen.apart
+
+
+def rank(seen: Sighting) -> tuple[Any, ...]:
+    """Sorts the nearest first, equally near ones by name."""
+    return *nearness(seen), seen.set, seen.image, seen.key
 
 
 def copies(seen: Iterable[Sighting], limits: Mapping[str, Limits]) -> list[Sighting]:

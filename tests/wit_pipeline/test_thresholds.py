@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from wit_pipeline import rows
@@ -8,8 +9,10 @@ from wit_pipeline.evaluation import AuditConfig
 from wit_pipeline.sightings import WIDEST, Reached, Sighting
 from wit_pipeline.thresholds import (
     Limits,
+    SetLimits,
     Trusted,
     copies,
+    decide,
     from_json,
     merged,
     of_sets,
@@ -92,15 +95,19 @@ def table(tmp_path: Path, items: list[Reached]) -> Path:
     return tmp_path / "reached.parquet"
 
 
+def told(reached: pa.Table, config: AuditConfig, trusted: Trusted) -> dict[str, SetLimits]:
+    return of_sets(reached, config, decide(reached, config, trusted))
+
+
 def test_each_set_has_a_distance_of_its_own(tmp_path: Path) -> None:
     many = [reached(str(i), codes=50) for i in range(150)]
     few = [reached(str(i), "b", codes=50) for i in range(10)]
-    found = of_sets(merged([table(tmp_path, [*many, *few])]), CONFIG, Trusted(bits=32))
+    found = told(merged([table(tmp_path, [*many, *few])]), CONFIG, Trusted(bits=32))
     assert (found["a"].limits.codes, found["b"].limits.codes) == (WIDEST, 32)
     assert (found["a"].limits.learned, found["a"].limits.judged) == (-1, -1)  # no detector
     assert (found["a"].targets, found["a"].decoys, found["a"].fdr) == (150, 0, 0.0)
     stated = AuditConfig(sets=CONFIG.sets, distances={"a": 5})
-    override = of_sets(merged([table(tmp_path, [*many, *few])]), stated, Trusted(bits=32))
+    override = told(merged([table(tmp_path, [*many, *few])]), stated, Trusted(bits=32))
     assert (override["a"].limits.codes, override["a"].stated, override["b"].stated) == (5, True, False)
 
 
@@ -110,16 +117,16 @@ def test_ways_together_keep_to_the_rate(tmp_path: Path) -> None:
     chance = [reached(f"c{i}", codes_decoy=70 + i % 10) for i in range(4)]
     chance += [reached(f"l{i}", learned_decoy=390 + i) for i in range(4)]
     config = AuditConfig(sets=CONFIG.sets, detector="d.onnx")
-    found = of_sets(merged([table(tmp_path, [*copied, *chance])]), config, Trusted(bits=32, apart=20))["a"]
+    found = told(merged([table(tmp_path, [*copied, *chance])]), config, Trusted(bits=32, apart=20))["a"]
     assert found.fdr <= config.fdr
     assert found.limits.codes >= 32
 
 
 def test_limits_are_told_from_stage_to_stage(tmp_path: Path) -> None:
-    found = of_sets(merged([table(tmp_path, [reached("1", codes=1)])]), CONFIG, Trusted(bits=48))
+    found = told(merged([table(tmp_path, [reached("1", codes=1)])]), CONFIG, Trusted(bits=48))
     limits = {name: item.limits for name, item in found.items()}
-    assert from_json(to_json(found)) == limits
-    given = of_sets(merged([]), CONFIG, Trusted(bits=0), limits)
+    assert from_json(to_json(limits)) == limits
+    given = of_sets(merged([]), CONFIG, limits)
     assert {name: item.limits for name, item in given.items()} == limits
 
 

@@ -12,7 +12,7 @@ from training.detector.augment import strong
 from training.detector.net import Net
 from wit_pipeline.codes import codes_of
 from wit_pipeline.grey import grey
-from wit_pipeline.neardup import phash16_words
+from wit_pipeline.neardup import distances16, phash16_words
 
 COPIES = 8  # of each held-out picture
 ALIKE = 90  # bits of 256: pictures within these of another are left out, as they may be one picture
@@ -51,7 +51,7 @@ def calibrated(net: Net, held_out: NDArray[np.uint8], overlays_BCHW: Tensor, siz
 def unlike(squares: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Which pictures [n] have codes that are near no other's; all, where hardly any has."""
     codes = phash16_words([codes_of(grey(picture)).phash16 for picture in squares])
-    bits = np.bitwise_count(codes[:, None] ^ codes[None]).sum(axis=2, dtype=np.int64)
+    bits = distances16(codes, codes)
     np.fill_diagonal(bits, 256)
     found: NDArray[np.bool_] = bits.min(axis=1) > ALIKE
     return found if found.sum() * 2 > len(found) else np.ones(len(found), np.bool_)

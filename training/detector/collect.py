@@ -37,8 +37,9 @@ def collect(places: Iterable[str], side: int, most: int, scratch: Path) -> Colle
     Of more than `most` a share is drawn by a hash of their names. Raises `UserError` where there are too few.
     """
     found = [item for place in places for item in picture_sets.pictures("--images", Path(place))]
-    drawn = sorted(found, key=lambda item: draw(item.name, seed=0, purpose="detector:drawn"))[:most]
-    chosen = [item for item in found if item in set(drawn)] if len(found) > most else found
+    ranked = sorted(found, key=lambda item: draw(item.name, seed=0, purpose="detector:drawn"))
+    drawn = set(ranked[:most])
+    chosen = [item for item in found if item in drawn]
     squares = np.memmap(scratch, np.uint8, "w+", shape=(len(chosen), side, side, 3))
     left_out: Counter[str] = Counter()
     seen: set[str] = set()

@@ -7,7 +7,6 @@ import string
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 FAMILY = 4  # members
@@ -126,9 +125,3 @@ def _colours(draws: Draws) -> tuple[Colour, Colour]:
 
 def _luma(colour: tuple[int, ...]) -> float:
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
-
-
-def squares(images: list[Image.Image], side: int) -> NDArray[np.uint8]:
-    """Pictures as uint8 [n, side, side, 3]."""
-    small = [image.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0) for image in images]
-    return np.stack([np.asarray(image) for image in small])

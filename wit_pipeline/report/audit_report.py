@@ -22,7 +22,7 @@ def audit_page(
 ) -> str:
     """The page. `shown` are the pairs of each set to draw; `pictures` the stored image by sample.
 
-    A set of `summary` may have `decoys` beside its `distances`: images that can be no copy, by distance.
+    A set of `summary` may have `decoys` beside its `distances`: how near its mirror images were reached.
     """
     script = environment().get_template("review.js").render()
     drawn = {name: _sheet(name, sheet, config, pictures) for name, sheet in shown.items()}
