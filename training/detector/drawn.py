@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-FAMILY = 4  # members
+FAMILY = 8  # members
 CANVAS = 256  # pixels a side; made smaller by who asks
 LETTERS = np.array(list(string.ascii_lowercase))
 FREQUENCIES = np.array(
