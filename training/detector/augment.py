@@ -14,68 +14,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from training.detector.frame import framed, trimmed
+
 Draws = np.random.Generator
 GREY = torch.tensor([0.299, 0.587, 0.114])
 RESIZED = (12, 16, 24, 32, 48)  # 64ths of the side that a copy was made small to
-BLACK_OR_WHITE = 0.6  # of the borders
 
 
-def strong(source_BCHW: Tensor, size: int, overlays_BCHW: Tensor, draws: Draws) -> Tensor:
+def strong(source_BHWC: NDArray[np.uint8], size: int, overlays_BCHW: Tensor, draws: Draws) -> Tensor:
     """A copy of each picture, badly treated: float32 in [0, 255], [B, C, S, S]."""
-    made = framed(source_BCHW, size, placed(len(source_BCHW), draws), draws)
+    made = planes(framed(source_BHWC, size, draws))
     made = overlaid(made, overlays_BCHW, draws, share=0.35)
     made = toned(made, draws)
-    made = resized(made, draws, share=0.45)
+    made = resized(made, draws, share=0.4)
     made = noisy(made, draws, share=0.2)
     return compressed(made, draws, share=0.6, worst=20)
 
 
-def weak(source_BCHW: Tensor, size: int, draws: Draws) -> Tensor:
-    """Each picture as a careful copy has it."""
-    made = F.interpolate(source_BCHW, (size, size), mode="area")
-    which = torch.from_numpy(np.flatnonzero(draws.random(len(made)) < 0.4))
-    trimmed = torch.zeros(len(which), 6)
-    trimmed[:, :2] = torch.from_numpy(draws.uniform(0.94, 1.0, (len(which), 2))).float()
-    trimmed[:, 2:4] = torch.from_numpy(draws.uniform(-0.03, 0.03, (len(which), 2))).float()
-    made[which] = framed(source_BCHW[which], size, trimmed, draws)
+def weak(source_BHWC: NDArray[np.uint8], size: int, draws: Draws) -> Tensor:
+    """Each picture as a careful copy has it: float32 in [0, 255], [B, C, S, S]."""
+    made = planes(trimmed(source_BHWC, size, draws))
     return compressed(resized(made, draws, share=0.1), draws, share=0.3, worst=60)
 
 
-def placed(count: int, draws: Draws) -> Tensor:
-    """What of each picture is seen, [B, 6]: width, height (of 1), centre (-1 to 1), sine, border (0 or 1)."""
-    area, aspect = draws.uniform(0.18, 1.0, count), np.exp(draws.uniform(-0.3, 0.3, count))
-    cropped = draws.random(count) < 0.75
-    wide = np.where(cropped, np.clip(np.sqrt(area * aspect), 0.2, 1), 1.0)
-    high = np.where(cropped, np.clip(np.sqrt(area / aspect), 0.2, 1), 1.0)
-    bordered = draws.random(count) < 0.2
-    one_way = draws.random((count, 2)) < 0.35  # a letterbox
-    more = draws.uniform(1.04, 1.5, (count, 2))
-    wide = np.where(bordered & ~one_way[:, 0], more[:, 0], wide)
-    high = np.where(bordered & ~one_way[:, 1], more[:, 1], high)
-    centre = draws.uniform(-1, 1, (2, count)) * np.abs(1 - np.stack([wide, high]))
-    turned = np.where(draws.random(count) < 0.35, draws.normal(0, 6, count), 0.0)
-    sine = np.sin(np.deg2rad(np.clip(turned, -20, 20)))
-    return torch.from_numpy(np.stack([wide, high, *centre, sine, bordered], axis=1)).float()
-
-
-def framed(source_BCHW: Tensor, size: int, placed_B6: Tensor, draws: Draws) -> Tensor:
-    """The parts of pictures that `placed` says, [B, C, S, S]; what is beyond their edges has one colour."""
-    wide, high, x, y, sine, bordered = placed_B6.unbind(1)
-    cosine = (1 - sine**2).sqrt()
-    theta = torch.stack(
-        [torch.stack([wide * cosine, -high * sine, x], 1), torch.stack([wide * sine, high * cosine, y], 1)], 1
-    )
-    colour = draws.uniform(0, 255, (len(wide), 3))
-    extreme = draws.random(len(wide)) < BLACK_OR_WHITE
-    colour[extreme] = np.where(draws.random(int(extreme.sum())) < 0.5, 0.0, 255.0)[:, None]
-    smooth = draws.random() < 0.4  # sampled finely and averaged, or as some programs do it
-    side = 2 * size if smooth else size
-    grid = F.affine_grid(theta, [len(wide), 3, side, side], align_corners=False)
-    mode = "bilinear" if smooth or draws.random() < 0.7 else "nearest"
-    seen = F.grid_sample(source_BCHW, grid, mode=mode, padding_mode="border", align_corners=False)
-    outside = (grid.abs() > 1).any(dim=3)[:, None] & (bordered > 0)[:, None, None, None]
-    seen = torch.where(outside, torch.from_numpy(colour).float()[:, :, None, None], seen)
-    return F.avg_pool2d(seen, 2) if smooth else seen
+def planes(pixels_BHWC: NDArray[np.uint8]) -> Tensor:
+    """Pixels as float32 [B, C, H, W]."""
+    return torch.from_numpy(pixels_BHWC).permute(0, 3, 1, 2).float()
 
 
 def overlaid(made_BCHW: Tensor, overlays_BCHW: Tensor, draws: Draws, *, share: float) -> Tensor:
@@ -122,8 +86,10 @@ def toned(made_BCHW: Tensor, draws: Draws) -> Tensor:
     x[which] = (grey + (x[which] - grey) * each(which, 0.3, 2.0)).clamp(0, 1)
     which = some(0.25)
     x[which] = _hue(x[which], draws.uniform(-0.5, 0.5, len(which))).clamp(0, 1)
-    which = some(0.12)
+    which = some(0.18)
     x[which] = _grey(x[which]).expand(-1, 3, -1, -1)
+    which = some(0.08)
+    x[which] = _tinted(x[which], draws)
     which = some(0.02)
     x[which] = 1 - x[which]
     return x * 255
@@ -131,6 +97,13 @@ def toned(made_BCHW: Tensor, draws: Draws) -> Tensor:
 
 def _grey(x_BCHW: Tensor) -> Tensor:
     return (x_BCHW * GREY[None, :, None, None]).sum(1, keepdim=True)
+
+
+def _tinted(x_BCHW: Tensor, draws: Draws) -> Tensor:
+    """Grey values from a dark tint to a light one: sepia, and its like."""
+    dark, light = draws.uniform(0, 0.25, (len(x_BCHW), 3)), draws.uniform(0.75, 1, (len(x_BCHW), 3))
+    low, high = (torch.from_numpy(end).float()[:, :, None, None] for end in (dark, light))
+    return low + (high - low) * _grey(x_BCHW)
 
 
 def _hue(x_BCHW: Tensor, turns: NDArray[np.float64]) -> Tensor:

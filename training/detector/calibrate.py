@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from training.detector.augment import strong
-from training.detector.net import Net
+from training.detector.augment import planes, strong
+from training.detector.net import Net, described
 from wit_pipeline.codes import codes_of
+from wit_pipeline.detector import square
 from wit_pipeline.grey import grey
 from wit_pipeline.neardup import distances16, phash16_words
 
@@ -20,24 +19,24 @@ RATES = (1e-4, 1e-5, 1e-6)  # of chance matches a pair
 TRUSTED = 1e-9
 CAUTION = 0.01  # of cosine, beyond what the tail's line says
 
-Descriptors = NDArray[np.float32]
-
 
 def calibrated(net: Net, held_out: NDArray[np.uint8], overlays_BCHW: Tensor, size: int) -> dict[str, float]:
     """Cosines that two different pictures reach at each of `RATES`, and the one that is trusted.
 
-    Copies are compared with all other originals. The rarer rates are read off a line through the tail, which
-    on photographs falls faster than the line: so it errs towards too near.
+    Copies are compared with the mirror images of all other originals: as near by chance as those are, and no
+    copies, whatever a crawl holds twice. The rarer rates are read off a line through the tail, which on
+    photographs falls faster than the line: so it errs towards too near.
     """
     draws = np.random.default_rng(0)
-    source = torch.from_numpy(held_out[unlike(held_out)]).permute(0, 3, 1, 2).float()
-    plain = described(net, F.interpolate(source, (size, size), mode="area"))
+    source = held_out[unlike(held_out)]
+    squares = np.stack([square(picture, size) for picture in source])
+    plain, mirrored = described(net, planes(squares)), described(net, planes(squares[:, :, ::-1].copy()))
     tails, own = [], []
     for _ in range(COPIES):
         copies = described(net, strong(source, size, overlays_BCHW, draws))
-        cosines = plain @ copies.T
-        own.append(np.diagonal(cosines).copy())
-        np.fill_diagonal(cosines, -1)
+        own.append(np.sum(plain * copies, axis=1))
+        cosines = mirrored @ copies.T
+        np.fill_diagonal(cosines, -1)  # some pictures are their own mirror image
         tails.append(np.sort(cosines, axis=None)[-len(cosines) :])
     pairs = COPIES * len(plain) * (len(plain) - 1)
     tail = np.sort(np.concatenate(tails))[::-1]
@@ -72,14 +71,3 @@ def tail_line(tail: NDArray[np.float32], pairs: int) -> Callable[[float], float]
         return float(start + slope * np.log10(rate))
 
     return at
-
-
-@torch.no_grad()
-def described(net: Net, squares_BCHW: Tensor) -> Descriptors:
-    """The descriptors [B, D] of pictures, float32 in [0, 255]."""
-    device = next(net.parameters()).device
-    made = [
-        net(some.permute(0, 2, 3, 1).round().to(torch.uint8).to(device)).float().cpu().numpy()
-        for some in torch.split(squares_BCHW, 256)
-    ]
-    return np.concatenate(made)

@@ -17,6 +17,7 @@ from wit_pipeline.codes import FLAT, codes_of
 from wit_pipeline.detector import square
 from wit_pipeline.errors import UserError
 from wit_pipeline.grey import grey
+from wit_pipeline.neardup import phash16_words
 
 LEAST = 500  # pictures: fewer tell nothing of what pictures share
 HELD_OUT = 20  # one of so many is kept for the calibration
@@ -27,6 +28,7 @@ class Collected:
     """Squares of some pictures, no two of equal codes."""
 
     learnt: NDArray[np.uint8]  # [pictures, side, side, 3]
+    codes: NDArray[np.uint64]  # [pictures, 4], phash16 of those learnt
     held_out: NDArray[np.uint8]
     left_out: dict[str, int]  # unreadable, flat or a copy of another
 
@@ -42,7 +44,7 @@ def collect(places: Iterable[str], side: int, most: int, scratch: Path) -> Colle
     chosen = [item for item in found if item in drawn]
     squares = np.memmap(scratch, np.uint8, "w+", shape=(len(chosen), side, side, 3))
     left_out: Counter[str] = Counter()
-    seen: set[str] = set()
+    seen: dict[str, None] = {}  # codes, in order
     count = 0
     for _, body in picture_sets.read(chosen):
         reason = _keep(body, squares[count], seen)
@@ -54,10 +56,11 @@ def collect(places: Iterable[str], side: int, most: int, scratch: Path) -> Colle
         told = ", ".join(f"{n} {reason}" for reason, n in left_out.items()) or "none was left out"
         raise UserError(f"--images: {count} pictures to learn from ({told}); wants {LEAST} or more")
     every = np.arange(count) % HELD_OUT == 0
-    return Collected(squares[:count][~every], squares[:count][every], dict(left_out))
+    codes = phash16_words(list(seen))
+    return Collected(squares[:count][~every], codes[~every], squares[:count][every], dict(left_out))
 
 
-def _keep(body: bytes, place: NDArray[np.uint8], seen: set[str]) -> str:
+def _keep(body: bytes, place: NDArray[np.uint8], seen: dict[str, None]) -> str:
     """Write a picture to its place; returns why not, or ""."""
     try:
         made = picture_square(body, place.shape[0])
@@ -68,7 +71,7 @@ def _keep(body: bytes, place: NDArray[np.uint8], seen: set[str]) -> str:
         return "flat"
     if found.phash16 in seen:
         return "copies"
-    seen.add(found.phash16)
+    seen[found.phash16] = None
     place[:] = made
     return ""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-FAMILY = 4  # members
+FAMILY = 8  # members
 CANVAS = 256  # pixels a side; made smaller by who asks
 LETTERS = np.array(list(string.ascii_lowercase))
 FREQUENCIES = np.array(

@@ -6,7 +6,9 @@ are standardised instead, as in normaliser-free nets (Brock and others, 2021), a
 Shapes: B pictures, C channels, H height, W width, D dims of a descriptor, O and I channels out and in.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -84,3 +86,14 @@ class Net(nn.Module):
 def generalised_mean(x_BCHW: Tensor, power: Tensor) -> Tensor:
     """Between mean and maximum over all places (GeM, Radenović and others, 2018)."""
     return x_BCHW.clamp(min=1e-3).pow(power).mean(dim=(2, 3)).pow(1 / power)
+
+
+@torch.no_grad()
+def described(net: Net, squares_BCHW: Tensor) -> NDArray[np.float32]:
+    """The descriptors [B, D] of pictures, float32 in [0, 255]."""
+    device = next(net.parameters()).device
+    made = [
+        net(some.permute(0, 2, 3, 1).round().to(torch.uint8).to(device)).float().cpu().numpy()
+        for some in torch.split(squares_BCHW, 256)
+    ]
+    return np.concatenate(made)

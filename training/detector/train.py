@@ -18,21 +18,25 @@ from rich.console import Console
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.detector.augment import Draws, strong, weak
+from training.detector.augment import Draws, planes, strong, weak
 from training.detector.calibrate import calibrated
-from training.detector.collect import collect, stacked
+from training.detector.collect import Collected, collect, stacked
 from training.detector.drawn import FAMILY, families
 from training.detector.export import export
+from training.detector.hard import Company, company
 from training.detector.net import Net
 from wit_pipeline.manifest import aside
 
 TEMPERATURE = 0.07
 SPREAD = 0.3  # weight of the term that spreads descriptors
-DRAWN = 0.15  # share of a batch that is drawn texts and signs
+DRAWN = 0.2  # share of a batch that is drawn texts and signs
 MIRRORED = 0.125  # share that is mirror images of others in it
+HARD = 0.6  # share of the other pictures that stand beside one that the net thinks near
+SOUGHT = 300  # steps between two searches for such pictures
 KEPT = 0.998  # of the weights' moving average, at each step
 SAVED = 1000  # steps between two exports
 LINE_EVERY = 50  # steps
+OVERLAY_EVERY = 10  # of the drawn pictures, one of so many is laid over others
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +50,7 @@ class DetectorConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warm_up: int = 200  # steps
-    pool: int = 800  # families of drawn pictures
+    pool: int = 1000  # families of drawn pictures
     most: int = 100_000  # pictures learnt from
     seed: int = 0
 
@@ -70,14 +74,13 @@ def train(images: Sequence[str], out: Path, config: DetectorConfig, console: Con
         pool = stacked(families(config.pool, draws), 2 * config.size)
         told = ", ".join(f"{count:,} {reason}" for reason, count in found.left_out.items()) or "none"
         say(console, f"{len(found.learnt):,} pictures, {len(found.held_out):,} held out; left out: {told}")
-        return _train(found.learnt, found.held_out, pool, out, config, draws, console)
+        return _train(found, pool, out, config, draws, console)
     finally:
         scratch.unlink(missing_ok=True)
 
 
 def _train(
-    learnt: NDArray[np.uint8],
-    held_out: NDArray[np.uint8],
+    found: Collected,
     pool: NDArray[np.uint8],
     out: Path,
     config: DetectorConfig,
@@ -89,10 +92,13 @@ def _train(
     average = Net(config.dims).to(device)
     average.load_state_dict(net.state_dict())
     optimizer = torch.optim.AdamW(net.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    overlays = torch.from_numpy(pool[: 4 * FAMILY * 50]).permute(0, 3, 1, 2).float()
+    overlays = planes(pool[::OVERLAY_EVERY])
+    near: Company | None = None
     rows, began, path = [], time.monotonic(), out / "detector.onnx"
     for step in range(1, config.steps + 1):
-        source = torch.from_numpy(batch(learnt, pool, config.batch, draws)).permute(0, 3, 1, 2).float()
+        if step % SOUGHT == 0:
+            near = company(average, found.learnt, found.codes, config.size, draws)
+        source = batch(found.learnt, pool, config.batch, near, draws)
         views = [weak(source, config.size, draws), strong(source, config.size, overlays, draws)]
         squares = torch.cat(views).permute(0, 2, 3, 1).round().clamp(0, 255).to(torch.uint8).to(device)
         for group in optimizer.param_groups:
@@ -111,8 +117,8 @@ def _train(
             mean = sum(row["loss"] for row in rows[-LINE_EVERY:]) / LINE_EVERY
             say(console, f"step {step:>6}  loss {mean:.3f}  {speed:,.0f} views/s")
         if step % SAVED == 0 or step == config.steps:
-            told = calibrated(average, held_out, overlays, config.size)
-            stated = {"size": config.size, "dims": config.dims, "pictures": len(learnt), "steps": step}
+            told = calibrated(average, found.held_out, overlays, config.size)
+            stated = {"size": config.size, "dims": config.dims, "pictures": len(found.learnt), "steps": step}
             export(average.cpu(), config.size, {**stated, "seed": config.seed, **told}, path)
             average.to(device)
             say(console, f"step {step:>6}  calibrated: {json.dumps(told)}")
@@ -121,11 +127,12 @@ def _train(
     return path
 
 
-def batch(learnt: NDArray[np.uint8], pool: NDArray[np.uint8], size: int, draws: Draws) -> NDArray[np.uint8]:
+def batch(
+    learnt: NDArray[np.uint8], pool: NDArray[np.uint8], size: int, near: Company | None, draws: Draws
+) -> NDArray[np.uint8]:
     """Pictures [size, side, side, 3], no two alike: of the crawl, mirror images of some, drawn families."""
     drawn, mirrored = int(size * DRAWN) // FAMILY, int(size * MIRRORED)
-    plain = size - drawn * FAMILY - mirrored
-    some = learnt[np.sort(draws.choice(len(learnt), plain, replace=len(learnt) < plain))]
+    some = learnt[chosen(len(learnt), size - drawn * FAMILY - mirrored, near, draws)]
     first = draws.choice(len(pool) // FAMILY, drawn, replace=False) * FAMILY
     families_ = pool[(first[:, None] + np.arange(FAMILY)).ravel()]
     both = np.concatenate([some, families_])
@@ -133,6 +140,17 @@ def batch(learnt: NDArray[np.uint8], pool: NDArray[np.uint8], size: int, draws: 
         both = both[:, :, ::-1]  # any picture may be met mirrored: only which of the two it is must show
     turned = both[draws.choice(len(both), mirrored, replace=False)][:, :, ::-1]
     return np.ascontiguousarray(np.concatenate([both, turned]))
+
+
+def chosen(count: int, wanted: int, near: Company | None, draws: Draws) -> NDArray[np.int64]:
+    """Which of `count` pictures, in order: those that are near to one another, and others by chance."""
+    if count < wanted:
+        return np.sort(draws.choice(count, wanted))
+    pairs = near.pick(int(wanted * HARD / 2), draws) if near else np.zeros(0, np.int64)
+    known = np.unique(pairs)
+    others = np.setdiff1d(draws.choice(count, wanted, replace=False), known)
+    draws.shuffle(others)
+    return np.sort(np.concatenate([known, others[: wanted - len(known)]]))
 
 
 def contrastive(described_2BD: Tensor) -> Tensor:
