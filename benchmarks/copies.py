@@ -1,12 +1,15 @@
 """Which treatments of photographs each way of looking finds, at stated rates of chance matches.
 
-    python -m benchmarks.copies [FOLDER ...] [--whole FOLDER ...] [--detector FILE] [--most N] [--each] [--near N]
+    python -m benchmarks.copies [FOLDER ...] [--whole FOLDER ...] [--detector FILE] [--most N] [--each]
+                               [--near N] [--alike BITS]
 
 Of each FOLDER the held-out pictures are taken (`benchmarks/held_out.py`), of --whole FOLDERs all; without
 either, the photographs of ../shared/data. Copies take the road of a crawl: decoded, stored, coded. Thresholds
 are those that copies reach with *other* originals, pairs left out that are known to be one picture. `all` is
 "mirror, trim" or "learned", each at half the rate. --each adds a row for each treatment; --near prints so
-many of the nearest originals of each way that are held for different pictures, to be looked at.
+many of the nearest originals of each way that are held for different pictures, to be looked at. Those few
+pairs are treated 64 times over and set the lower rate's thresholds: --alike adds tables without originals
+that are within so many bits of phash16 of each other.
 """
 
 import argparse
@@ -20,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks.clock import say
 from benchmarks.pictures import DATA, Photo, opened, photos, same, unlike
 from benchmarks.transforms import ALL, GROUPS, copy
-from benchmarks.ways import Sights, Table, house, peers, sights, threshold
+from benchmarks.ways import Sights, Table, house, nearest, peers, sights, threshold
 from wit_pipeline.detector import Detector
 
 RATES = (1e-5, 1e-6)
@@ -74,9 +77,7 @@ def _row(title: str, shares: Mapping[str, Mapping[str, float]], names: Sequence[
     say(f"| {title} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
 
 
-def nearest_others(
-    tables: Tables, different: NDArray[np.bool_], names: Sequence[str], count: int
-) -> None:
+def nearest_others(tables: Tables, different: NDArray[np.bool_], names: Sequence[str], count: int) -> None:
     """Print the pairs of originals that set the thresholds."""
     for way, given in tables.items():
         least = np.minimum.reduce([table.astype(np.float32) for table in given.values()])
@@ -84,6 +85,24 @@ def nearest_others(
         for place in np.argsort(least, axis=None)[:count]:
             one, other = divmod(int(place), len(names))
             say(f"near\t{way}\t{least[one, other]:.3f}\t{names[one]}\t{names[other]}")
+
+
+def report(tables: Tables, different: NDArray[np.bool_], *, each: bool) -> None:
+    """The table of each rate, its thresholds above it."""
+    for rate in RATES:
+        limits = {way: threshold(table, different, rate) for way, table in tables.items()}
+        halves = {
+            way: threshold(tables[way], different, rate / 2)
+            for way in ("mirror, trim", "learned")
+            if way in tables
+        }
+        told = ", ".join(
+            f"{way} {'whatever the gate lets through' if limit > 256 else f'≤ {limit:.4g}'}"
+            for way, limit in limits.items()
+        )
+        pairs = int(different.sum()) * len(ALL)
+        say(f"\n{len(different)} pictures, {len(ALL)} treatments, {pairs:,} pairs, rate {rate:g}: {told}\n")
+        show(found(tables, limits, halves), each=each)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -106,17 +125,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = [photo.name for photo in chosen]
     different = unlike(names, same([folder for folder, _ in folders]))
     tables = measured(known, chosen, detector)
-    for rate in RATES:
-        limits = {way: threshold(table, different, rate) for way, table in tables.items()}
-        halves = {
-            way: threshold(tables[way], different, rate / 2)
-            for way in ("mirror, trim", "learned")
-            if way in tables
-        }
-        told = ", ".join(f"{way} ≤ {limit:.4g}" for way, limit in limits.items())
-        pairs = int(different.sum()) * len(ALL)
-        say(f"\n{len(chosen)} pictures, {len(ALL)} treatments, {pairs:,} pairs, rate {rate:g}: {told}\n")
-        show(found(tables, limits, halves), each=given.each)
+    report(tables, different, each=given.each)
+    if given.alike:
+        say(f"\nWithout originals within {given.alike} bits of each other:")
+        report(tables, different & (nearest([known.own], [known.own]) > given.alike), each=given.each)
     nearest_others(tables, different, names, given.near)
     return 0
 
@@ -131,6 +143,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--most", type=int)
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--near", type=int, default=0)
+    parser.add_argument("--alike", type=int, metavar="BITS")
     return parser.parse_args(argv)
 
 

@@ -3,8 +3,8 @@
     python -m benchmarks.natural_pairs [FOLDER] [--distance 32]
 
 A folder with near_dups_within.tsv. Its pictures go through decode and the rules of dedup as they stand, with
-no evaluation sets; the table's labels are by eye: same_picture, and template_look_alike (an edition's maps and
-drawings that another edition changed).
+no evaluation sets. The table's labels: same_picture, and template_look_alike, which are drawings, maps and
+charts; some of those are one picture all the same, as `benchmarks/same_pictures.tsv` says.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from itertools import combinations
 from pathlib import Path
 
 from benchmarks.clock import say
-from benchmarks.pictures import DATA, Photo, photos
+from benchmarks.pictures import DATA, Photo, photos, same
 from wit_pipeline.dedup import (
     Code,
     DedupConfig,
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     codes = [coded(photo) for photo in photos(given.folder, whole=True)]
     config = DedupConfig(near_distance=given.distance)
     found = merged(verdicts(codes, config))
-    known = labels(given.folder)
+    known, looked_at = labels(given.folder), {frozenset(pair) for pair in same([])}
     say(
         f"{len(codes)} pictures, {sum(not is_coded(code, config) for code in codes)} of them flat; "
         f"{len(found)} pairs merged at {given.distance} bits"
@@ -121,7 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for pair in sorted(map(sorted, found)):
         label = known.get(frozenset(pair), "not in the table")
         if label != "same_picture":
-            say(f"merged\t{label}\t" + "\t".join(pair))
+            eye = "one picture" if frozenset(pair) in looked_at else "not one picture"
+            say(f"merged\t{label}, by eye {eye}\t" + "\t".join(pair))
     return 0
 
 

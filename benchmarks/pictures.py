@@ -28,7 +28,9 @@ class Photo:
 
 def photos(folder: Path, *, whole: bool) -> list[Photo]:
     """The held-out pictures of a folder, or all."""
-    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if whole else held_out(folder)
+    paths = (
+        sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if whole else held_out(folder)
+    )
     return [Photo(path=path, name=path.relative_to(folder).as_posix()) for path in paths]
 
 
@@ -38,6 +40,8 @@ def same(folders: Sequence[Path]) -> Iterator[tuple[str, str]]:
         if table.exists():
             with table.open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file, delimiter="\t"):
+                    if row.get("label", "same_picture") != "same_picture":
+                        continue  # some are: those are in TOLD
                     yield row["file_a"], row["file_b"]
 
 

@@ -90,13 +90,20 @@ def sights(
         flat=np.array(flat),
         **dict(zip(("own", "inside", "mirror", "mirror_inside"), sides, strict=True)),
         pdq=np.array(pdqs, np.uint64).reshape(len(flat), -1),
-        seen=_described(squares, detector, turned=turned) if detector else np.zeros((len(flat), 0, 0), np.float32),
+        seen=_described(squares, detector, turned=turned)
+        if detector
+        else np.zeros((len(flat), 0, 0), np.float32),
     )
 
 
 def _mirrored(pixels: Pixels) -> tuple[Codes, Codes]:
     turned = np.ascontiguousarray(grey(pixels)[:, ::-1])
     return codes_of(turned), codes_inside(turned)
+
+
+def undescribed(pictures: int) -> NDArray[np.float32]:
+    """Descriptors without a detector."""
+    return np.zeros((pictures, 0, 0), np.float32)
 
 
 def _described(squares: Sequence[Pixels], detector: Detector, *, turned: bool) -> NDArray[np.float32]:
@@ -131,7 +138,7 @@ def between(one: Words, other: Words) -> Bits:
 
 
 def nearest(known: Sequence[Coded], crawled: Sequence[Coded], *, short: bool = False, gate: int = 64) -> Bits:
-    """The fewest bits between any codes of each two; by short codes, or by long ones within a gate of short."""
+    """The fewest bits between any codes of each two: of short ones, or of long ones within a gate of short."""
     best = np.full((len(known[0].there), len(crawled[0].there)), NONE, np.uint16)
     for one in known:
         for other in crawled:
