@@ -1,15 +1,15 @@
 """Which treatments of photographs each way of looking finds, at stated rates of chance matches.
 
     python -m benchmarks.copies [FOLDER ...] [--whole FOLDER ...] [--detector FILE] [--most N] [--each]
-                               [--near N] [--alike BITS]
+                               [--near N] [--again]
 
 Of each FOLDER the held-out pictures are taken (`benchmarks/held_out.py`), of --whole FOLDERs all; without
 either, the photographs of ../shared/data. Copies take the road of a crawl: decoded, stored, coded. Thresholds
-are those that copies reach with *other* originals, pairs left out that are known to be one picture. `all` is
-"mirror, trim" or "learned", each at half the rate. --each adds a row for each treatment; --near prints so
-many of the nearest originals of each way that are held for different pictures, to be looked at. Those few
-pairs are treated 64 times over and set the lower rate's thresholds: --alike adds tables without originals
-that are within so many bits of phash16 of each other.
+are those that copies reach with *other* originals. Pairs that are known to be one picture are left out, and
+so are those that a folder's table calls look-alikes. `all` is "mirror, trim" or "learned", each at half the
+rate. --each adds a row for each treatment; --near prints so many of the nearest originals of each way that are
+held for different pictures, to be looked at. Those few pairs, treated 64 times over, set the lower thresholds:
+--again adds tables with the look-alikes, and without originals within 90 bits of each other.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from benchmarks.ways import Sights, Table, house, nearest, peers, sights, thresh
 from wit_pipeline.detector import Detector
 
 RATES = (1e-5, 1e-6)
+ALIKE = 90  # bits of phash16
 Tables = dict[str, dict[str, Table]]  # by way, by treatment
 
 
@@ -123,12 +124,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen = [photo for photo, flat in zip(chosen, known.flat, strict=True) if not flat]
     known = known.some(~known.flat)
     names = [photo.name for photo in chosen]
-    different = unlike(names, same([folder for folder, _ in folders]))
+    places = [folder for folder, _ in folders]
+    different = unlike(names, same(places, look_alikes=True))
     tables = measured(known, chosen, detector)
     report(tables, different, each=given.each)
-    if given.alike:
-        say(f"\nWithout originals within {given.alike} bits of each other:")
-        report(tables, different & (nearest([known.own], [known.own]) > given.alike), each=given.each)
+    if given.again:
+        say("\n## With the look-alikes as different pictures")
+        report(tables, unlike(names, same(places)), each=False)
+        say(f"\n## Without originals within {ALIKE} bits of each other")
+        far = nearest([known.own], [known.own]) > ALIKE
+        report(tables, different & far, each=False)
     nearest_others(tables, different, names, given.near)
     return 0
 
@@ -143,7 +148,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--most", type=int)
     parser.add_argument("--each", action="store_true")
     parser.add_argument("--near", type=int, default=0)
-    parser.add_argument("--alike", type=int, metavar="BITS")
+    parser.add_argument("--again", action="store_true")
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,4 @@
-"""Pictures that are no photographs: flat frames, rendered sentences, logos; each a file, always the same ones."""
+"""Pictures that are no photographs: flat frames, sentences, logos; each a file, always the same ones."""
 
 import json
 from collections.abc import Iterator

@@ -34,19 +34,21 @@ def photos(folder: Path, *, whole: bool) -> list[Photo]:
     return [Photo(path=path, name=path.relative_to(folder).as_posix()) for path in paths]
 
 
-def same(folders: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Pairs of names that show one picture: those of the folders' near_dups_within.tsv, and `TOLD`."""
+def same(folders: Sequence[Path], *, look_alikes: bool = False) -> Iterator[tuple[str, str]]:
+    """Pairs of names that show one picture: those of the folders' near_dups_within.tsv, and `TOLD`.
+
+    With `look_alikes` also those that a table calls so: maps, charts and drawings, one picture or not.
+    """
     for table in (TOLD, *(folder / "near_dups_within.tsv" for folder in folders)):
         if table.exists():
             with table.open(encoding="utf-8", newline="") as file:
                 for row in csv.DictReader(file, delimiter="\t"):
-                    if row.get("label", "same_picture") != "same_picture":
-                        continue  # some are: those are in TOLD
-                    yield row["file_a"], row["file_b"]
+                    if look_alikes or row.get("label", "same_picture") == "same_picture":
+                        yield row["file_a"], row["file_b"]
 
 
 def unlike(names: Sequence[str], pairs: Iterator[tuple[str, str]]) -> NDArray[np.bool_]:
-    """Which two of the pictures are different ones, [n, n]: not itself, nor one that a chain of pairs leads to."""
+    """Which two of the pictures are different ones, [n, n]: those that no chain of pairs joins."""
     found = ~np.eye(len(names), dtype=bool)
     place = {name: row for row, name in enumerate(names)}
     for group in components(pairs):

@@ -138,7 +138,7 @@ def between(one: Words, other: Words) -> Bits:
 
 
 def nearest(known: Sequence[Coded], crawled: Sequence[Coded], *, short: bool = False, gate: int = 64) -> Bits:
-    """The fewest bits between any codes of each two: of short ones, or of long ones within a gate of short."""
+    """The fewest bits between any codes of each two: short ones, or long ones within a gate of short."""
     best = np.full((len(known[0].there), len(crawled[0].there)), NONE, np.uint16)
     for one in known:
         for other in crawled:
@@ -171,10 +171,14 @@ def peers(known: Sights, crawled: Sights) -> dict[str, Table]:
 
 
 def house(known: Sights, crawled: Sights) -> dict[str, Table]:
-    """The ways of `wit audit`: a flat picture is a copy of nothing but its own bytes."""
+    """The ways of `wit audit`: a flat picture is a copy of nothing but its own bytes.
+
+    "mirror, trim" has the house's gate of short codes; beside it stands the same without.
+    """
     sides = [known.own, known.inside, known.mirror, known.mirror_inside]
     found: dict[str, Table] = {
         "mirror, trim": nearest(sides, [crawled.own, crawled.inside], gate=NEAR8),
+        "without gate": nearest(sides, [crawled.own, crawled.inside]),
         **({"learned": cosines(known.seen, crawled.seen)} if known.seen.shape[1] else {}),
     }
     for table in found.values():

@@ -12,11 +12,12 @@ def test_chains_of_one_picture_are_not_unlike() -> None:
     assert alike == {(0, 0), (1, 1), (2, 2), (3, 3), (0, 2), (2, 0)}
 
 
-def test_look_alikes_of_a_table_are_different_pictures_unless_told(tmp_path: Path) -> None:
+def test_look_alikes_of_a_table_are_different_pictures_unless_asked_for_or_told(tmp_path: Path) -> None:
     rows = ["label\tfile_a\tfile_b", "same_picture\ta.jpg\tb.jpg", "template_look_alike\tc.jpg\td.jpg"]
     (tmp_path / "near_dups_within.tsv").write_text("\n".join(rows))
     told = set(same([]))
     assert set(same([tmp_path])) - told == {("a.jpg", "b.jpg")}
+    assert set(same([tmp_path], look_alikes=True)) - told == {("a.jpg", "b.jpg"), ("c.jpg", "d.jpg")}
     assert told == {tuple(row.split("\t")[:2]) for row in TOLD.read_text().splitlines()[1:]}
 
 
