@@ -4,12 +4,13 @@
                                [--near N] [--again]
 
 Of each FOLDER the held-out pictures are taken (`benchmarks/held_out.py`), of --whole FOLDERs all; without
-either, the photographs of ../shared/data. Copies take the road of a crawl: decoded, stored, coded. Thresholds
-are those that copies reach with *other* originals. Pairs that are known to be one picture are left out, and
-so are those that a folder's table calls look-alikes. `all` is "mirror, trim" or "learned", each at half the
-rate. --each adds a row for each treatment; --near prints so many of the nearest originals of each way that are
-held for different pictures, to be looked at. Those few pairs, treated 64 times over, set the lower thresholds:
---again adds tables with the look-alikes, and without originals within 90 bits of each other.
+either, the photographs of ../shared/data. Copies take the road of a crawl: decoded, stored, coded.
+
+Thresholds are those that copies reach with *other* originals. Left out are pairs that are known to be one
+picture and those that a folder's table calls look-alikes. `all` is "mirror, trim" or "learned", each at half
+the rate. --each adds a row for each treatment. --near prints so many originals of each way that are nearest
+to another, to be looked at: those few pairs, treated 64 times over, set the lower rate's thresholds. --again
+adds tables with the look-alikes, and tables without originals within 90 bits of each other.
 """
 
 import argparse
