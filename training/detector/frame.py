@@ -40,7 +40,8 @@ def trimmed(pictures: Pixels, size: int, draws: Draws) -> Pixels:
 def _framed(image: Image.Image, size: int, draws: Draws) -> Pixels:
     if draws.random() < TURNED:
         image = _turned(image, draws)
-    box = _part(image.size, draws) if draws.random() < CROPPED else (0.0, 0.0, *map(float, image.size))
+    whole = (0.0, 0.0, float(image.width), float(image.height))
+    box = _part(image.size, draws) if draws.random() < CROPPED else whole
     if draws.random() < BORDERED:
         return np.asarray(_bordered(image, box, size, draws))
     return np.asarray(image.resize((size, size), _method(draws), box))
