@@ -1,44 +1,55 @@
 """dedup: one image per picture, and the copies of evaluation images flagged or dropped."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
+from numpy.typing import NDArray
 
 from beam_jobs import sets
+from beam_jobs.failure import remembered
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
-from beam_jobs.tables import ReadParts, WriteTable, write_whole
-from wit_pipeline import evaluation, rows, thresholds
-from wit_pipeline.dedup import (
-    Code,
-    DedupConfig,
-    Thin,
-    Verdict,
-    band_keys,
-    codes_of,
-    crowd_keys,
-    equal_bytes,
-    equal_codes,
-    is_coded,
-    judge,
-    near_duplicates,
-    near_pairs,
-    settle,
-    thin,
-)
+from beam_jobs.tables import WriteTable, write_whole
+from wit_pipeline import evaluation, repeated, rows, thresholds
+from wit_pipeline.dedup import DedupConfig, Verdict, judge, read_codes, verdicts_of
 from wit_pipeline.evaluation import EvaluationImage
 from wit_pipeline.manifest import Counts, File, describe, write_json
-from wit_pipeline.records import Pair
+from wit_pipeline.nearest import WORD_BANDS
+from wit_pipeline.records import Pair, Reject
+from wit_pipeline.repeated import CAPTION, CaptionLimit, drawn, limits
+from wit_pipeline.self_join import (
+    CODE,
+    LINK,
+    MEMBER,
+    THIN,
+    VERDICT,
+    Rows,
+    band_values,
+    chosen,
+    codes,
+    collapsed,
+    dealt,
+    ends,
+    followed,
+    links,
+    near,
+    rooted,
+    thin,
+    with_roots,
+)
 from wit_pipeline.shard import read_unless_erased
 from wit_pipeline.sift import write_sifted
 from wit_pipeline.sightings import Reached, Sighting
 from wit_pipeline.texts import by_image
 from wit_pipeline.thresholds import Limits
 
-CROWD = 65_536  # codes in one band with one value: more are divided, as they are compared pair by pair
+BUCKET = 1 << 18  # images of which a worker holds the thin rows at a time
+LINKS = 1 << 20  # that are held until they are made fewer
+CAPTIONS = "captions.parquet"
 SET_IMAGES = 2000  # evaluation images of one unit of work
 NAMED = 10  # copies that a training image names, the nearest
 
@@ -75,96 +86,150 @@ def parts(task: Task) -> list[Path]:
     return task.folders.files("filter", "part-")
 
 
-def codes(path: Path) -> Iterator[Code]:
-    """The thin records of a part's images."""
-    return codes_of(rows.read(path, Pair))
+Values = Callable[[Rows], NDArray[np.uint64]]  # of rows: those that are equal meet
+Side = tuple[Any, np.dtype[Any], Values]  # arrays, and what they hold
 
 
-def split(grouped: tuple[Code, list[Verdict]]) -> Iterator[Any]:
-    """The copy that stays goes on; the verdicts on the others are an output of their own."""
-    first, verdicts = grouped
-    yield first
-    for verdict in verdicts:
-        yield beam.pvalue.TaggedOutput("verdicts", verdict)
+def meeting(name: str, count: int, *sides: Side) -> Any:
+    """Tuples of arrays, one of each side: of the rows that must meet, which is where values are equal.
+
+    What crosses the shuffle is the bytes of some rows at a time, not a row.
+    """
+    keyed = {
+        number: arrays | f"{name}{number}" >> beam.FlatMap(partial(deal, values=values, count=count))
+        for number, (arrays, _, values) in enumerate(sides)
+    }
+    gather = partial(gathered, [dtype for _, dtype, _ in sides])
+    return keyed | f"{name}Meet" >> beam.CoGroupByKey() | f"{name}Gather" >> beam.MapTuple(gather)
 
 
-Fields = tuple[str, bytes, bytes, int, int]  # of a Thin: a plain tuple takes no name of a type along
+def deal(
+    rows_: Rows, values: Callable[[Rows], NDArray[np.uint64]], count: int
+) -> Iterator[tuple[int, bytes]]:
+    """(bucket, bytes) of some rows."""
+    return ((key, some.tobytes()) for key, some in dealt(rows_, values(rows_), count))
 
 
-def by_band(code: Code) -> Iterator[tuple[int, Fields]]:
-    """(key, code) for each band of a code."""
-    compared = thin(code)
-    fields = (compared.key, compared.phash, compared.phash16, compared.pixels, compared.queries)
-    for key in band_keys(compared):
-        yield key, fields
+def gathered(
+    dtypes: Sequence[np.dtype[Any]], _: int, blobs: Mapping[int, Iterable[bytes]]
+) -> tuple[Rows, ...]:
+    """The arrays of one bucket."""
+    return tuple(np.frombuffer(b"".join(blobs[side]), dtype) for side, dtype in enumerate(dtypes))
 
 
-def apart(keyed: tuple[int, Fields], crowded: Iterable[int]) -> Iterator[tuple[int, Fields]]:
-    """(key, code) as they are, or once for each part of a band that is crowded."""
-    key, fields = keyed
-    if key not in crowded:
-        yield keyed
-        return
-    for finer in crowd_keys(Thin(*fields), key):
-        yield finer, fields
+def split(settled: tuple[Rows, Rows]) -> Iterator[Any]:
+    """The copies that stay go on; the verdicts on the others are an output of their own."""
+    left, verdicts = settled
+    yield left
+    yield beam.pvalue.TaggedOutput("verdicts", verdicts)
 
 
-def pairs_at(keyed: tuple[int, Iterable[Fields]], config: DedupConfig) -> Iterator[tuple[Thin, Thin]]:
-    """The near pairs of the codes that meet at a key."""
-    key, group = keyed
-    return near_pairs(key, (Thin(*fields) for fields in group), config)
+class Rooted(beam.CombineFn):
+    """The links of a graph, ever again made fewer: what is held is at most one a node, and some more."""
+
+    def create_accumulator(self) -> list[Rows]:
+        return []
+
+    def add_input(self, accumulator: list[Rows], element: Rows) -> list[Rows]:
+        return self._fewer([*accumulator, element])
+
+    def merge_accumulators(self, accumulators: Iterable[list[Rows]]) -> list[Rows]:
+        return self._fewer([some for accumulator in accumulators for some in accumulator])
+
+    def extract_output(self, accumulator: list[Rows]) -> Rows:
+        return rooted(np.concatenate([np.empty(0, LINK), *accumulator]))
+
+    def _fewer(self, held: list[Rows]) -> list[Rows]:
+        more = sum(map(len, held[1:]))
+        return [self.extract_output(held)] if more > max(LINKS, len(held[0])) else held
 
 
 def compare(pipeline: beam.Pipeline, task: Task) -> None:
-    """Verdicts on every copy, from thin codes: equal bytes, equal codes, near codes."""
-    config = task.recipe.dedup
+    """Verdicts on every copy, from thin rows: equal bytes, equal codes, near codes; a table for each part."""
+    config, count = task.recipe.dedup, task.folders.signed("filter").counts.kept // BUCKET + 1
+    places = parts(task)
+    rows_of = (
+        pipeline
+        | "Parts" >> beam.Create([(part, str(path)) for part, path in enumerate(places)])
+        | "Read" >> beam.MapTuple(partial(read, config=config))
+    )
     same = (
-        pipeline
-        | "Read" >> ReadParts(parts(task), codes)
-        | "BySha256" >> beam.GroupBy(lambda code: code.sha256)
-        | "EqualBytes"
-        >> beam.FlatMap(lambda keyed: split(equal_bytes(keyed[1]))).with_outputs("verdicts", main="kept")
+        meeting("Bytes", count, (rows_of, CODE, lambda rows_: rows_["sha256"][:, 0]))
+        | "EqualBytes" >> beam.MapTuple(lambda rows_: collapsed(rows_, rows_["sha256"], near=False))
+        | "Same" >> beam.FlatMap(split).with_outputs("verdicts", main="kept")
     )
+    coded = same.kept | "Coded" >> beam.Map(lambda rows_: rows_[rows_["coded"]])
     alike = (
-        same.kept
-        | "Coded" >> beam.Filter(is_coded, config)
-        | "ByCode" >> beam.GroupBy(lambda code: code.phash + code.phash16)
-        | "EqualCodes"
-        >> beam.FlatMap(lambda keyed: split(equal_codes(keyed[1]))).with_outputs("verdicts", main="kept")
+        meeting("Codes", count, (coded, CODE, lambda rows_: rows_["phash"] ^ rows_["phash16"][:, 0]))
+        | "EqualCodes" >> beam.MapTuple(lambda rows_: collapsed(rows_, codes(rows_), near=True))
+        | "Alike" >> beam.FlatMap(split).with_outputs("verdicts", main="kept")
     )
-    keyed = alike.kept | "ByBand" >> beam.FlatMap(by_band)
-    crowded = (
-        keyed
-        | "Meeting" >> beam.combiners.Count.PerKey()
-        | "Crowded" >> beam.Filter(lambda counted: counted[1] > CROWD)
-        | "Where" >> beam.MapTuple(lambda key, _: (key, True))
+    compared = alike.kept | "Thin" >> beam.Map(thin)
+    edges = [
+        meeting(f"Band{band}", count, (compared, THIN, partial(band_values, band=band)))
+        | f"Near{band}" >> beam.MapTuple(partial(near, band=band, distance=config.near_distance))
+        for band in range(WORD_BANDS)
+    ] | "Edges" >> beam.Flatten()
+    linked = edges | "Links" >> beam.Map(links) | "Rooted" >> beam.CombineGlobally(Rooted())  # type: ignore[no-untyped-call]
+    met = meeting(
+        "Member", count, (edges | beam.Map(ends), THIN, low), (linked, LINK, lambda rows_: low(rows_["node"]))
     )
-    near = (
-        keyed
-        | "Apart" >> beam.FlatMap(apart, beam.pvalue.AsDict(crowded))
-        | "Meet" >> beam.GroupByKey()
-        | "Near" >> beam.FlatMap(partial(pairs_at, config=config))
+    rooted_ = met | "WithRoots" >> beam.MapTuple(with_roots)
+    last = meeting("Component", count, (rooted_, MEMBER, lambda rows_: low(rows_["root"]))) | (
+        "Choose" >> beam.MapTuple(partial(chosen, distance=config.near_distance))
     )
-    verdicts = (
-        pipeline
-        | "Once" >> beam.Create([None])
-        | "Settle"
-        >> beam.FlatMap(
-            lambda _, one, other, edges: settle([*one, *other, *near_duplicates(sorted(edges), config)]),
-            beam.pvalue.AsList(same.verdicts),
-            beam.pvalue.AsList(alike.verdicts),
-            beam.pvalue.AsList(near),
-        )
-    )
-    verdicts | "Write" >> WriteTable(
-        task.folders.scratch / "verdicts.parquet", VerdictRow, lambda verdict: VerdictRow(**verdict._asdict())
+    more = [follow("Alike", count, alike.verdicts, last), last] | "More" >> beam.Flatten()
+    verdicts = [follow("Same", count, same.verdicts, more), more] | "Verdicts" >> beam.Flatten()
+    tables = [str(verdicts_path(task, unit)) for unit in each_part("filter")(task)]
+    every = pipeline | "Every" >> beam.Create([(part, b"") for part in range(len(tables))])
+    (
+        [every, verdicts | "OfPart" >> beam.FlatMap(by_part)]
+        | "All" >> beam.Flatten()
+        | "ByPart" >> beam.GroupByKey()
+        | "Write" >> beam.MapTuple(lambda part, blobs: write_verdicts(tables[part], blobs))
     )
 
 
-@cache  # once a process
-def verdicts_of(scratch: Path, plan: str) -> dict[str, Verdict]:
-    """The verdicts by key."""
-    found = rows.read(scratch / "verdicts.parquet", VerdictRow)
+def read(part: int, path: str, config: DedupConfig) -> Rows:
+    """The thin rows of a part."""
+    with remembered(path):
+        return read_codes(Path(path), part, config)
+
+
+def low(rows_: Rows) -> NDArray[np.uint64]:
+    """What the rows of one image share."""
+    values: NDArray[np.uint64] = rows_["low"]
+    return values
+
+
+def follow(name: str, count: int, verdicts: Any, others: Any) -> Any:
+    """Verdicts that name what stays, where `others` drop the image that they name."""
+    named: Side = (verdicts, VERDICT, lambda rows_: low(rows_["kept"]))
+    return meeting(name, count, named, (others, VERDICT, low)) | f"{name}Follow" >> beam.MapTuple(followed)
+
+
+def by_part(verdicts: Rows) -> Iterator[tuple[int, bytes]]:
+    """(part, bytes) of the verdicts on each part's images."""
+    order = np.argsort(verdicts["part"], kind="stable")
+    for some in np.split(order, np.flatnonzero(np.diff(verdicts["part"][order])) + 1):
+        if some.size:
+            yield int(verdicts["part"][some[0]]), verdicts[some].tobytes()
+
+
+def write_verdicts(path: str, blobs: Iterable[bytes]) -> int:
+    """Write the verdicts on a part's images."""
+    rows_ = np.frombuffer(b"".join(blobs), VERDICT)
+    return write_whole(Path(path), VerdictRow, (VerdictRow(**item._asdict()) for item in verdicts_of(rows_)))
+
+
+def verdicts_path(task: Task, unit: Unit) -> Path:
+    """Where the verdicts on the images of a part are."""
+    return task.folders.scratch / f"verdicts-{unit.name}.parquet"
+
+
+def verdicts_on(task: Task, unit: Unit) -> dict[str, Verdict]:
+    """The verdicts on a part's images, by key."""
+    found = rows.read(verdicts_path(task, unit), VerdictRow)
     return {row.key: Verdict(row.key, row.reason, row.kept, row.distance) for row in found}
 
 
@@ -216,10 +281,42 @@ def copies_of(task: Task, unit: Unit) -> dict[str, list[Sighting]]:
     return found
 
 
+def settled(task: Task, unit: Unit) -> Iterator[Pair | Reject]:
+    """A part's pairs, those that are copies as Rejects."""
+    judged = rows.read(unit.covers, Pair), verdicts_on(task, unit), copies_of(task, unit)
+    return judge(*judged, task.recipe.dedup)
+
+
+def count_captions(pipeline: beam.Pipeline, task: Task) -> None:
+    """The captions that more images share than may."""
+    most, seed, units = task.recipe.dedup.per_caption, task.recipe.seed, each_part("filter")(task)
+    count = task.folders.signed("filter").counts.kept // BUCKET + 1
+    named = (
+        pipeline
+        | "Parts" >> beam.Create(units if most else [])
+        | "Draw"
+        >> beam.Map(
+            lambda unit: drawn((item for item in settled(task, unit) if isinstance(item, Pair)), seed)
+        )
+    )
+    (
+        meeting("Caption", count, (named, CAPTION, lambda rows_: rows_["caption"]))
+        | "Limit" >> beam.FlatMapTuple(lambda rows_: limits(rows_, most))
+        | "Write" >> WriteTable(task.folders.scratch / CAPTIONS, CaptionLimit)
+    )
+
+
+@cache  # once a process
+def captions_of(scratch: Path, plan: str) -> dict[int, CaptionLimit]:
+    """The captions of too many images, by number."""
+    return {item.caption: item for item in rows.read(scratch / CAPTIONS, CaptionLimit)}
+
+
 def do(task: Task, unit: Unit) -> Done:
-    """Apply the verdicts to one part."""
-    verdicts = verdicts_of(task.folders.scratch, task.plan)
-    judged = judge(rows.read(unit.covers, Pair), verdicts, copies_of(task, unit), task.recipe.dedup)
+    """Apply the verdicts to one part, and the limits of captions to what stays."""
+    known = captions_of(task.folders.scratch, task.plan)
+    most, seed = task.recipe.dedup.per_caption, task.recipe.seed
+    judged = repeated.judge(settled(task, unit), known, STAGE.name, most, seed)
     return write_sifted(task.folders.out, unit.name, Pair, judged)
 
 
@@ -241,6 +338,7 @@ STAGE = Stage(
         Work(name="EncodeSets", units=set_units, do=encode_set),
         Shuffle(name="Compare", build=compare),
         Work(name="Look", units=look_units, do=look, scratch=True),
+        Shuffle(name="Captions", build=count_captions),
         Work(name="Apply", units=each_part("filter"), do=do),
     ),
     finish=finish,

@@ -1,10 +1,10 @@
 """Which pictures of a folder a detector must not learn from, where it is to be measured on them."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from wit_pipeline.chance import uniform
-from wit_pipeline.neardup import components
 
 SHARE = 0.35
 
@@ -31,3 +31,13 @@ def held_out(folder: Path) -> list[Path]:
 def is_held_out(name: str) -> bool:
     """Whether a picture, or the first of those that are one, is held out."""
     return uniform(name, seed=0, purpose="benchmarks:held_out") < SHARE
+
+
+def components(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """The connected components of a graph of names, each sorted."""
+    group: dict[str, list[str]] = {}
+    for one, other in edges:
+        first, second = group.get(one, [one]), group.get(other, [other])
+        joined = sorted({*first, *second})
+        group.update(dict.fromkeys(joined, joined))
+    return [names for name, names in sorted(group.items()) if name == names[0]]

@@ -11,77 +11,50 @@ import argparse
 import csv
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.clock import say
 from benchmarks.pictures import DATA, Photo, photos, same
-from wit_pipeline.dedup import (
-    Code,
-    DedupConfig,
-    Thin,
-    Verdict,
-    band_keys,
-    equal_bytes,
-    equal_codes,
-    is_coded,
-    near_duplicates,
-    near_pairs,
-    settle,
-    thin,
-)
+from wit_pipeline.dedup import DedupConfig
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.image import decode
+from wit_pipeline.neardup import phash16_words, phash_words
+from wit_pipeline.self_join import CODE, Rows, joined
 
 Pair = frozenset[str]
 
 
-def coded(photo: Photo) -> Code:
-    """What dedup knows of a picture."""
-    facts = decode(photo.path.read_bytes(), CrawlConfig())
-    return Code(
-        key=photo.name,
-        sha256=facts.sha256,
-        phash=facts.phash,
-        phash16=facts.phash16,
-        weak=facts.weak,
-        pixels=facts.original_width * facts.original_height,
-        queries=0,
-    )
+def coded(chosen: Sequence[Photo], config: DedupConfig) -> Rows:
+    """What dedup knows of some pictures; their keys are their places."""
+    made = np.zeros(len(chosen), CODE)
+    facts = [decode(photo.path.read_bytes(), CrawlConfig()) for photo in chosen]
+    made["low"] = np.arange(len(chosen))
+    made["pixels"] = [found.original_width * found.original_height for found in facts]
+    made["sha256"] = phash16_words([found.sha256 for found in facts])
+    made["coded"] = [found.phash16 != "" and found.weak <= config.max_weak for found in facts]
+    made["phash"] = phash_words([found.phash or "0" for found in facts])[:, 0]
+    made["phash16"] = phash16_words([found.phash16 or "0" * 64 for found in facts])
+    return made
 
 
-def verdicts(codes: Iterable[Code], config: DedupConfig) -> list[Verdict]:
-    """The verdicts on all copies, as the job of dedup reaches them, without its shuffles."""
-    found, kept = _collapsed(codes, equal_bytes, lambda code: code.sha256)
-    alike, left = _collapsed(
-        [code for code in kept if is_coded(code, config)], equal_codes, lambda code: code.phash + code.phash16
-    )
-    meeting: dict[int, list[Thin]] = {}
-    for code in map(thin, left):
-        for key in band_keys(code):
-            meeting.setdefault(key, []).append(code)
-    edges = [edge for key, group in meeting.items() for edge in near_pairs(key, group, config)]
-    return settle([*found, *alike, *near_duplicates(sorted(edges), config)])
+def verdicts(chosen: Sequence[Photo], codes: Rows, config: DedupConfig) -> list[tuple[str, str]]:
+    """The names of each picture that goes and of the one that stays in its place."""
+    found = joined(codes, config.near_distance)
+    return [
+        (chosen[gone].name, chosen[kept].name)
+        for gone, kept in zip(found["low"], found["kept"]["low"], strict=True)
+    ]
 
 
-def _collapsed(
-    codes: Iterable[Code],
-    rule: Callable[[Iterable[Code]], tuple[Code, list[Verdict]]],
-    key: Callable[[Code], str],
-) -> tuple[list[Verdict], list[Code]]:
-    groups: dict[str, list[Code]] = {}
-    for code in codes:
-        groups.setdefault(key(code), []).append(code)
-    settled = [rule(group) for group in groups.values()]
-    return [verdict for _, some in settled for verdict in some], [kept for kept, _ in settled]
-
-
-def merged(found: Iterable[Verdict]) -> set[Pair]:
+def merged(found: Iterable[tuple[str, str]]) -> set[Pair]:
     """Every two pictures of which one at most stays, because they are taken for one."""
     groups: dict[str, set[str]] = {}
-    for verdict in found:
-        groups.setdefault(verdict.kept, {verdict.kept}).add(verdict.key)
+    for gone, kept in found:
+        groups.setdefault(kept, {kept}).add(gone)
     return {frozenset(pair) for group in groups.values() for pair in combinations(group, 2)}
 
 
@@ -105,12 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given.folder.is_dir():
         say(f"{given.folder} is absent: nothing to measure")
         return 0
-    codes = [coded(photo) for photo in photos(given.folder, whole=True)]
-    config = DedupConfig(near_distance=given.distance)
-    found = merged(verdicts(codes, config))
+    chosen, config = photos(given.folder, whole=True), DedupConfig(near_distance=given.distance)
+    codes = coded(chosen, config)
+    found = merged(verdicts(chosen, codes, config))
     known, looked_at = labels(given.folder), {frozenset(pair) for pair in same([])}
     say(
-        f"{len(codes)} pictures, {sum(not is_coded(code, config) for code in codes)} of them flat; "
+        f"{len(codes)} pictures, {np.count_nonzero(~codes['coded'])} of them flat; "
         f"{len(found)} pairs merged at {given.distance} bits"
     )
     for label, count in Counter(known.values()).items():

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from benchmarks.held_out import held_out
-from wit_pipeline.neardup import components
+from benchmarks.held_out import components, held_out
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")

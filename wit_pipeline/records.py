@@ -106,6 +106,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"  # the same bytes
     NEAR_DUPLICATE = "near_duplicate"
     EVALUATION_COPY = "evaluation_copy"
+    REPEATED_CAPTION = "repeated_caption"  # of more images than `dedup.per_caption`
     # balance
     OTHER_TEXT = "other_text"  # joined to the image's caption
     BALANCED_OUT = "balanced_out"

@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import typing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -150,9 +150,17 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
     return (from_row(record, row) for row in read_rows(path, columns))
 
 
+def table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a Parquet file."""
+    try:
+        return pq.read_table(path, columns=list(columns))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+
+
 def column(path: Path, name: str) -> list[Any]:
     """One column of a Parquet file."""
-    values: list[Any] = pq.read_table(path, columns=[name]).column(name).to_pylist()
+    values: list[Any] = table(path, [name]).column(name).to_pylist()
     return values
 
 

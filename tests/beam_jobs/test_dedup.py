@@ -1,19 +1,25 @@
-"""The graph of dedup against a plain comparison of all pairs, for any split into parts."""
+"""The graph of dedup against its definition, for any split into parts, order and number of workers."""
 
+import random
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from beam_jobs import build, dedup
-from beam_jobs.dedup import Fields, apart, by_band, pairs_at
+from beam_jobs.dedup import Rooted
 from beam_jobs.engine import Engine, Workers
 from beam_jobs.recipe import Recipe
 from tests.beam_jobs.signed import sign_counts, sign_pairs
+from tests.dedup_reference import Item, crowd, verdicts
 from tests.factories import flip, pair
 from wit_pipeline import rows
-from wit_pipeline.dedup import DedupConfig, code_of
+from wit_pipeline.dedup import DedupConfig
 from wit_pipeline.manifest import Counts
-from wit_pipeline.records import Pair, Reject
+from wit_pipeline.records import Pair, Reject, pair_key
+from wit_pipeline.self_join import LINK, Rows, rooted
 
 A8, A16 = "0123456789abcdef", "0123456789abcdef" * 4
 B8, B16 = "f0e1d2c3b4a59687", "f0e1d2c3b4a59687" * 4
@@ -36,10 +42,19 @@ def pairs() -> list[Pair]:
 
 
 def run(root: Path, parts: int, config: DedupConfig) -> tuple[set[str], dict[str, tuple[str, str]]]:
-    """URLs and captions kept, and the reason and what stays instead of each dropped key."""
+    """What becomes of `pairs`."""
     sign_counts(root, "crawl", Counts())
     sign_pairs(root, "filter", pairs(), parts)
-    found = build.run_stage(dedup.STAGE, Recipe(dedup=config), root, Engine(workers=Workers(1, ())))
+    return built(root, config, 1)
+
+
+def built(root: Path, config: DedupConfig, workers: int) -> tuple[set[str], dict[str, tuple[str, str]]]:
+    """The keys kept, and the reason and what stays instead of each dropped key."""
+    engine = Engine(workers=Workers(workers, ()))
+    try:
+        found = build.run_stage(dedup.STAGE, Recipe(dedup=config), root, engine)
+    finally:
+        engine.workers.close()
     out = root / "dedup"
     kept = {item.key for file in found.named("part-") for item in rows.read(out / file.name, Pair)}
     dropped = {
@@ -65,24 +80,87 @@ def test_every_copy_goes_and_names_what_stays(tmp_path: Path, parts: int) -> Non
     assert dropped[near.key][1].endswith("20 of 256 bits away")
 
 
-@pytest.mark.parametrize("crowded", [False, True])
-def test_a_pair_that_shares_all_bands_is_emitted_once(crowded: bool) -> None:
-    one, other = (code_of(pairs()[i]) for i in (0, 3))
-    met: dict[int, list[Fields]] = {}
-    for keyed in (*by_band(one), *by_band(other)):
-        for key, fields in apart(keyed, {keyed[0]} if crowded else ()):
-            met.setdefault(key, []).append(fields)
-    assert len(met) == (20 if crowded else 4)
-    assert sum(len(list(pairs_at(item, DedupConfig()))) for item in met.items()) == 1
+def drawn(count: int) -> list[Item]:
+    """Images, each with a key that a pair can have."""
+    return [
+        replace(item, key=pair_key(f"http://h.test/{number}", "a red dog"))
+        for number, item in enumerate(crowd(count))
+    ]
 
 
-@pytest.mark.parametrize("parts", [1, 3])
-def test_crowds_are_divided_without_a_change(
-    tmp_path: Path, parts: int, monkeypatch: pytest.MonkeyPatch
+def as_pairs(items: Sequence[Item]) -> list[Pair]:
+    return [
+        pair(
+            f"http://h.test/{number}",
+            queries=tuple(range(item.queries)),
+            sha256=f"{item.sha256:064x}",
+            phash=f"{item.phash:016x}",
+            phash16=f"{item.phash16:064x}",
+            weak=0.1 if item.coded else 0.9,
+            original_width=item.pixels,
+            original_height=1,
+        )
+        for number, item in enumerate(items)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("workers", "parts", "order", "bucket"),
+    [(1, 1, 0, 1 << 18), (2, 7, 1, 1 << 18), (4, 13, 2, 500), (1, 40, 3, 100)],
+)
+def test_five_thousand_images_by_the_definition(
+    tmp_path: Path, workers: int, parts: int, order: int, bucket: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = run(tmp_path / "plain", parts, DedupConfig())
-    monkeypatch.setattr(dedup, "CROWD", 1)
-    assert run(tmp_path / "divided", parts, DedupConfig()) == plain
+    """However many workers, parts and buckets there are, and in whatever order images come."""
+    monkeypatch.setattr(dedup, "BUCKET", bucket)
+    items = drawn(5000)
+    expected = {
+        gone.key: (gone.reason, f"kept {gone.kept}, {gone.distance} of 256 bits away")
+        for gone in verdicts(items)
+    }
+    given = as_pairs(items)
+    random.Random(order).shuffle(given)  # noqa: S311
+    sign_counts(tmp_path, "crawl", Counts())
+    sign_pairs(tmp_path, "filter", given, parts)
+    kept, dropped = built(tmp_path, DedupConfig(per_caption=0), workers)
+    assert dropped == expected
+    assert kept == {item.key for item in items} - set(expected)
+
+
+def test_the_links_of_a_graph_are_made_fewer_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dedup, "LINKS", 10)
+    draws = np.random.default_rng(0)
+    some = [np.zeros(7, LINK) for _ in range(40)]
+    for links in some:
+        links["node"]["low"], links["root"]["low"] = draws.integers(0, 100, (2, 7))
+    found, held = Rooted(), list[Rows]()  # type: ignore[no-untyped-call]
+    for links in some:
+        held = found.add_input(held, links)
+        assert sum(map(len, held)) <= 300
+    merged = found.merge_accumulators([held, found.create_accumulator(), some[:1]])
+    assert (found.extract_output(merged) == rooted(np.concatenate(some))).all()
+    assert len(found.extract_output(found.create_accumulator())) == 0
+
+
+@pytest.mark.parametrize(("most", "left"), [(3, 3), (12, 12), (13, 12), (0, 12)])
+def test_of_images_with_one_caption_some_stay(tmp_path: Path, most: int, left: int) -> None:
+    """Copies are gone before they are counted; which stay depends on no order."""
+    captions = ("Image for  post", "image for post")
+    given = [
+        pair(f"http://h.test/{i}", captions[i % 2], sha256=f"{i % 12:064x}", phash=f"{i % 12:016x}", weak=0.9)
+        for i in range(20)
+    ]
+    given += [pair("http://h.test/0", "a text of its own", sha256="0" * 64, weak=0.9)]
+    outcomes = []
+    for name, parts in (("one", 1), ("three", 3)):
+        sign_counts(tmp_path / name, "crawl", Counts())
+        sign_pairs(tmp_path / name, "filter", given[:: 1 if parts == 1 else -1], parts)
+        outcomes.append(built(tmp_path / name, DedupConfig(per_caption=most), 1))
+    assert outcomes[0] == outcomes[1]
+    kept, dropped = outcomes[0]
+    assert len(kept & {item.key for item in given[:20]}) == left
+    told = {detail for reason, detail in dropped.values() if reason == "repeated_caption"}
+    assert told == ({f"one of 12 images with this caption, of which {most} stay"} if left < 12 else set())
 
 
 def test_equal_bytes_alone(tmp_path: Path) -> None:
