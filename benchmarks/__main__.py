@@ -11,6 +11,7 @@ EVERY = (
     "nearest",
     "bktree",
     "codes_cost",
+    "self_join",
     "natural_pairs",
     "copies",
     "false_matches",

@@ -34,7 +34,7 @@ def coded(chosen: Sequence[Photo], config: DedupConfig) -> Rows:
     facts = [decode(photo.path.read_bytes(), CrawlConfig()) for photo in chosen]
     made["low"] = np.arange(len(chosen))
     made["pixels"] = [found.original_width * found.original_height for found in facts]
-    made["sha256"] = phash16_words([found.sha256 for found in facts])
+    made["sha256"] = phash16_words([found.sha256 for found in facts])[:, :2]
     made["coded"] = [found.phash16 != "" and found.weak <= config.max_weak for found in facts]
     made["phash"] = phash_words([found.phash or "0" for found in facts])[:, 0]
     made["phash16"] = phash16_words([found.phash16 or "0" * 64 for found in facts])

@@ -56,14 +56,15 @@ def read_codes(path: Path, part: int, config: DedupConfig) -> Rows:
     made = np.zeros(len(table), CODE)
     key = _words(table["key"], 2)
     made["high"], made["low"], made["part"] = key[:, 0], key[:, 1], part
-    made["pixels"] = table["original_width"].to_numpy() * table["original_height"].to_numpy()
-    made["queries"] = pc.list_value_length(table["queries"]).to_numpy()
-    made["sha256"] = _words(table["sha256"], 4)
+    pixels = table["original_width"].to_numpy() * table["original_height"].to_numpy()
+    made["pixels"] = np.minimum(pixels, np.iinfo(np.uint32).max)
+    made["queries"] = np.minimum(pc.list_value_length(table["queries"]).to_numpy(), np.iinfo(np.uint16).max)
+    made["sha256"] = _words(table["sha256"], 4)[:, :2]
     made["phash"], made["phash16"] = _words(table["phash"], 1)[:, 0], _words(table["phash16"], 4)
     has_codes = pc.not_equal(table["phash16"], "").to_numpy(zero_copy_only=False)
     made["coded"] = config.near & has_codes & (table["weak"].to_numpy() <= config.max_weak)
     urls = table["url"].combine_chunks().dictionary_encode().indices.to_numpy()
-    order = np.lexsort((made["low"], made["high"], -made["queries"], urls))  # a URL's caption first
+    order = np.lexsort((made["low"], made["high"], ~made["queries"], urls))  # a URL's caption first
     first = np.ones(len(made), bool)
     first[1:] = np.diff(urls[order]) != 0
     return made[np.sort(order[first])]

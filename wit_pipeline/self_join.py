@@ -26,9 +26,12 @@ from wit_pipeline.nearest import BAND_BITS, WORD_BANDS, ones, shuffled
 Rows = NDArray[np.void]
 Order = NDArray[np.int64]
 
+# Of a sha256 the first half: that one pair of 4e8 images shares it by chance has odds of 1 in 1e21.
 KEY = [("high", "u8"), ("low", "u8")]  # of the pair that is an image's caption, as it sorts in hex
-RANK = [*KEY, ("part", "u4"), ("pixels", "i8"), ("queries", "i4")]
-CODE = np.dtype([*RANK, ("sha256", "u8", 4), ("coded", "?"), ("phash", "u8"), ("phash16", "u8", 4)])
+RANK = [*KEY, ("part", "u4"), ("pixels", "u4"), ("queries", "u2")]
+CODE = np.dtype(
+    [*RANK, ("sha256", "u8", 2), ("coded", "?"), ("phash", "u8"), ("phash16", "u8", 4)]
+)  # half a sha256
 THIN = np.dtype([*RANK, ("phash", "u8"), ("phash16", "u8", 4)])  # what is compared: `phash` is shuffled
 EDGE = np.dtype([("one", THIN), ("other", THIN)])
 LINK = np.dtype([("node", KEY), ("root", KEY)])
@@ -70,7 +73,7 @@ def _new(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _ranked(rows: Rows) -> tuple[NDArray[Any], ...]:
     """Keys of a lexsort that puts the copy that stays first."""
-    return rows["low"], rows["high"], -rows["queries"], -rows["pixels"]
+    return rows["low"], rows["high"], ~rows["queries"], ~rows["pixels"]
 
 
 def _verdicts(rows: Rows, kept: Rows, *, near: bool, bits: Any) -> Rows:

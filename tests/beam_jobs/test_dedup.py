@@ -93,7 +93,7 @@ def as_pairs(items: Sequence[Item]) -> list[Pair]:
         pair(
             f"http://h.test/{number}",
             queries=tuple(range(item.queries)),
-            sha256=f"{item.sha256:064x}",
+            sha256=f"{item.sha256:016x}" * 4,
             phash=f"{item.phash:016x}",
             phash16=f"{item.phash16:064x}",
             weak=0.1 if item.coded else 0.9,
@@ -147,7 +147,9 @@ def test_of_images_with_one_caption_some_stay(tmp_path: Path, most: int, left: i
     """Copies are gone before they are counted; which stay depends on no order."""
     captions = ("Image for  post", "image for post")
     given = [
-        pair(f"http://h.test/{i}", captions[i % 2], sha256=f"{i % 12:064x}", phash=f"{i % 12:016x}", weak=0.9)
+        pair(
+            f"http://h.test/{i}", captions[i % 2], sha256=f"{i % 12:x}" * 64, phash=f"{i % 12:016x}", weak=0.9
+        )
         for i in range(20)
     ]
     given += [pair("http://h.test/0", "a text of its own", sha256="0" * 64, weak=0.9)]

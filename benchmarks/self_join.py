@@ -1,0 +1,138 @@
+"""What dedup's self-join costs, from 100,000 images to a million: CPU time, peak memory, bytes shuffled.
+
+    python -m benchmarks.self_join [--images 100000 300000 1000000]
+
+The graph of dedup's first step as `wit dedup` runs it, on made-up codes: half of them crowd round one code in
+a hundred, and every fifth image is a copy of another, up to 4 and 30 bits away. The parts that it reads have
+10,000 images each. Each size is a process of its own. The projection takes the last two sizes' cost an image,
+and the bytes of an image's rows as they are.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beam_jobs import dedup
+from beam_jobs.engine import run_shuffle
+from beam_jobs.recipe import Recipe
+from beam_jobs.stage import Shuffle, Task
+from benchmarks.clock import cpu, say
+from benchmarks.nearest import made_up, turned_over
+from wit_pipeline import manifest, rows
+from wit_pipeline.dedup import COLUMNS
+from wit_pipeline.manifest import Counts, Manifest, describe
+from wit_pipeline.records import Pair
+from wit_pipeline.self_join import CODE, THIN
+
+PART = 10_000
+WEB = 400_000_000  # images of CLIP's own set
+
+
+def write(root: Path, count: int) -> None:
+    """Sign a folder of filter's with the columns that dedup reads."""
+    draws = np.random.default_rng(1)
+    codes, _ = made_up(count, 0)
+    longs = draws.integers(0, 2**64, (count, 4), dtype=np.uint64)
+    copies = slice(0, count // 5)
+    like = draws.integers(count // 5, count, count // 5)
+    codes[copies] = turned_over(codes[like], 4, draws)
+    longs[copies] = turned_over(longs[like], 30, draws)
+    keys = draws.integers(0, 2**64, (count, 2), dtype=np.uint64)
+    shas = draws.integers(0, 2**64, (count, 4), dtype=np.uint64)
+    folder = root / "filter"
+    folder.mkdir(parents=True)
+    files = []
+    for number, first in enumerate(range(0, count, PART)):
+        some = slice(first, first + PART)
+        length = len(codes[some])
+        columns = {
+            "key": hexed(keys[some]),
+            "url": [f"http://h.test/{i}" for i in range(first, first + length)],
+            "queries": [[1, 2]] * length,
+            "sha256": hexed(shas[some]),
+            "phash": hexed(codes[some]),
+            "phash16": hexed(longs[some]),
+            "weak": np.zeros(length),
+            "original_width": draws.integers(100, 2000, length),
+            "original_height": draws.integers(100, 2000, length),
+        }
+        schema = pa.schema([rows.schema_of(Pair).field(name) for name in COLUMNS])
+        path = folder / f"part-{number:05d}.parquet"
+        pq.write_table(pa.table(columns, schema=schema), path)
+        files.append(describe(path, length))
+    made = Manifest(
+        stage="filter",
+        plan="",
+        inputs={},
+        recipe={},
+        counts=Counts(read=count, kept=count),
+        files=tuple(files),
+        started="",
+        finished="",
+    )
+    manifest.sign(folder, made)
+
+
+def hexed(words: np.ndarray) -> list[str]:
+    """Codes [n, words] in hex."""
+    digits = words.astype(">u8").tobytes().hex()
+    size = 16 * words.shape[1]
+    return [digits[i : i + size] for i in range(0, len(digits), size)]
+
+
+def measure(root: Path) -> None:
+    """Run the step, and say what it took: CPU seconds, peak MB, verdicts."""
+    task = Task(folders=dedup.STAGE.folders(root), recipe=Recipe())
+    task.folders.scratch.mkdir(parents=True)
+    (step,) = [step for step in dedup.STAGE.steps if isinstance(step, Shuffle) and step.name == "Compare"]
+    start = cpu()
+    run_shuffle(step, task, ())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    found = sum(pq.read_metadata(path).num_rows for path in task.folders.scratch.glob("verdicts-*"))
+    say(f"{cpu() - start} {peak} {found}")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure each size, and project."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, nargs="*", default=[100_000, 300_000, 1_000_000])
+    parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args(argv)
+    if given.root:
+        measure(given.root)
+        return 0
+    spent: list[tuple[int, float]] = []
+    say("| images | CPU s | µs an image | peak MB | copies |\n|---:|---:|---:|---:|---:|")
+    for count in given.images:
+        with tempfile.TemporaryDirectory() as name:
+            write(Path(name), count)
+            command = [sys.executable, "-m", "benchmarks.self_join", "--root", name]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+        seconds, peak, found = done.stdout.split()
+        spent.append((count, float(seconds)))
+        micro = 1e6 * float(seconds) / count
+        say(f"| {count:,} | {float(seconds):.1f} | {micro:.1f} | {int(peak):,} | {int(found):,} |")
+    if len(spent) > 1:
+        (few, less), (many, more) = spent[-2:]
+        hours = (more - less) / (many - few) * WEB / 3600
+        moved = 2 * CODE.itemsize + 4 * THIN.itemsize
+        say(
+            f"{WEB:,} images: {hours:.1f} core-hours, "
+            f"{moved} bytes each through shuffles, {moved * WEB / 1e9:.0f} GB"
+        )
+    return os.EX_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
