@@ -15,6 +15,7 @@ EVERY = (
     "natural_pairs",
     "copies",
     "false_matches",
+    "planted",
     "html_pairs",
     "extract_job",
     "frontier_job",
