@@ -148,10 +148,8 @@ def outcome(root: Path, planted: dict[str, Planted]) -> None:
     overlaps = list(rows.read(root / "build/audit/overlap.parquet", Overlap))
     there = captions(root)
     say(f"{len(there):,} images in the set, {sum(caption in there for caption in planted):,} of them planted")
-    say(
-        "| set | images | planted | found | recall | pairs | true | precision | false, told by decoys | threshold |"
-    )
-    say("|---|" + "---:|" * 9)
+    columns = ["images", "planted", "found", "recall", "pairs", "true", "precision", "decoys: false", "bits"]
+    say(f"| set | {' | '.join(columns)} |\n|---|" + "---:|" * len(columns))
     lost: list[str] = []
     for name, stated in said.items():
         own = {caption: item for caption, item in planted.items() if item.of[0] == name and caption in there}
@@ -161,10 +159,16 @@ def outcome(root: Path, planted: dict[str, Planted]) -> None:
         lost += [item.treatment for caption, item in own.items() if caption not in true]
         decoys = stated["decoys_within"] / max(1, stated["targets_within"])
         recall, precision = len(true) / len(own), right / max(1, len(pairs))
-        say(
-            f"| {name} | {stated['images']} | {len(own)} | {len(true)} | {recall:.3f} | {len(pairs)} | {right} | "
-            f"{precision:.4f} | {decoys:.4f} | {stated['threshold']} |"
-        )
+        cells = [
+            stated["images"],
+            len(own),
+            len(true),
+            f"{recall:.3f}",
+            len(pairs),
+            right,
+            f"{precision:.4f}",
+        ]
+        say(f"| {name} | {' | '.join(map(str, cells))} | {decoys:.4f} | {stated['threshold']} |")
         for item in pairs:
             if not is_true(item, planted):
                 say(f"false\t{item.set}/{item.image}\t{item.distance} bits\t{item.method}\t{item.caption}")
