@@ -18,7 +18,7 @@ from wit_pipeline.thresholds import Limits, SetLimits, nearness
 
 STAGE = "audit"
 MOST_HIT = 10  # training images named that stand for several evaluation images
-DRAWN = 600  # pairs that a page draws at most, about 8 KB each, however many sets there are
+DRAWN = 5000  # pairs that a page draws at most, about 7 KB each, however many sets there are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 from wit_pipeline import picture_sets
 from wit_pipeline.audit import Overlap, Sheet
 from wit_pipeline.evaluation import AuditConfig
-from wit_pipeline.report.charts import difference_chart, distance_chart
+from wit_pipeline.report.charts import difference_chart, distance_charts
 from wit_pipeline.report.pages import environment, picture
 
 CLASSES = 20  # shown of a set, those with the largest overlap first; all are in results.json
@@ -20,10 +20,7 @@ def audit_page(
     pictures: Mapping[str, bytes],
     config: AuditConfig,
 ) -> str:
-    """The page. `shown` are the pairs of each set to draw; `pictures` the stored image by sample.
-
-    A set of `summary` may have `decoys` beside its `distances`: how near its mirror images were reached.
-    """
+    """The page. `shown` are the pairs of each set to draw; `pictures` the stored image by sample."""
     script = environment().get_template("review.js").render()
     drawn = {name: _sheet(name, sheet, config, pictures) for name, sheet in shown.items()}
     return (
@@ -32,7 +29,7 @@ def audit_page(
         .render(
             summary=summary,
             drawn=drawn,
-            distances={name: distance_chart(found) for name, found in summary["sets"].items()},
+            distances={name: distance_charts(found) for name, found in summary["sets"].items()},
             differences=difference_chart(_tested(summary)),
             classes={name: _classes(found) for name, found in summary["sets"].items()},
             class_rows=CLASSES,
