@@ -15,11 +15,11 @@ from wit_pipeline.evaluation import AuditConfig
 from wit_pipeline.manifest import Counts, File, describe, read_json, write_json
 from wit_pipeline.report.audit_report import audit_page
 from wit_pipeline.shard import Row, Stored
-from wit_pipeline.sightings import Cut, Reached
+from wit_pipeline.sightings import Cut, Reached, Spread
 
 R = TypeVar("R")
 
-KINDS = ("near", "reached", "cut")
+KINDS = ("near", *sets.SHOWN, "cut")
 EVIDENCE = "evidence"  # folder of a root: predictions and verdicts, as people gave them
 
 
@@ -39,20 +39,22 @@ def do(task: Task, unit: Unit) -> Done:
     kept = seen.pairs.nearest(seen.pairs.row, task.recipe.audit.pairs_kept)
     by_key = {sample.key: sample for sample in samples}
     shown = known.sightings(seen.pairs[kept], [sample.key for sample in samples])
-    near, reached, cut = (sets.table(task, kind, unit) for kind in KINDS)
+    near, reached, spread, cut = (sets.table(task, kind, unit) for kind in KINDS)
     write_whole(near, Overlap, (overlap_of(item, by_key[item.key]) for item in shown))
     write_whole(reached, Reached, known.reached(seen.reached))
+    write_whole(spread, Spread, known.spread(seen.spread))
     write_whole(cut, Cut, known.cut(seen.pairs[~kept]))
-    return Counts(read=len(samples), kept=len(samples)), (describe(near), describe(reached), describe(cut))
+    files = tuple(describe(path) for path in (near, reached, spread, cut))
+    return Counts(read=len(samples), kept=len(samples)), files
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """overlap.parquet, results.json and report.html."""
     out, config = task.folders.out, task.recipe.audit
     known = sets.read_sets(task.folders.files("dedup", "evaluation-"))
-    near, reached, cut = ([sets.table(task, kind, unit) for unit in units(task)] for kind in KINDS)
+    near, cut = ([sets.table(task, kind, unit) for unit in units(task)] for kind in ("near", "cut"))
     limits = thresholds.from_json(read_json(task.folders.reads("dedup") / sets.LIMITS))
-    told = thresholds.of_sets(thresholds.merged(reached), config, limits)
+    told = thresholds.of_sets(sets.shown(task, units(task)), config, limits)
     found = sift(_all(near, Overlap), _all(cut, Cut), limits, config)
     samples = task.folders.signed("shard").counts.kept
     predictions, reviews = evidence.read(task.folders.root / EVIDENCE)

@@ -19,7 +19,7 @@ from wit_pipeline.chance import digest
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest, Receipt
 
-FORMAT = 4  # raised when the same recipe and input come to mean other bytes: folders are then built anew
+FORMAT = 5  # raised when the same recipe and input come to mean other bytes: folders are then built anew
 
 
 def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> str:

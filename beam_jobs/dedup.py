@@ -43,7 +43,7 @@ from wit_pipeline.self_join import (
 )
 from wit_pipeline.shard import read_unless_erased
 from wit_pipeline.sift import write_sifted
-from wit_pipeline.sightings import Reached, Sighting
+from wit_pipeline.sightings import Reached, Sighting, Spread
 from wit_pipeline.texts import by_image
 from wit_pipeline.thresholds import Limits
 
@@ -247,10 +247,11 @@ def look(task: Task, unit: Unit) -> Done:
     seen = sets.look(task, known, [pair.image for pair in captions], partial(stored, task, captions))
     named = seen.pairs[seen.pairs.nearest(seen.pairs.sample, NAMED)]
     keys = [pair.key for pair in captions]
-    near, reached = (sets.table(task, kind, unit) for kind in ("near", "reached"))
+    near, reached, spread = (sets.table(task, kind, unit) for kind in ("near", *sets.SHOWN))
     write_whole(near, Sighting, known.sightings(named, keys))
     write_whole(reached, Reached, known.reached(seen.reached))
-    return Counts(), (describe(near), describe(reached))
+    write_whole(spread, Spread, known.spread(seen.spread))
+    return Counts(), (describe(near), describe(reached), describe(spread))
 
 
 def stored(task: Task, captions: Sequence[Pair], number: int) -> bytes:
@@ -264,9 +265,9 @@ _limits: dict[str, dict[str, Limits]] = {}  # by plan
 def limits_of(task: Task) -> dict[str, Limits]:
     """How near is a copy of each set, from what all parts have shown; made once a process."""
     if task.plan not in _limits:
-        reached = thresholds.merged([sets.table(task, "reached", unit) for unit in look_units(task)])
         trusted = sets.trusted(task, task.folders.signed("filter").counts.kept)
-        _limits[task.plan] = thresholds.decide(reached, task.recipe.audit, trusted)
+        shown = sets.shown(task, look_units(task))
+        _limits[task.plan] = thresholds.decide(shown, task.recipe.audit, trusted)
     return _limits[task.plan]
 
 

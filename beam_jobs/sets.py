@@ -12,9 +12,11 @@ from wit_pipeline.describing import descriptors
 from wit_pipeline.evaluation import Describer, EvaluationImage
 from wit_pipeline.evaluation_index import Evaluation
 from wit_pipeline.sightings import Coded, Look
-from wit_pipeline.thresholds import Trusted, trusted_bits
+from wit_pipeline.thresholds import Seen, Trusted, merged, seen, spread_of, trusted_bits
 
 LIMITS = "limits.json"  # in dedup's folder: how near is a copy, which the audit goes by
+
+SHOWN = ("reached", "spread")  # tables of what a unit of work saw, that limits are decided by
 
 _indexes: dict[str, Evaluation] = {}  # by plan
 
@@ -22,6 +24,12 @@ _indexes: dict[str, Evaluation] = {}  # by plan
 def table(task: Task, kind: str, unit: Unit) -> Path:
     """The table of one kind that a unit of work writes for the steps after it."""
     return task.folders.scratch / f"{kind}-{unit.name}.parquet"
+
+
+def shown(task: Task, units: Sequence[Unit]) -> dict[str, Seen]:
+    """What all units of work have shown of each set."""
+    reached, spread = ([table(task, kind, unit) for unit in units] for kind in SHOWN)
+    return seen(merged(reached), spread_of(spread), task.recipe.audit)
 
 
 def read_sets(paths: Iterable[Path]) -> list[EvaluationImage]:

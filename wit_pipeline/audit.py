@@ -163,9 +163,12 @@ def stated_limits(found: SetLimits, *, detector: bool) -> dict[str, Any]:
     return {
         "threshold": found.limits.codes,
         "threshold_by": "recipe" if found.stated else "decoys",
-        "fdr": round(found.fdr, 6),
-        "targets_within": found.targets,
-        "decoys_within": found.decoys,
+        "fdr": round(found.images.fdr, 6),
+        "targets_within": found.images.targets,
+        "decoys_within": found.images.decoys,
+        "pairs_fdr": round(found.pairs.fdr, 6),
+        "pairs_within": found.pairs.targets,
+        "pairs_decoys_within": found.pairs.decoys,
         **_curve(found, By.CODES),
         **(
             {"detector": {"judged": _cosines(found, By.JUDGED), "learned": _cosines(found, By.LEARNED)}}

@@ -73,7 +73,7 @@ class EvaluationImage:
     trim_phash16: str = ""
     trim_mirror_phash: str = ""
     trim_mirror_phash16: str = ""
-    views: bytes = b""  # a detector's descriptors of it plain, mirrored and turned: float16 [views, dims]
+    views: bytes = b""  # a detector's descriptors of it, turned and mirrored (`views`): float16 [views, dims]
 
 
 class Describer(Protocol):
@@ -151,8 +151,8 @@ def view_bytes(pixels: NDArray[np.uint8], detector: Describer) -> bytes:
 
 
 def views(square: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """A square (side, side, 3) as it is, mirrored, and turned by 90, 180 and 270 degrees."""
-    return [square, square[:, ::-1], *(np.rot90(square, turns) for turns in (1, 2, 3))]
+    """A square (side, side, 3) in its four quarter turns, and its mirror image in its four: the decoys."""
+    return [np.rot90(side, turns) for side in (square, square[:, ::-1]) for turns in range(4)]
 
 
 def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

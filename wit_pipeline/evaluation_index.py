@@ -11,9 +11,9 @@ from wit_pipeline.evaluation import AuditConfig, EvaluationImage
 from wit_pipeline.neardup import phash16_words, phash_words
 from wit_pipeline.nearest import Nearest, Words
 from wit_pipeline.sightings import (
-    DECOY,
     DISTANCES,
     FARTHEST,
+    MIRRORED,
     NEAR8,
     NO_PAIRS,
     REACH,
@@ -27,6 +27,7 @@ from wit_pipeline.sightings import (
     Pairs,
     Reached,
     Sighting,
+    Spread,
     Way,
     joined,
     once,
@@ -53,6 +54,7 @@ class Evaluation:
     def __init__(self, known: Sequence[EvaluationImage], config: AuditConfig) -> None:
         self.known = known
         self._max_weak = config.max_weak
+        self._sets, self._set_of = np.unique([item.set for item in known] or [""], return_inverse=True)
         self._by_sha: dict[str, list[int]] = {}
         for row, item in enumerate(known):
             self._by_sha.setdefault(item.sha256, []).append(row)
@@ -77,22 +79,28 @@ class Evaluation:
     def look(self, images: Sequence[Coded], descriptors: NDArray[np.float32] | None = None) -> Look:
         """The pairs within reach. `descriptors` [images, dims] are what the detector made of the images."""
         reached = np.full((len(By), 2, len(self.known)), NOTHING, np.int64)
+        spread = np.zeros((len(By), 2, len(self._sets), FARTHEST + 1), np.int64)
         coded = np.array(
             [i for i, image in enumerate(images) if image.phash16 and image.weak <= self._max_weak], np.int64
         )
-        pairs = self._by_codes(images, coded, reached[By.CODES])
+        pairs = self._by_codes(images, coded, reached[By.CODES], spread[By.CODES])
         if descriptors is not None and len(coded):
-            pairs = self._judged(pairs, descriptors, reached[By.JUDGED])
-            alone = self._by_detector(descriptors, coded, reached[By.LEARNED])
+            pairs = self._judged(pairs, descriptors, reached[By.JUDGED], spread[By.JUDGED])
+            alone = self._by_detector(descriptors, coded, reached[By.LEARNED], spread[By.LEARNED])
             pairs = joined(pairs, self._with_bits(images, others(alone, pairs)))
-        return Look(pairs=once(joined(self._exact(images), pairs)), reached=reached)
+        return Look(pairs=once(joined(self._exact(images), pairs)), reached=reached, spread=spread)
+
+    def _count(self, spread: Ints, row: Ints, distance: Ints) -> None:
+        """Add pairs, by their evaluation image's set."""
+        near = distance <= FARTHEST
+        np.add.at(spread, (self._set_of[row[near]], distance[near]), 1)
 
     def _exact(self, images: Sequence[Coded]) -> Pairs:
         found = [(row, i) for i, image in enumerate(images) for row in self._by_sha.get(image.sha256, [])]
         rows, samples = np.array(found, np.int64).reshape(-1, 2).T
         return pairs_of(rows, samples, bits=0, apart=0, way=Way.EXACT)
 
-    def _by_codes(self, images: Sequence[Coded], coded: Ints, nearest: Ints) -> Pairs:
+    def _by_codes(self, images: Sequence[Coded], coded: Ints, nearest: Ints, spread: Ints) -> Pairs:
         """Every pair of codes within reach; an image's own codes are looked up, and those without borders."""
         bordered = coded[[bool(images[i].trim_phash16) for i in coded]] if len(coded) else coded
         found = [NO_PAIRS]
@@ -105,38 +113,53 @@ class Evaluation:
                 rows, whose = side.rows[met.rows], samples.repeat(np.diff(met.starts))
                 np.minimum.at(nearest[int(side.mirrored)], rows, met.distances)
                 found.append(pairs_of(rows, whose, bits=met.distances, apart=NOTHING, way=way))
-        return joined(*found)
+        pairs = once(joined(*found))
+        decoys = pairs[pairs.way == Way.MIRROR]
+        self._count(spread[0], pairs.row, pairs.bits)
+        self._count(spread[1], decoys.row, decoys.bits)
+        return pairs
 
-    def _judged(self, pairs: Pairs, descriptors: NDArray[np.float32], nearest: Ints) -> Pairs:
+    def _judged(self, pairs: Pairs, descriptors: NDArray[np.float32], nearest: Ints, spread: Ints) -> Pairs:
         """The pairs with how far apart the detector sees them."""
         place = np.searchsorted(self._comparable, pairs.row)
         apart = np.stack(
             [_apart(np.einsum("pd,pd->p", descriptors[pairs.sample], view[place])) for view in self._views]
         )
-        for decoy, view in enumerate(apart[: 1 + DECOY]):  # plain, mirror
-            which = (pairs.way == Way.MIRROR) == bool(decoy)
-            np.minimum.at(nearest[decoy], pairs.row[which], view[which])
+        mirrored = pairs.way == Way.MIRROR
+        own, mirror = apart[:MIRRORED].min(axis=0), apart[MIRRORED:].min(axis=0)
+        np.minimum.at(nearest[0], pairs.row[~mirrored], own[~mirrored])
+        np.minimum.at(nearest[1], pairs.row[mirrored], mirror[mirrored])
+        self._count(spread[0], pairs.row, apart.min(axis=0))
+        self._count(spread[1], pairs.row[mirrored], mirror[mirrored])
         return replace(pairs, apart=apart.min(axis=0))
 
-    def _by_detector(self, descriptors: NDArray[np.float32], coded: Ints, nearest: Ints) -> Pairs:
+    def _by_detector(
+        self, descriptors: NDArray[np.float32], coded: Ints, nearest: Ints, spread: Ints
+    ) -> Pairs:
         """Every pair that the detector sees within reach, by exact inner products."""
         found = [NO_PAIRS]
         for start in range(0, len(coded), ASKED):
             some = coded[start : start + ASKED]
             for first in range(0, len(self._comparable), BLOCK):
-                found.append(self._seen(descriptors[some], some, slice(first, first + BLOCK), nearest))
+                block = slice(first, first + BLOCK)
+                found.append(self._seen(descriptors[some], some, block, nearest, spread))
         return joined(*found)
 
-    def _seen(self, asked: NDArray[np.float32], whose: Ints, block: slice, nearest: Ints) -> Pairs:
+    def _seen(
+        self, asked: NDArray[np.float32], whose: Ints, block: slice, nearest: Ints, spread: Ints
+    ) -> Pairs:
         rows = self._comparable[block]
-        best = np.full((len(asked), len(rows)), -1, np.float32)
-        for number, view in enumerate(self._views):
-            cosines = asked @ view[block].T
-            if number <= DECOY:
-                nearest[number, rows] = np.minimum(nearest[number, rows], _apart(cosines.max(axis=0)))
-            np.maximum(best, cosines, out=best)
-        sample, place = np.nonzero(best >= 1 - (FARTHEST + 0.5) / 1000)
+        least = np.float32(1 - (FARTHEST + 0.5) / 1000)
+        cosines = [asked @ view[block].T for view in self._views]
+        own, mirror = np.maximum.reduce(cosines[:MIRRORED]), np.maximum.reduce(cosines[MIRRORED:])
+        for side, found in enumerate((own, mirror)):
+            nearest[side, rows] = np.minimum(nearest[side, rows], _apart(found.max(axis=0)))
+        sample, place = np.nonzero((mirror >= least) & (mirror > own))
+        self._count(spread[1], rows[place], _apart(mirror[sample, place]))
+        best = np.maximum(own, mirror)
+        sample, place = np.nonzero(best >= least)
         apart = _apart(best[sample, place])
+        self._count(spread[0], rows[place], apart)
         return pairs_of(rows[place], whose[sample], bits=256, apart=apart, way=Way.LEARNED)
 
     def _with_bits(self, images: Sequence[Coded], pairs: Pairs) -> Pairs:
@@ -168,6 +191,13 @@ class Evaluation:
             item = self.known[row]
             yield Cut(set=item.set, image=item.image, distance=bits, apart=apart, count=count)
 
+    def spread(self, spread: Ints) -> Iterator[Spread]:
+        """How far apart pairs are, and decoys, where there are any."""
+        for by, number, distance in np.argwhere(spread.any(axis=1)).tolist():
+            pairs, decoys = spread[by, :, number, distance].tolist()
+            name = str(self._sets[number])
+            yield Spread(set=name, by=by, distance=distance, pairs=pairs, decoys=decoys)
+
     def reached(self, reached: Ints) -> Iterator[Reached]:
         """How near each evaluation image was reached, of those that were."""
         near = np.where(reached > np.array(REACH)[:, None, None], NOTHING, reached)
@@ -185,11 +215,7 @@ def _way(*, mirrored: bool, trimmed: bool) -> Way:
 def _views(given: Sequence[bytes]) -> NDArray[np.float32]:
     """Descriptors [views, images, dims] of what was written of each image; [0, images, 0] of nothing."""
     joined = np.frombuffer(b"".join(given), np.float16).astype(np.float32)
-    wide = (
-        joined.reshape(len(given), len(VIEWS), -1)
-        if joined.size
-        else np.zeros((len(given), 0, 0), np.float32)
-    )
+    wide = joined.reshape(len(given), VIEWS, -1) if joined.size else np.zeros((len(given), 0, 0), np.float32)
     return np.ascontiguousarray(wide.transpose(1, 0, 2))
 
 

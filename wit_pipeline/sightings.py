@@ -18,8 +18,8 @@ NEAR8 = 10  # bits of 64 within which a code is judged by phash16: by chance onc
 WIDEST = 80  # bits of 256 up to which pairs are collected; phash16 alone is that near once in 1e6
 FARTHEST = 400  # thousandths by which a cosine may be short of 1, up to which pairs are collected
 
-VIEWS = ("plain", "mirror", "turn90", "turn180", "turn270")  # of an evaluation image, as a detector sees it
-DECOY = VIEWS.index("mirror")  # the views before it are those that it competes with
+VIEWS = 8  # of an evaluation image, as a detector sees it (`evaluation.views`)
+MIRRORED = 4  # the first of them that is a mirror image
 
 Ints = NDArray[np.int64]
 
@@ -43,6 +43,7 @@ class By(IntEnum):
 
 
 REACH = (WIDEST, FARTHEST, FARTHEST)  # of each `By`
+RINGS = (16, 160, 160)  # how far outside a distance chance is looked at
 
 
 class Coded(Protocol):
@@ -100,6 +101,17 @@ DISTANCES = tuple(field.name for field in fields(Reached))[2:]  # `By`, of each 
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Spread:
+    """How many pairs of a set lie at a distance, and how many of them are nearer to the mirror image."""
+
+    set: str
+    by: int
+    distance: int
+    pairs: int
+    decoys: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cut:
     """Pairs of an evaluation image that were seen and not kept, as others are nearer."""
 
@@ -151,6 +163,7 @@ class Look:
 
     pairs: Pairs
     reached: Ints  # [3, 2, evaluation images]: `By`, then the image's own nearest and its mirror image's
+    spread: Ints  # [3, 2, sets, distances]: `By`, then pairs and decoys, by how far apart they are
 
 
 def pairs_of(row: Ints, sample: Ints, *, bits: Ints | int, apart: Ints | int, way: int) -> Pairs:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from wit_pipeline.decoys import Histogram, Threshold, choose, compete, within
 from wit_pipeline.evaluation import AuditConfig
 from wit_pipeline.rows import schema_of
-from wit_pipeline.sightings import DISTANCES, REACH, By, Reached, Sighting
+from wit_pipeline.sightings import DISTANCES, REACH, RINGS, By, Reached, Sighting, Spread
 
 # Bits of 256, and how often two unlike pictures are that near: read off 9e10 blends of halves of photographs
 # from 48 on, below 48 extrapolated.
@@ -76,15 +76,10 @@ class SetLimits:
     """The limits of a set, and what decided them."""
 
     limits: Limits
-    histograms: tuple[Histogram, ...]  # of each `By`
-    targets: int  # evaluation images within the limits, and nearer than their mirror images
-    decoys: int  # of those, how many are estimated to be there by chance
+    histograms: tuple[Histogram, ...]  # of each `By`, of images by their nearest
+    images: Threshold  # what the limits let in: images nearer than their mirror images …
+    pairs: Threshold  # … and pairs; of both, how many are estimated to be there by chance
     stated: bool  # the recipe names the distance
-
-    @property
-    def fdr(self) -> float:
-        """Of the copies, the share that is estimated to be there by chance."""
-        return min(self.decoys / self.targets, 1.0) if self.targets else float(self.decoys > 0)
 
     def curve(self, by: By) -> list[Threshold]:
         """What each distance would let in."""
@@ -100,68 +95,112 @@ def merged(paths: Sequence[Path]) -> pa.Table:
     return found.rename_columns(schema.names).sort_by(ordered)
 
 
-def decide(reached: pa.Table, config: AuditConfig, trusted: Trusted) -> dict[str, Limits]:
-    """The limits of every set, by its decoys or as the recipe states them."""
-    by_set = _by_set(reached, config)
-    return {name: _chosen(near, _histograms(near), name, config, trusted) for name, near in by_set.items()}
+def spread_of(paths: Sequence[Path]) -> pa.Table:
+    """What several tables of `Spread` tell together."""
+    schema = schema_of(Spread)
+    table = pa.concat_tables([schema.empty_table(), *(pq.read_table(path) for path in paths)])
+    found = table.group_by(["set", "by", "distance"]).aggregate([("pairs", "sum"), ("decoys", "sum")])
+    return found.rename_columns(schema.names)
 
 
-def of_sets(reached: pa.Table, config: AuditConfig, limits: Mapping[str, Limits]) -> dict[str, SetLimits]:
-    """What lies within the limits of every set."""
-    found = {}
-    for name, near in _by_set(reached, config).items():
-        histograms = _histograms(near)
-        targets, decoys = passing(near, histograms, limits[name])
-        found[name] = SetLimits(
-            limits=limits[name],
-            histograms=histograms,
-            targets=targets,
-            decoys=decoys,
-            stated=name in config.distances,
-        )
-    return found
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What all parts have shown of a set."""
+
+    near: Nearest
+    images: tuple[Histogram, ...]  # of each `By`
+    pairs: tuple[Histogram, ...]
 
 
-def _by_set(reached: pa.Table, config: AuditConfig) -> dict[str, Nearest]:
-    names = np.array(reached.column("set").to_pylist(), dtype=object)
+def seen(reached: pa.Table, spread: pa.Table, config: AuditConfig) -> dict[str, Seen]:
+    """What all parts have shown, by set."""
+    names, counted = (np.array(table.column("set").to_pylist(), dtype=object) for table in (reached, spread))
     columns = [reached.column(name).to_numpy() for name in DISTANCES]
     near = np.stack(columns, axis=1).astype(np.int64).reshape(-1, len(By), 2)
-    return {name: near[names == name] for name in config.named_sets()}
+    counts = np.stack([spread.column(i).to_numpy() for i in range(1, 5)], axis=1).astype(np.int64)
+    return {
+        name: Seen(
+            near=near[names == name],
+            images=tuple(_images(near[names == name], by) for by in By),
+            pairs=tuple(_pairs(counts[counted == name], by) for by in By),
+        )
+        for name in config.named_sets()
+    }
 
 
-def _histograms(near: Nearest) -> tuple[Histogram, ...]:
-    return tuple(compete(near[:, by].tolist(), REACH[by]) for by in By)
+def _images(near: Nearest, by: By) -> Histogram:
+    return compete(near[:, by].tolist(), REACH[by], ring=RINGS[by])
 
 
-def _chosen(
-    near: Nearest, histograms: Sequence[Histogram], name: str, config: AuditConfig, trusted: Trusted
-) -> Limits:
+def _pairs(counts: NDArray[np.int64], by: By) -> Histogram:
+    """The histogram of pairs, of rows (by, distance, pairs, decoys); beyond reach none are told."""
+    here = counts[(counts[:, 0] == by) & (counts[:, 1] <= REACH[by])]
+    made = np.zeros((2, REACH[by] + 1), np.int64)
+    made[:, here[:, 1]] = here[:, 2:].T
+    targets, decoys = (tuple(side.tolist()) for side in made)
+    return Histogram(targets=targets, decoys=decoys, ring=RINGS[by])
+
+
+def decide(known: Mapping[str, Seen], config: AuditConfig, trusted: Trusted) -> dict[str, Limits]:
+    """The limits of every set, by its decoys or as the recipe states them."""
+    return {name: _chosen(found, name, config, trusted) for name, found in known.items()}
+
+
+def of_sets(
+    known: Mapping[str, Seen], config: AuditConfig, limits: Mapping[str, Limits]
+) -> dict[str, SetLimits]:
+    """What lies within the limits of every set."""
+    return {
+        name: SetLimits(
+            limits=limits[name],
+            histograms=found.images,
+            images=passing(found, limits[name]),
+            pairs=passing_pairs(found, limits[name]),
+            stated=name in config.distances,
+        )
+        for name, found in known.items()
+    }
+
+
+def _chosen(found: Seen, name: str, config: AuditConfig, trusted: Trusted) -> Limits:
     """The widest limits whose copies, of all ways together, are by chance at the rate that is asked for.
 
     Ways err apart from one another: where together they are wrong too often, each gets a part of the rate.
     """
     for parts in range(1, len(By) + 1):
         codes, judged, learned = (
-            choose(histograms[by], config.fdr / parts, trusted.by(by)).distance for by in By
+            choose([found.images[by], found.pairs[by]], config.fdr / parts, trusted.by(by)) for by in By
         )
         limits = Limits(
             codes=config.distances.get(name, codes),
             judged=judged if config.detector else -1,
             learned=learned if config.detector else -1,
         )
-        targets, decoys = passing(near, histograms, limits)
-        if decoys <= config.fdr * targets:
+        if all(told(found, limits).fdr <= config.fdr for told in (passing, passing_pairs)):
             break
     return limits
 
 
-def passing(near: Nearest, histograms: Sequence[Histogram], limits: Limits) -> tuple[int, int]:
+def passing(found: Seen, limits: Limits) -> Threshold:
     """How many images pass a limit and are nearer than their mirror images; how many of them by chance."""
     bounds = np.array([limits.of(by) for by in By])
-    own, mirror = near[:, :, 0], near[:, :, 1]
-    targets = ((own <= bounds) & (own < mirror)).any(axis=1)
-    decoys = [within(histograms[by])[min(limits.of(by), REACH[by])].decoys for by in By if limits.of(by) >= 0]
-    return int(targets.sum()), sum(decoys)
+    own, mirror = found.near[:, :, 0], found.near[:, :, 1]
+    targets = int(((own <= bounds) & (own < mirror)).any(axis=1).sum())
+    decoys = sum(row.decoys for row in _within(found.images, limits))
+    return Threshold(distance=limits.codes, targets=targets, decoys=decoys)
+
+
+def passing_pairs(found: Seen, limits: Limits) -> Threshold:
+    """How many pairs pass the limit that lets in the most, and how many pass any by chance."""
+    rows = _within(found.pairs, limits)
+    targets = max((row.targets for row in rows), default=0)
+    return Threshold(distance=limits.codes, targets=targets, decoys=sum(row.decoys for row in rows))
+
+
+def _within(histograms: Sequence[Histogram], limits: Limits) -> list[Threshold]:
+    """What each limit lets in."""
+    bounds = [(by, min(limits.of(by), REACH[by])) for by in By if limits.of(by) >= 0]
+    return [within(histograms[by])[bound] for by, bound in bounds]
 
 
 def to_json(limits: Mapping[str, Limits]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from wit_pipeline.audit import (
     sheets,
     sift,
 )
-from wit_pipeline.decoys import NOTHING, compete
+from wit_pipeline.decoys import NOTHING, Threshold, compete
 from wit_pipeline.errors import UserError
 from wit_pipeline.evaluation import AuditConfig, EvaluationImage
 from wit_pipeline.evaluation_index import Evaluation
@@ -58,7 +58,8 @@ LIMITS = Limits(codes=48, judged=-1, learned=-1)
 def set_limits(targets: int = 0, decoys: int = 0, limits: Limits = LIMITS) -> SetLimits:
     nearest = [(3, NOTHING)] * targets + [(NOTHING, 40)] * decoys
     histograms = tuple(compete(nearest if by is By.CODES else [], REACH[by]) for by in By)
-    return SetLimits(limits=limits, histograms=histograms, targets=targets, decoys=decoys, stated=False)
+    told = Threshold(distance=limits.codes, targets=targets, decoys=decoys)
+    return SetLimits(limits=limits, histograms=histograms, images=told, pairs=told, stated=False)
 
 
 def overlaps(samples: list[Row], config: AuditConfig) -> Found:
@@ -102,6 +103,9 @@ def test_overlap_is_counted_by_evaluation_image() -> None:
         "fdr": 1.0,
         "targets_within": 1,
         "decoys_within": 2,
+        "pairs_fdr": 1.0,
+        "pairs_within": 1,
+        "pairs_decoys_within": 2,
         "distances": {"3": 1},
         "decoys": {"40": 2},
         "curve": [[3, 1, 0, 0.0], [40, 1, 0, 0.0]],

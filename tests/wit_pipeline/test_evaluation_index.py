@@ -7,7 +7,7 @@ from wit_pipeline.decoys import NOTHING
 from wit_pipeline.evaluation import AuditConfig, views
 from wit_pipeline.evaluation_index import Evaluation
 from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.sightings import By, Way
+from wit_pipeline.sightings import MIRRORED, VIEWS, By, Way
 
 
 class Brightness:
@@ -37,22 +37,22 @@ INDEX = Evaluation(KNOWN, AuditConfig(sets={"eval": "x"}))
 
 def described(row: int, view: int = 0) -> NDArray[np.float32]:
     """What the detector says of a copy of an evaluation image in one of its views."""
-    return np.frombuffer(KNOWN[row].views, np.float16).reshape(5, -1)[view : view + 1].astype(np.float32)
+    return np.frombuffer(KNOWN[row].views, np.float16).reshape(8, -1)[view : view + 1].astype(np.float32)
 
 
 FAR = {"phash": "0" * 16, "phash16": "0" * 64, "weak": 0.1, "sha256": "f" * 64}
 
 
-def test_views_are_the_picture_mirrored_and_turned() -> None:
+def test_views_are_the_picture_turned_and_its_mirror_image_turned() -> None:
     square = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
-    plain, mirror, *turned = views(square)
-    assert (plain == square).all()
-    assert (mirror[:, ::-1] == square).all()
-    assert [np.rot90(square, i).tolist() for i in (1, 2, 3)] == [item.tolist() for item in turned]
+    found = views(square)
+    assert (found[0] == square).all()
+    assert (found[MIRRORED][:, ::-1] == square).all()
+    assert len({view.tobytes() for view in found}) == len(found) == VIEWS
 
 
 def test_a_copy_that_codes_miss_is_found_in_any_view() -> None:
-    for view in range(5):
+    for view in range(8):
         pairs = INDEX.look([image(**FAR)], described(2, view)).pairs
         (place,) = np.flatnonzero(pairs.apart <= 2)
         assert (pairs.row[place], pairs.way[place]) == (2, Way.LEARNED)
@@ -65,7 +65,7 @@ def test_a_copy_that_codes_miss_is_found_in_any_view() -> None:
 
 def test_the_mirror_image_is_the_decoy() -> None:
     own = INDEX.look([image(**FAR)], described(1)).reached[By.LEARNED, :, 1]
-    decoy = INDEX.look([image(**FAR)], described(1, 1)).reached[By.LEARNED, :, 1]
+    decoy = INDEX.look([image(**FAR)], described(1, MIRRORED)).reached[By.LEARNED, :, 1]
     assert (own[0], decoy[1]) == (0, 0)
     assert own[1] > 0
     assert decoy[0] > 0
@@ -78,11 +78,9 @@ def test_the_detector_judges_what_codes_find() -> None:
         place = int(np.flatnonzero(look.pairs.row == 3)[0])
         assert (look.pairs.bits[place], look.pairs.way[place]) == (70, Way.PLAIN)
         assert (look.pairs.apart[place] <= 2) == (row == 3)
-        assert look.reached[By.JUDGED, 0, 3] == int(
-            np.clip(np.rint((1 - (described(row) @ described(3).T).astype(np.float64)) * 1000), 0, NOTHING)[
-                0, 0
-            ]
-        )
+        cosines = np.concatenate([described(3, turn) for turn in range(MIRRORED)]) @ described(row)[0]
+        expected = np.rint((1 - cosines.max().astype(np.float64)) * 1000)
+        assert look.reached[By.JUDGED, 0, 3] == np.clip(expected, 0, NOTHING)
         assert look.reached[By.JUDGED, 1, 3] == NOTHING
 
 
@@ -103,3 +101,15 @@ def test_the_nearest_of_a_group_are_kept_and_the_others_counted() -> None:
     kept = pairs.nearest(pairs.row, 2)
     assert sorted(pairs.bits[kept].tolist()) == [3, 5]
     assert [(item.image, item.distance, item.count) for item in INDEX.cut(pairs[~kept])] == [("0.png", 9, 1)]
+
+
+def test_pairs_are_counted_by_set_and_distance_and_decoys_among_them() -> None:
+    """A mirrored copy, a plain one and an unlike picture: what codes see, and what the detector."""
+    mirrored = image(phash=KNOWN[0].mirror_phash, phash16=flip(KNOWN[0].mirror_phash16, 7), weak=0.1)
+    plain = image(phash=KNOWN[1].phash, phash16=flip(KNOWN[1].phash16, 3), weak=0.1)
+    look = INDEX.look([mirrored, plain], np.concatenate([described(0, MIRRORED), described(1)]))
+    told = {(item.by, item.distance): (item.pairs, item.decoys) for item in INDEX.spread(look.spread)}
+    assert told[By.CODES, 7] == (1, 1)
+    assert told[By.CODES, 3] == (1, 0)
+    assert told[By.JUDGED, 0] == told[By.LEARNED, 0] == (2, 1)
+    assert {item.set for item in INDEX.spread(look.spread)} == {"eval"}

@@ -1,12 +1,12 @@
+from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
 from wit_pipeline import rows
 from wit_pipeline.decoys import NOTHING
 from wit_pipeline.evaluation import AuditConfig
-from wit_pipeline.sightings import WIDEST, Reached, Sighting
+from wit_pipeline.sightings import WIDEST, By, Reached, Sighting, Spread
 from wit_pipeline.thresholds import (
     Limits,
     SetLimits,
@@ -17,6 +17,8 @@ from wit_pipeline.thresholds import (
     merged,
     of_sets,
     rank,
+    seen,
+    spread_of,
     to_json,
     trusted_bits,
 )
@@ -29,7 +31,7 @@ def reached(image: str, name: str = "a", **near: int) -> Reached:
     return Reached(set=name, image=image, **{**blank, **near})
 
 
-def seen(distance: int, apart: int = NOTHING, method: str = "plain") -> Sighting:
+def sighting(distance: int, apart: int = NOTHING, method: str = "plain") -> Sighting:
     return Sighting(set="a", image="1.png", key="k", distance=distance, apart=apart, method=method)
 
 
@@ -52,14 +54,14 @@ def test_the_more_images_the_nearer_is_trusted(images: int, bits: int) -> None:
 @pytest.mark.parametrize(
     ("item", "taken"),
     [
-        (seen(40), True),
-        (seen(41), False),
-        (seen(WIDEST, 100), True),
-        (seen(WIDEST, 101), False),
-        (seen(WIDEST + 1, 100), False),
-        (seen(256, 50, "learned"), True),
-        (seen(256, 51, "learned"), False),
-        (seen(256, NOTHING, "exact"), True),
+        (sighting(40), True),
+        (sighting(41), False),
+        (sighting(WIDEST, 100), True),
+        (sighting(WIDEST, 101), False),
+        (sighting(WIDEST + 1, 100), False),
+        (sighting(256, 50, "learned"), True),
+        (sighting(256, 51, "learned"), False),
+        (sighting(256, NOTHING, "exact"), True),
     ],
 )
 def test_both_sides_of_each_limit(item: Sighting, taken: bool) -> None:
@@ -69,7 +71,11 @@ def test_both_sides_of_each_limit(item: Sighting, taken: bool) -> None:
 
 def test_no_limit_takes_equal_bytes_alone() -> None:
     none = Limits(codes=-1, judged=-1, learned=-1)
-    assert [none.takes(item) for item in (seen(0), seen(0, 0), seen(0, 0, "exact"))] == [False, False, True]
+    assert [none.takes(item) for item in (sighting(0), sighting(0, 0), sighting(0, 0, "exact"))] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_the_nearest_of_all_parts_counts(tmp_path: Path) -> None:
@@ -95,41 +101,88 @@ def table(tmp_path: Path, items: list[Reached]) -> Path:
     return tmp_path / "reached.parquet"
 
 
-def told(reached: pa.Table, config: AuditConfig, trusted: Trusted) -> dict[str, SetLimits]:
-    return of_sets(reached, config, decide(reached, config, trusted))
+def told(
+    items: list[Reached],
+    config: AuditConfig,
+    trusted: Trusted,
+    folder: Path,
+    more: Sequence[Spread] = (),
+) -> dict[str, SetLimits]:
+    """What is decided; each image has one pair, the nearest, and there are `more`."""
+    path = folder / "spread.parquet"
+    rows.write(path, Spread, [*pairs_of(items), *more])
+    known = seen(merged([table(folder, items)]), spread_of([path]), config)
+    return of_sets(known, config, decide(known, config, trusted))
+
+
+def pairs_of(items: list[Reached]) -> list[Spread]:
+    made = []
+    for item in items:
+        for by in By:
+            own, decoy = (getattr(item, by.name.lower() + kind) for kind in ("", "_decoy"))
+            if min(own, decoy) < NOTHING:
+                made.append(
+                    Spread(set=item.set, by=by, distance=min(own, decoy), pairs=1, decoys=int(decoy < own))
+                )
+    return made
 
 
 def test_each_set_has_a_distance_of_its_own(tmp_path: Path) -> None:
-    many = [reached(str(i), codes=50) for i in range(150)]
+    many = [reached(str(i), codes=50) for i in range(250)]
     few = [reached(str(i), "b", codes=50) for i in range(10)]
-    found = told(merged([table(tmp_path, [*many, *few])]), CONFIG, Trusted(bits=32))
+    found = told([*many, *few], CONFIG, Trusted(bits=32), tmp_path)
     assert (found["a"].limits.codes, found["b"].limits.codes) == (WIDEST, 32)
     assert (found["a"].limits.learned, found["a"].limits.judged) == (-1, -1)  # no detector
-    assert (found["a"].targets, found["a"].decoys, found["a"].fdr) == (150, 0, 0.0)
+    assert (found["a"].images.targets, found["a"].images.decoys, found["a"].images.fdr) == (250, 0, 0.0)
+    assert (found["a"].pairs.targets, found["a"].pairs.decoys) == (250, 0)
     stated = AuditConfig(sets=CONFIG.sets, distances={"a": 5})
-    override = told(merged([table(tmp_path, [*many, *few])]), stated, Trusted(bits=32))
+    override = told([*many, *few], stated, Trusted(bits=32), tmp_path)
     assert (override["a"].limits.codes, override["a"].stated, override["b"].stated) == (5, True, False)
 
 
 def test_ways_together_keep_to_the_rate(tmp_path: Path) -> None:
     """Codes and detector each at their rate would be wrong at twice that: each gets a part of it."""
-    copied = [reached(str(i), codes=10, learned=10) for i in range(400)]
-    chance = [reached(f"c{i}", codes_decoy=70 + i % 10) for i in range(4)]
-    chance += [reached(f"l{i}", learned_decoy=390 + i) for i in range(4)]
+    copied = [reached(str(i), codes=10, learned=10) for i in range(2000)]
+    chance = [reached(f"c{i}", codes_decoy=70 + i % 10) for i in range(8)]
+    chance += [reached(f"l{i}", learned_decoy=390 + i) for i in range(8)]
     config = AuditConfig(sets=CONFIG.sets, detector="d.onnx")
-    found = told(merged([table(tmp_path, [*copied, *chance])]), config, Trusted(bits=32, apart=20))["a"]
-    assert found.fdr <= config.fdr
+    found = told([*copied, *chance], config, Trusted(bits=32, apart=20), tmp_path)["a"]
+    assert found.images.fdr <= config.fdr
+    assert found.pairs.fdr <= config.fdr
     assert found.limits.codes >= 32
 
 
+def test_pairs_that_chance_adds_to_images_with_a_copy_count(tmp_path: Path) -> None:
+    """Every image has a copy, which hides its decoy; of pairs, decoys tell that some are false."""
+    copied = [reached(str(i), codes=0) for i in range(500)]
+    assert told(copied, CONFIG, Trusted(bits=32), tmp_path)["a"].limits.codes == WIDEST
+    chance = [Spread(set="a", by=By.CODES, distance=50 + i, pairs=2 + i, decoys=i // 4) for i in range(30)]
+    found = told(copied, CONFIG, Trusted(bits=32), tmp_path, chance)["a"]
+    assert 32 <= found.limits.codes < 60
+    assert found.images.fdr == 0 < found.pairs.fdr <= CONFIG.fdr
+
+
+def test_what_parts_tell_of_pairs_is_added_up(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{i}.parquet" for i in range(3)]
+    here = Spread(set="a", by=By.LEARNED, distance=7, pairs=2, decoys=1)
+    for path, part in zip(
+        paths, ([here], [here, Spread(set="b", by=0, distance=1, pairs=5, decoys=0)], []), strict=True
+    ):
+        rows.write(path, Spread, part)
+    known = seen(merged([]), spread_of(paths), CONFIG)
+    assert known["a"].pairs[By.LEARNED].targets[7] == 4
+    assert known["a"].pairs[By.LEARNED].decoys[7] == 2
+    assert known["b"].pairs[By.CODES].targets[1] == 5
+
+
 def test_limits_are_told_from_stage_to_stage(tmp_path: Path) -> None:
-    found = told(merged([table(tmp_path, [reached("1", codes=1)])]), CONFIG, Trusted(bits=48))
+    found = told([reached("1", codes=1)], CONFIG, Trusted(bits=48), tmp_path)
     limits = {name: item.limits for name, item in found.items()}
     assert from_json(to_json(limits)) == limits
-    given = of_sets(merged([]), CONFIG, limits)
+    given = of_sets(seen(merged([]), spread_of([]), CONFIG), CONFIG, limits)
     assert {name: item.limits for name, item in given.items()} == limits
 
 
 def test_equal_bytes_come_first_then_the_nearest() -> None:
-    items = [seen(5), seen(256, 30, "learned"), seen(0, 0, "exact"), seen(4, 200)]
+    items = [sighting(5), sighting(256, 30, "learned"), sighting(0, 0, "exact"), sighting(4, 200)]
     assert [item.distance for item in sorted(items, key=rank)] == [0, 4, 5, 256]
