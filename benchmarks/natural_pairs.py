@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.clock import say
+from benchmarks.held_out import components
 from benchmarks.pictures import DATA, Photo, photos, same
 from wit_pipeline.dedup import DedupConfig
 from wit_pipeline.fetch.config import CrawlConfig
@@ -81,7 +82,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     chosen, config = photos(given.folder, whole=True), DedupConfig(near_distance=given.distance)
     codes = coded(chosen, config)
     found = merged(verdicts(chosen, codes, config))
-    known, looked_at = labels(given.folder), {frozenset(pair) for pair in same([])}
+    known = labels(given.folder)
+    looked_at = {frozenset(pair) for group in components(same([])) for pair in combinations(group, 2)}
     say(
         f"{len(codes)} pictures, {np.count_nonzero(~codes['coded'])} of them flat; "
         f"{len(found)} pairs merged at {given.distance} bits"

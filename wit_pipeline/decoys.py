@@ -11,7 +11,7 @@ decoy stands for two false ones. And an image with a copy hides its decoy, but n
 adds to it: so pairs are counted as well as images, each a target or a decoy by which of the two is nearer.
 
 Real mirrored copies lie near, and chance grows with the distance: eight- to twentyfold in 16 bits of codes,
-on digits, texts and photographs, and in 160 thousandths of a cosine. So no more decoys are put down to chance
+on digits, texts and photographs, and in 80 thousandths of a cosine. So no more decoys are put down to chance
 than a quarter of those in the ring outside that is so wide.
 """
 

@@ -16,9 +16,8 @@ from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.grey import grey
 from wit_pipeline.image import ImageError, decode, seen
 from wit_pipeline.picture_sets import Picture
+from wit_pipeline.sightings import WIDEST
 from wit_pipeline.trim import codes_inside
-
-MOST = 90  # bits of 256: above, everything is near
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,8 +38,8 @@ class AuditConfig:
         for name, bits in self.distances.items():
             if name not in self.sets:
                 raise ValueError(f"distances: {name} is none of the sets, which are {', '.join(self.sets)}")
-            if not -1 <= bits <= MOST:
-                raise ValueError(f"distances: {name} is 0 to {MOST} bits, -1 for equal bytes; found {bits}")
+            if not -1 <= bits <= WIDEST:
+                raise ValueError(f"distances: {name} is 0 to {WIDEST} bits, -1 for equal bytes; found {bits}")
         if self.pairs_kept < 1:
             raise ValueError(f"pairs_kept is 1 or more, found {self.pairs_kept}")
 

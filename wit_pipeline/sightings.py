@@ -43,7 +43,7 @@ class By(IntEnum):
 
 
 REACH = (WIDEST, FARTHEST, FARTHEST)  # of each `By`
-RINGS = (16, 160, 160)  # how far outside a distance chance is looked at
+RINGS = (16, 80, 80)  # how far outside a distance chance is looked at
 
 
 class Coded(Protocol):

@@ -128,8 +128,8 @@ def test_what_cannot_be_read_has_no_codes() -> None:
         ({"fdr": 0.0}, "fdr is a share between 0 and 1"),
         ({"fdr": 1.0}, "fdr is a share between 0 and 1"),
         ({"distances": {"other": 3}}, "other is none of the sets"),
-        ({"distances": {"eval": 91}}, "eval is 0 to 90 bits"),
-        ({"distances": {"eval": -2}}, "eval is 0 to 90 bits"),
+        ({"distances": {"eval": 81}}, "eval is 0 to 80 bits"),
+        ({"distances": {"eval": -2}}, "eval is 0 to 80 bits"),
         ({"pairs_kept": 0}, "pairs_kept is 1 or more"),
     ],
 )
