@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from torch.nn.parameter import Parameter
 
-from training.config import ClipConfig, VitConfig
+from training.config import ClipConfig, ResNetConfig, VitConfig
 from training.text_tower import TextTower
+from training.vision.resnet import ResNet
 from training.vision.vit import VisionTransformer
 
 INITIAL_SCALE = 1 / 0.07
@@ -45,6 +46,8 @@ class Clip(TextTower):
         self.logit_scale.clamp_(max=math.log(MAX_SCALE))
 
 
-def vision_tower(config: VitConfig, embed_dim: int) -> VisionTransformer:
+def vision_tower(config: VitConfig | ResNetConfig, embed_dim: int) -> VisionTransformer | ResNet:
     """The image tower that `config` describes."""
+    if isinstance(config, ResNetConfig):
+        return ResNet(config, embed_dim)
     return VisionTransformer(config, embed_dim)

@@ -29,6 +29,21 @@ class VitConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ResNetConfig:
+    """A residual net's sizes."""
+
+    image_size: int  # pixels a side
+    layers: tuple[int, int, int, int]  # blocks of each stage
+    width: int  # channels after the stem; the last stage has 32 times as many
+
+    def __post_init__(self) -> None:
+        if self.image_size % 32:
+            raise ValueError(f"image_size {self.image_size} is no multiple of 32")
+        if 32 * self.width % HEAD_WIDTH:
+            raise ValueError(f"width {self.width} is no multiple of {HEAD_WIDTH // 32}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TextConfig:
     """A text transformer's sizes."""
 
@@ -47,33 +62,35 @@ class ClipConfig:
     """Two towers and the width of the space they share."""
 
     embed_dim: int
-    vision: VitConfig
+    vision: VitConfig | ResNetConfig
     text: TextConfig
 
 
-# arXiv 2103.00020, table 20; the last is ours, for a laptop's CPU.
+def _resnet(
+    embed_dim: int, image_size: int, layers: tuple[int, int, int, int], width: int, text: int
+) -> ClipConfig:
+    vision = ResNetConfig(image_size=image_size, layers=layers, width=width)
+    return ClipConfig(embed_dim=embed_dim, vision=vision, text=TextConfig(layers=12, width=text))
+
+
+def _vit(embed_dim: int, image_size: int, patch: int, layers: int, width: int, text: int) -> ClipConfig:
+    vision = VitConfig(image_size=image_size, patch_size=patch, layers=layers, width=width)
+    return ClipConfig(embed_dim=embed_dim, vision=vision, text=TextConfig(layers=12, width=text))
+
+
+# arXiv 2103.00020, tables 19 and 20; the last two are ours, for CPUs.
 MODELS: Mapping[str, ClipConfig] = MappingProxyType(
     {
-        "ViT-B/32": ClipConfig(
-            embed_dim=512,
-            vision=VitConfig(image_size=224, patch_size=32, layers=12, width=768),
-            text=TextConfig(layers=12, width=512),
-        ),
-        "ViT-B/16": ClipConfig(
-            embed_dim=512,
-            vision=VitConfig(image_size=224, patch_size=16, layers=12, width=768),
-            text=TextConfig(layers=12, width=512),
-        ),
-        "ViT-L/14": ClipConfig(
-            embed_dim=768,
-            vision=VitConfig(image_size=224, patch_size=14, layers=24, width=1024),
-            text=TextConfig(layers=12, width=768),
-        ),
-        "ViT-L/14@336px": ClipConfig(
-            embed_dim=768,
-            vision=VitConfig(image_size=336, patch_size=14, layers=24, width=1024),
-            text=TextConfig(layers=12, width=768),
-        ),
+        "RN50": _resnet(1024, 224, (3, 4, 6, 3), 64, 512),
+        "RN101": _resnet(512, 224, (3, 4, 23, 3), 64, 512),
+        "RN50x4": _resnet(640, 288, (4, 6, 10, 6), 80, 640),
+        "RN50x16": _resnet(768, 384, (6, 8, 18, 8), 96, 768),
+        "RN50x64": _resnet(1024, 448, (3, 15, 36, 10), 128, 1024),
+        "ViT-B/32": _vit(512, 224, 32, 12, 768, 512),
+        "ViT-B/16": _vit(512, 224, 16, 12, 768, 512),
+        "ViT-L/14": _vit(768, 224, 14, 24, 1024, 768),
+        "ViT-L/14@336px": _vit(768, 336, 14, 24, 1024, 768),
+        "ViT-Ti/16": _vit(256, 224, 16, 12, 192, 256),
         "ViT-Ti/8-64": ClipConfig(
             embed_dim=128,
             vision=VitConfig(image_size=64, patch_size=8, layers=4, width=128),
@@ -82,16 +99,22 @@ MODELS: Mapping[str, ClipConfig] = MappingProxyType(
     }
 )
 
+# The peaks of the paper's schedules (table 19 and 20), at its batch of 32,768.
+LEARNING_RATES: Mapping[str, float] = MappingProxyType(
+    {"RN50x16": 4e-4, "RN50x64": 3.6e-4, "ViT-L/14": 4e-4, "ViT-L/14@336px": 2e-5}
+)
+LEARNING_RATE = 5e-4  # of all others
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:
-    """The recipe's [train] table. The defaults are the paper's, for ViT-B/32, but for the batch."""
+    """The recipe's [train] table. The defaults are the paper's, but for the batch."""
 
     model: str = "ViT-B/32"
     batch_size: int = 256  # pairs a step; the paper's 32,768 wants many GPUs
     epochs: int = 32  # passes over the shards, if `steps` is 0
     steps: int = 0
-    learning_rate: float = 5e-4  # the peak, reached after the warm-up
+    learning_rate: float = 0.0  # the peak, reached after the warm-up; 0: the paper's for the model
     warmup_steps: int = 2_000
     weight_decay: float = 0.2
     gradient_clip: float = 0.0  # largest norm of all gradients together; 0 is off
@@ -127,10 +150,15 @@ class TrainConfig:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ValueError(f"{name} is {getattr(self, name)}, wants {bound} or more")
-        if not self.learning_rate > 0:
-            raise ValueError(f"learning_rate is {self.learning_rate}, wants more than 0")
+        if not self.learning_rate >= 0:
+            raise ValueError(f"learning_rate is {self.learning_rate}, wants 0 for the paper's, or more")
         if not 0 <= self.max_bad_share <= 1:
             raise ValueError(f"max_bad_share is {self.max_bad_share}, wants 0 to 1")
+
+
+def peak(config: TrainConfig) -> float:
+    """The largest learning rate of a run."""
+    return config.learning_rate or LEARNING_RATES.get(config.model, LEARNING_RATE)
 
 
 def read_recipe(path: Path) -> TrainConfig:

@@ -13,8 +13,7 @@ from training.config import ClipConfig, VitConfig
 
 def adam(config: ClipConfig) -> tuple[tuple[float, float], float]:
     """Adam's two betas and epsilon for the image tower's family (table 18)."""
-    assert isinstance(config.vision, VitConfig)
-    return (0.9, 0.98), 1e-6
+    return ((0.9, 0.98), 1e-6) if isinstance(config.vision, VitConfig) else ((0.9, 0.999), 1e-8)
 
 
 def optimizer(model: Clip, config: ClipConfig, weight_decay: float) -> AdamW:
@@ -45,7 +44,8 @@ def decayed(model: nn.Module) -> set[str]:
 
 
 def norm_gains(model: nn.Module) -> Iterator[Parameter]:
-    return (module.weight for module in model.modules() if isinstance(module, nn.LayerNorm))
+    norms = (nn.LayerNorm, nn.BatchNorm2d)
+    return (module.weight for module in model.modules() if isinstance(module, norms))
 
 
 def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:

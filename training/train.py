@@ -19,7 +19,7 @@ from rich.console import Console
 from training import checkpoint, optim
 from training.checkpoint import Checkpoint
 from training.clip import Clip
-from training.config import MODELS, TrainConfig
+from training.config import MODELS, TrainConfig, peak
 from training.data import Loader, Tally, plan
 from training.image import normalise
 from training.loss import contrastive
@@ -110,9 +110,7 @@ def train(
             tally.check(config.max_bad_share, len(samples))
             if len(batch.samples) < 2:
                 raise RunError(f"step {step}: fewer than two samples of the batch can be used; {tally}")
-            rate = optim.learning_rate(
-                step, peak=config.learning_rate, warmup=config.warmup_steps, steps=steps
-            )
+            rate = optim.learning_rate(step, peak=peak(config), warmup=config.warmup_steps, steps=steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from training.clip import Clip
-from training.config import MODELS, ClipConfig
+from training.config import MODELS, ClipConfig, ResNetConfig, VitConfig
 
 B_32 = MODELS["ViT-B/32"]
 TINY = replace(MODELS["ViT-Ti/8-64"], text=replace(MODELS["ViT-Ti/8-64"].text, vocab_size=600, context=16))
@@ -20,7 +20,17 @@ def tiny() -> Clip:
 
 @pytest.mark.parametrize(
     ("name", "millions"),
-    [("ViT-B/32", 151.277313), ("ViT-B/16", 149.62), ("ViT-L/14", 427.62), ("ViT-L/14@336px", 427.94)],
+    [
+        ("RN50", 102.01),
+        ("RN101", 119.69),
+        ("RN50x4", 178.30),
+        ("RN50x16", 290.98),
+        ("RN50x64", 623.26),
+        ("ViT-B/32", 151.277313),
+        ("ViT-B/16", 149.62),
+        ("ViT-L/14", 427.62),
+        ("ViT-L/14@336px", 427.94),
+    ],
 )
 def test_parameters_are_as_many_as_in_the_published_models(name: str, millions: float) -> None:
     with torch.device("meta"):
@@ -77,9 +87,8 @@ def expected_shapes() -> dict[str, tuple[int, ...]]:
 def test_initial_deviations_are_those_of_openai() -> None:
     """Table in section 1.3 of the specification: text by design, vision mostly PyTorch's own."""
     torch.manual_seed(0)
-    two_layers = ClipConfig(
-        embed_dim=512, vision=replace(B_32.vision, layers=2), text=replace(B_32.text, layers=2)
-    )
+    vision = VitConfig(image_size=224, patch_size=32, layers=2, width=768)
+    two_layers = ClipConfig(embed_dim=512, vision=vision, text=replace(B_32.text, layers=2))
     state = Clip(two_layers).state_dict()
     residual = 512**-0.5 * 4**-0.5
     deviations = {
@@ -136,7 +145,7 @@ def test_what_stands_after_the_end_is_not_read_and_what_stands_before_is(tiny: C
 
 
 def test_attention_is_that_of_torch(tiny: Clip) -> None:
-    block = tiny.visual.transformer.resblocks[0]
+    block = tiny.get_submodule("visual.transformer.resblocks.0")
     reference = torch.nn.MultiheadAttention(128, 2, batch_first=True)
     reference.load_state_dict(block.get_submodule("attn").state_dict())
     x_BTW = torch.randn(2, 9, 128)
@@ -146,7 +155,7 @@ def test_attention_is_that_of_torch(tiny: Clip) -> None:
 
 def test_quick_gelu_is_x_times_sigmoid(tiny: Clip) -> None:
     x = torch.linspace(-6, 6, 101)
-    gelu = tiny.visual.transformer.resblocks[0].get_submodule("mlp.gelu")
+    gelu = tiny.get_submodule("visual.transformer.resblocks.0").get_submodule("mlp.gelu")
     torch.testing.assert_close(gelu(x), x * torch.sigmoid(1.702 * x))
 
 
@@ -155,3 +164,28 @@ def test_the_scale_is_clipped_at_100(tiny: Clip, before: float, after: float) ->
     tiny.logit_scale.data.fill_(math.log(before))
     tiny.clip_scale()
     assert tiny.logit_scale.exp().item() == pytest.approx(after, rel=1e-5)
+
+
+def test_initial_deviations_of_a_resnet_are_those_of_openai() -> None:
+    torch.manual_seed(0)
+    vision = ResNetConfig(image_size=64, layers=(1, 2, 1, 1), width=64)
+    state = Clip(ClipConfig(embed_dim=1024, vision=vision, text=replace(B_32.text, layers=1))).state_dict()
+    for part in ("k_proj", "q_proj", "v_proj", "c_proj"):
+        assert state[f"visual.attnpool.{part}.weight"].std().item() == pytest.approx(2048**-0.5, rel=0.02)
+    places = state["visual.attnpool.positional_embedding"]
+    assert places.shape == (5, 2048)
+    assert places.std().item() == pytest.approx(2048**-0.5, rel=0.05)
+    last = [name for name in state if name.endswith("bn3.weight") and "layer" in name]
+    assert len(last) == 5
+    assert not any(state[name].any() for name in last)
+    assert state["visual.bn3.weight"].all()  # the stem's
+
+
+def test_a_resnet_sees_places_and_not_their_mean_alone() -> None:
+    torch.manual_seed(0)
+    vision = ResNetConfig(image_size=64, layers=(1, 1, 1, 1), width=8)
+    model = Clip(ClipConfig(embed_dim=32, vision=vision, text=TINY.text)).eval()
+    image_BCHW = torch.randn(2, 3, 64, 64)
+    both = model.encode_image(torch.cat([image_BCHW, image_BCHW.flip(3)]))
+    assert both.shape == (4, 32)
+    assert not torch.allclose(both[:2], both[2:], atol=1e-3)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from training.config import MODELS, TrainConfig, VitConfig, read_recipe
+from training.config import MODELS, TrainConfig, VitConfig, peak, read_recipe
 from wit_pipeline.errors import UserError
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
@@ -50,7 +50,7 @@ def test_a_recipe_that_cannot_be_used_says_why(tmp_path: Path, text: str, messag
         ("checkpoint_every", 1, 0),
         ("max_bad_share", 1.0, 1.01),
         ("max_bad_share", 0.0, -0.01),
-        ("learning_rate", 1e-9, 0.0),
+        ("learning_rate", 0.0, -1e-9),
         ("weight_decay", 0.0, -0.1),
     ],
 )
@@ -67,3 +67,12 @@ def test_patches_must_tile_the_image() -> None:
 
 def test_every_model_has_the_contexts_of_the_paper_unless_told() -> None:
     assert {model.text.context for model in MODELS.values()} == {77}
+
+
+@pytest.mark.parametrize(
+    ("model", "rate"),
+    [("RN50", 5e-4), ("RN50x16", 4e-4), ("RN50x64", 3.6e-4), ("ViT-L/14", 4e-4), ("ViT-L/14@336px", 2e-5)],
+)
+def test_the_learning_rate_is_the_papers_for_the_model_unless_it_is_stated(model: str, rate: float) -> None:
+    assert peak(TrainConfig(model=model)) == rate
+    assert peak(TrainConfig(model=model, learning_rate=1e-3)) == 1e-3

@@ -29,6 +29,18 @@ def test_the_optimizer_is_the_papers_for_vits() -> None:
     assert sum(len(group["params"]) for group in adam.param_groups) == 302
 
 
+def test_the_optimizer_is_the_papers_for_resnets() -> None:
+    """Table 18 has other betas and epsilon for these; gains and biases of batch norms do not decay."""
+    with torch.device("meta"):
+        model = Clip(MODELS["RN50"])
+    adam = optim.optimizer(model, MODELS["RN50"], 0.2)
+    assert {(group["betas"], group["eps"]) for group in adam.param_groups} == {((0.9, 0.999), 1e-8)}
+    decayed = optim.decayed(model)
+    assert {"visual.conv1.weight", "visual.layer1.0.downsample.0.weight"} <= decayed
+    assert {"visual.attnpool.positional_embedding", "visual.attnpool.q_proj.weight"} <= decayed
+    assert not [name for name in decayed if ".bn" in name or "downsample.1" in name or name.endswith("bias")]
+
+
 def test_groups_stand_in_the_models_order() -> None:
     """The state of a resumed optimizer is matched by place: a set's order would differ by process."""
     with torch.device("meta"):
