@@ -24,6 +24,8 @@ EVERY = (
     "crawl_cost",
     "crawl_memory",
     "openstax_road",
+    "text_lengths",
+    "loss_memory",
 )
 
 

@@ -16,6 +16,7 @@ HEAD_WIDTH = 64  # of every attention head of every published CLIP
 class VitConfig:
     """A vision transformer's sizes."""
 
+    kind: Literal["vit"] = "vit"
     image_size: int  # pixels a side
     patch_size: int  # pixels a side
     layers: int
@@ -32,6 +33,7 @@ class VitConfig:
 class ResNetConfig:
     """A residual net's sizes."""
 
+    kind: Literal["resnet"] = "resnet"
     image_size: int  # pixels a side
     layers: tuple[int, int, int, int]  # blocks of each stage
     width: int  # channels after the stem; the last stage has 32 times as many
@@ -122,6 +124,8 @@ class TrainConfig:
     tokenizer: str = ""  # a tokenizer.json; without one, it is trained on the captions
     vocab_size: int = 49_408  # of a tokenizer trained here, specials included
     context: int = 77  # tokens of a text, start and end included
+    micro_batch: int = 0  # pairs a process holds activations of at a time; 0: its whole part of the batch
+    loss_chunk: int = 0  # rows of logits held at a time; 0: all
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU, fp32 elsewhere
     max_bad_share: float = 0.05  # of samples that cannot be used, before the run stops
     device: Literal["auto", "cpu", "cuda"] = how("auto")
@@ -140,6 +144,8 @@ class TrainConfig:
             "warmup_steps": 0,
             "vocab_size": 514,  # 256 bytes, each also as a word's end, start and end of text
             "context": 3,
+            "micro_batch": 0,
+            "loss_chunk": 0,
             "workers": 0,
             "log_every": 1,
             "checkpoint_every": 1,

@@ -8,6 +8,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,14 +16,16 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from training import checkpoint, optim
 from training.checkpoint import Checkpoint
 from training.clip import Clip
 from training.config import MODELS, TrainConfig, peak
 from training.data import Loader, Tally, plan
-from training.image import normalise
-from training.loss import contrastive
+from training.distributed import World, added, joined, mean, world_of
+from training.gradients import backward
 from training.progress import Journal, Progress, Row
 from training.resume import refuse_another_run, set_aside, start_from
 from training.shards import Samples, find, index
@@ -40,37 +43,57 @@ def train(
     else is the checkpoint to go on from. On a CPU the losses of a resumed run are those of an unbroken
     one, bit for bit. Raises `UserError` and `RunError`.
     """
+    world = world_of()
+    device, bf16 = device_of(config, world)
+    with joined(world, device):
+        return run(config, shards, out, world, device, bf16=bf16, resume=resume, console=console)
+
+
+def run(
+    config: TrainConfig,
+    shards: Sequence[str],
+    out: Path,
+    world: World,
+    device: torch.device,
+    *,
+    bf16: bool,
+    resume: str,
+    console: Console,
+) -> Path:
+    """Train in one process of a `world`; the one that leads writes and speaks for all."""
+    console.quiet = console.quiet or not world.leads
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
-    device, bf16 = device_of(config)
     folder = out / "checkpoints"
 
     # Samples. Whatever lacks an image or a caption is known before the first step.
     samples = index(find(shards))
     unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
     unusable.check(config.max_bad_share, unusable.read)
-    steps = steps_of(config, samples)
+    steps = steps_of(config, samples, world)
     say(f"{len(samples):,} samples in {len(samples.paths):,} shards; {unusable}")
 
     # The checkpoint, and the tokenizer, which is the checkpoint's once there is one.
-    if resume == "never":
+    if resume == "never" and world.leads:
         set_aside(out)
     found = start_from(resume, folder, say)
     if found:
         refuse_another_run(found, config, samples, steps)
     tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples)
-    tokenizer.save(folder / "tokenizer.json")
+    if world.leads:
+        tokenizer.save(folder / "tokenizer.json")
 
     # Model and optimizer. Nothing else draws from torch's chance.
     sizes = MODELS[config.model]
     sizes = replace(sizes, text=replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context))
     torch.manual_seed(config.seed)
     model = Clip(sizes).to(device)
+    parallel = in_parallel(model, world, device)
     optimizer = optim.optimizer(model, sizes, config.weight_decay)
-    tally, done = Tally(), 0
+    tally, before, done = Tally(), Tally(), 0  # what this process reads, and what all read before
     if found:
         model.load_state_dict(found.model)
         optimizer.load_state_dict(found.optimizer)
-        tally, done = Tally(read=found.read, bad=Counter(found.bad)), found.step
+        before, done = Tally(read=found.read, bad=Counter(found.bad)), found.step
         say(f"going on from step {done:,} of {steps:,}")
 
     # Input, which at any step depends on the seed and the step alone.
@@ -82,9 +105,13 @@ def train(
         workers=config.workers or os.cpu_count() or 1,
         pin=device.type == "cuda",
     )
-    picks = plan(len(samples), batch_size=config.batch_size, seed=config.seed, first=done, last=steps)
+    whole = plan(len(samples), batch_size=config.batch_size, seed=config.seed, first=done, last=steps)
+    picks = (batch[world.share(len(batch))] for batch in whole)
 
     def save(step: int) -> Path:
+        path, read, bad = folder / f"step-{step:06d}.pt", *added(tally.read, tally.bad, world)
+        if not world.leads:
+            return path
         if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
             raise RunError(f"step {step}: a weight is not finite; lower learning_rate or set gradient_clip")
         state = Checkpoint(
@@ -95,8 +122,8 @@ def train(
             config=as_table(config),
             tokenizer=tokenizer.dump(),
             shards=samples.digest,
-            read=tally.read,
-            bad=dict(tally.bad),
+            read=before.read + read,
+            bad=dict(before.bad + bad),
         )
         return checkpoint.save(folder, state, config.keep_checkpoints)
 
@@ -104,7 +131,10 @@ def train(
     last = folder / f"step-{done:06d}.pt"
     pending: list[dict[str, Any]] = []  # rows whose loss is still on the device
     since = time.monotonic()
-    with Journal(out, done) as journal, Progress(console, done=done, total=steps) as progress:
+    with (
+        Journal(out, done) if world.leads else nullcontext() as journal,
+        Progress(console, done=done, total=steps) as progress,
+    ):
         for step, batch in enumerate(loader.batches(picks), start=done + 1):
             tally.add(batch)
             tally.check(config.max_bad_share, len(samples))
@@ -114,13 +144,16 @@ def train(
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
-            image_BCHW = normalise(batch.image_BHWC.to(device, non_blocking=True))
-            text_BT = batch.text_BT.to(device, non_blocking=True)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
-                image_BD, text_BD, scale = model(image_BCHW, text_BT)
-            loss = contrastive(image_BD, text_BD, scale)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss, scale = backward(
+                parallel,
+                batch.image_BHWC.to(device, non_blocking=True),
+                batch.text_BT.to(device, non_blocking=True),
+                micro_batch=config.micro_batch,
+                chunk=config.loss_chunk,
+                bf16=bf16,
+                world=world,
+            )
             if config.gradient_clip:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
             optimizer.step()
@@ -130,11 +163,11 @@ def train(
                 {
                     "step": step,
                     "epoch": (step - 1) // (len(samples) // config.batch_size),
-                    "loss": loss.detach(),
+                    "loss": mean(loss, world),
                     "learning_rate": rate,
-                    "scale": scale.detach(),
-                    "samples": len(batch.samples),
-                    "bad": tally.bad.total(),
+                    "scale": scale,
+                    "samples": len(batch.samples) * world.size,
+                    "bad": before.bad.total() + tally.bad.total(),
                 }
             )
             due = step == steps or step % config.checkpoint_every == 0
@@ -142,7 +175,8 @@ def train(
                 rows = settle(pending, since)
                 pending, since = [], time.monotonic()
                 finite = [row for row in rows if math.isfinite(row["loss"])]
-                journal.write(finite)
+                if journal:
+                    journal.write(finite)
                 if len(finite) < len(rows):
                     wrong = rows[len(finite)]["step"]
                     raise RunError(
@@ -151,23 +185,39 @@ def train(
                 progress.tell(rows[-1])
             if due:
                 last = save(step)
-    say(f"step {steps:,} of {steps:,} done; {tally}; {last}")
+    read, bad = added(tally.read, tally.bad, world)
+    say(f"step {steps:,} of {steps:,} done; {Tally(before.read + read, before.bad + bad)}; {last}")
     return last
 
 
-def device_of(config: TrainConfig) -> tuple[torch.device, bool]:
+def in_parallel(model: Clip, world: World, device: torch.device) -> nn.Module:
+    """The model, whose gradients are averaged over all processes while they are computed."""
+    if world.size == 1:
+        return model
+    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
+
+
+def device_of(config: TrainConfig, world: World) -> tuple[torch.device, bool]:
     """Where to compute, and whether in bf16 where that is safe; `UserError` if there is no such device."""
     cuda = torch.cuda.is_available()
     if config.device == "cuda" and not cuda:
         raise UserError("device is 'cuda', and torch finds no GPU; set it to 'auto' or 'cpu'")
-    device = torch.device("cuda" if cuda and config.device != "cpu" else "cpu")
+    use = cuda and config.device != "cpu"
+    if use:
+        torch.cuda.set_device(world.local_rank)
+    device = torch.device("cuda", world.local_rank) if use else torch.device("cpu")
     if config.precision == "bf16" and device.type == "cpu":
         raise UserError("precision 'bf16' wants a GPU; set it to 'auto' or 'fp32'")
     return device, device.type == "cuda" and config.precision != "fp32"
 
 
-def steps_of(config: TrainConfig, samples: Samples) -> int:
-    """How many steps the recipe asks for; `UserError` if the samples do not fill one batch."""
+def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
+    """How many steps the recipe asks for; `UserError` if one batch is too large, or too small to share."""
+    if config.batch_size % world.size or config.batch_size < 2 * world.size:
+        raise UserError(
+            f"batch_size is {config.batch_size:,}, and {world.size} processes share it; give each as many, "
+            f"and two or more"
+        )
     if len(samples) < config.batch_size:
         raise UserError(
             f"batch_size is {config.batch_size:,}, and the shards hold {len(samples):,} usable samples; "

@@ -106,7 +106,7 @@ def test_the_evaluation_copy_is_flagged_and_found_by_the_audit(root: Path) -> No
     assert (found.set, found.image, found.pair_key) == ("eval", "dog/1.png", flagged.pair_key)
     results = json.loads((root / "audit" / "results.json").read_text())
     assert results["sets"]["eval"]["overlap_share"] == 0.5
-    assert "data:image/jpeg" in (root / "audit" / "report.html").read_text()
+    assert "data:image/webp" in (root / "audit" / "report.html").read_text()
 
 
 @READER_LEAKS

@@ -3,10 +3,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from training.clip import Clip
 from training.config import MODELS, ClipConfig, ResNetConfig, VitConfig
+from training.text_tower import STEP, by_length
 
 B_32 = MODELS["ViT-B/32"]
 TINY = replace(MODELS["ViT-Ti/8-64"], text=replace(MODELS["ViT-Ti/8-64"].text, vocab_size=600, context=16))
@@ -189,3 +192,23 @@ def test_a_resnet_sees_places_and_not_their_mean_alone() -> None:
     both = model.encode_image(torch.cat([image_BCHW, image_BCHW.flip(3)]))
     assert both.shape == (4, 32)
     assert not torch.allclose(both[:2], both[2:], atol=1e-3)
+
+
+def test_texts_of_any_lengths_are_computed_as_if_each_were_alone(tiny: Clip) -> None:
+    rows = [[5], list(range(2, 16)), [9, 8], [7] * 7, [6] * 6, [5, 5], [3] * 8]
+    text_BT = tokens(*rows)
+    alone = torch.cat([tiny.embed_text(text_BT[i : i + 1]) for i in range(len(rows))])
+    torch.testing.assert_close(tiny.embed_text(text_BT), alone, atol=1e-5, rtol=0)
+    padded = tiny.embed_cropped(text_BT, text_BT.argmax(dim=-1))
+    torch.testing.assert_close(padded, alone, atol=1e-5, rtol=0)
+
+
+@given(st.lists(st.integers(0, 76), min_size=1, max_size=40))
+def test_each_text_is_in_one_group_that_is_long_enough(ends: list[int]) -> None:
+    order_B, groups = by_length(torch.tensor(ends), 77)
+    joined = torch.cat([rows for rows, _ in groups])
+    assert joined[order_B].tolist() == list(range(len(ends)))
+    for rows, length in groups:
+        assert all(length - STEP <= ends[row] < length for row in rows.tolist()) or length == 77
+        assert all(ends[row] < length for row in rows.tolist())
+    assert len({length for _, length in groups}) == len(groups)

@@ -10,8 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from training import checkpoint
-from training import train as trainer
+from training import checkpoint, gradients
 from training.config import TrainConfig
 from training.loss import contrastive
 from training.progress import Progress
@@ -61,7 +60,7 @@ def test_a_resumed_run_is_the_unbroken_run_bit_for_bit(
     unbroken = train(recipe, shards, tmp_path / "unbroken", console=console)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "contrastive", dies_at(5))
+        patch.setattr(gradients, "contrastive", dies_at(5))
         with pytest.raises(KeyboardInterrupt):
             train(recipe, shards, tmp_path / "killed", console=console)
     with (tmp_path / "killed" / "metrics.jsonl").open("a") as file:
@@ -81,10 +80,10 @@ def test_a_resumed_run_is_the_unbroken_run_bit_for_bit(
 def dies_at(step: int) -> Callable[..., torch.Tensor]:
     calls = iter(range(1, step))
 
-    def loss(*arguments: torch.Tensor) -> torch.Tensor:
+    def loss(*arguments: torch.Tensor, **how: Any) -> torch.Tensor:
         if next(calls, None) is None:
             raise KeyboardInterrupt
-        return contrastive(*arguments)
+        return contrastive(*arguments, **how)
 
     return loss
 
@@ -165,7 +164,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(
 ) -> None:
     calls = iter(range(1, 100))
     monkeypatch.setattr(
-        trainer, "contrastive", lambda *a: contrastive(*a) * (math.nan if next(calls) == 2 else 1)
+        gradients, "contrastive", lambda *a, **k: contrastive(*a, **k) * (math.nan if next(calls) == 2 else 1)
     )
     config = replace(recipe, log_every=log_every)
     with pytest.raises(RunError, match="step 2: the loss is not finite"):
