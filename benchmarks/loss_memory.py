@@ -54,9 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         memory, seconds = done.stdout.split()
         needed[chunk] = float(memory)
-        say(
-            f"{given.pairs:,} pairs, {f'chunks of {chunk}' if chunk else 'dense'}: {memory} MB, {seconds} s of CPU"
-        )
+        how = f"chunks of {chunk}" if chunk else "dense"
+        say(f"{given.pairs:,} pairs, {how}: {memory} MB, {seconds} s of CPU")
     say(f"in chunks {needed[given.chunk] / needed[0]:.2f} of dense")
     return 0
 

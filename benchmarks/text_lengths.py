@@ -49,19 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     with torch.no_grad():
         apart = (tower.embed_text(text_BT) - tower.embed_cropped(text_BT, end_B)).abs().max()
-    say(
-        f"{given.texts} texts, {float(lengths.float().mean()):.1f} tokens in the mean; apart {float(apart):.1e}"
-    )
-    spent = timed(
-        {
-            "by length": partial(step, partial(tower.embed_text, text_BT)),
-            "cropped to the longest": partial(
-                step, partial(tower.embed_cropped, text_BT[:, :longest], end_B)
-            ),
-            "padded to 77": partial(step, partial(tower.embed_cropped, text_BT, end_B)),
-        },
-        given.rounds,
-    )
+    mean = float(lengths.float().mean())
+    say(f"{given.texts} texts, {mean:.1f} tokens in the mean; apart {float(apart):.1e}")
+    contestants = {
+        "by length": partial(tower.embed_text, text_BT),
+        "cropped to the longest": partial(plain, text_BT[:, :longest], end_B),
+        "padded to 77": partial(plain, text_BT, end_B),
+    }
+    spent = timed({name: partial(step, embed) for name, embed in contestants.items()}, given.rounds)
     for name, figures in spent.items():
         say(f"{name}: {ratio(figures, spent['by length'])} of the time by length")
     return 0
