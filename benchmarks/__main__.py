@@ -24,6 +24,7 @@ EVERY = (
     "crawl_cost",
     "crawl_memory",
     "openstax_road",
+    "loader",
     "text_lengths",
     "loss_memory",
 )

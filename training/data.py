@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.image import UNREADABLE, square
+from training.image import UNREADABLE, fast_square
 from training.shards import Samples
 from training.tokenizer import Tokenizer
 from wit_pipeline.chance import draw, uniform
@@ -54,7 +54,7 @@ class Loader:
     tokenizer: Tokenizer
     image_size: int  # pixels a side
     context: int  # tokens
-    workers: int  # threads; Pillow and the tokenizer let go of the GIL
+    workers: int  # threads; decoders, resizing and the tokenizer let go of the GIL
     pin: bool = False  # in page-locked memory, from which a GPU copies while it computes
 
     def batches(self, plan: Iterable[Sequence[Pick]]) -> Iterator[Batch]:
@@ -83,7 +83,7 @@ class Loader:
                 continue
             data = self.samples.image(sample)
             try:
-                loaded.images.append(square(data, self.image_size, place))
+                loaded.images.append(fast_square(data, self.image_size, place))
             except UNREADABLE:
                 loaded.bad["image_unreadable"] += 1
                 continue

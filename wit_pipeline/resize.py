@@ -1,4 +1,4 @@
-"""Pictures made smaller: separable LANCZOS with Pillow's weights, in whole numbers, compiled.
+"""Pictures resized: separable LANCZOS or bicubic with Pillow's weights, in whole numbers, compiled.
 
 Integers give the same pixels on every machine. All loops run along rows, which compilers turn into vector
 instructions: columns are shrunk as the rows of the turned picture. Rows go first, as that leaves the least
@@ -19,7 +19,8 @@ from wit_pipeline.compiled import compiled
 Pixels = npt.NDArray[np.uint8]  # (rows, columns, channels), or (rows, columns)
 
 # Compiled code holds the numbers below: they stay in this file.
-LOBES = 3.0  # pixels of the result that the window reaches to each side
+LANCZOS, BICUBIC = 3.0, 2.0  # pixels of the result that the window reaches to each side
+SHARP = -0.5  # of the cubic: Pillow's
 BITS = 22  # of a weight: a weighted sum of bytes, overshoot included, stays below 2^31
 ONE = 1 << BITS
 HALF = 1 << (BITS - 1)
@@ -40,31 +41,31 @@ class Taps:
     weights: npt.NDArray[Any]  # int32 (to, most), in units of 2^-22
 
 
-def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+def resize(pixels: Pixels, width: int, height: int, window: float = LANCZOS) -> Pixels:
     """`pixels` (rows, columns, channels) of 1, 3 or 4 channels as (height, width, channels)."""
     rows, columns, channels = pixels.shape
     made = np.ascontiguousarray(pixels)
     if height != rows:
-        made = shrink_rows(made.reshape(rows, -1), height).reshape(height, columns, channels)
+        made = shrink_rows(made.reshape(rows, -1), height, window).reshape(height, columns, channels)
     if width != columns:
-        beside = shrink_rows(turned(made).reshape(columns, -1), width)
+        beside = shrink_rows(turned(made).reshape(columns, -1), width, window)
         made = turned(beside.reshape(width, height, channels))
     return made
 
 
-def shrink_rows(rows: Pixels, to: int) -> Pixels:
+def shrink_rows(rows: Pixels, to: int, window: float = LANCZOS) -> Pixels:
     """`rows` (rows, bytes) as (to, bytes)."""
-    weighed = taps(len(rows), to)
+    weighed = taps(len(rows), to, window)
     return _weighed(rows, weighed.first, weighed.counts, weighed.weights)  # type: ignore[no-any-return]
 
 
-def taps(length: int, to: int) -> Taps:
+def taps(length: int, to: int, window: float = LANCZOS) -> Taps:
     """How `to` pixels are made of `length`."""
-    return _kept(length, to) if max(length, to) <= KEPT_LENGTH else _made(length, to)
+    return (_kept if max(length, to) <= KEPT_LENGTH else _made)(length, to, window)
 
 
-def _made(length: int, to: int) -> Taps:
-    first, counts, weights = _taps(length, to)
+def _made(length: int, to: int, window: float) -> Taps:
+    first, counts, weights = _taps(length, to, window)
     return Taps(first=first, counts=counts, weights=weights)
 
 
@@ -86,19 +87,26 @@ def turned_grey(grey: Pixels) -> Pixels:
 
 
 @freely
-def _lanczos(x):  # type: ignore[no-untyped-def]
+def _weight(x, window):  # type: ignore[no-untyped-def]
     if x == 0.0:
         return 1.0
-    if -LOBES <= x < LOBES:
-        return sin(x * pi) / (x * pi) * (sin(x / LOBES * pi) / (x / LOBES * pi))
+    if window == LANCZOS:
+        if -LANCZOS <= x < LANCZOS:
+            return sin(x * pi) / (x * pi) * (sin(x / LANCZOS * pi) / (x / LANCZOS * pi))
+        return 0.0
+    x = abs(x)
+    if x < 1.0:
+        return ((SHARP + 2.0) * x - (SHARP + 3.0)) * x * x + 1.0
+    if x < 2.0:
+        return (((x - 5.0) * x + 8.0) * x - 4.0) * SHARP
     return 0.0
 
 
 @freely
-def _taps(length, to):  # type: ignore[no-untyped-def]
+def _taps(length, to, window):  # type: ignore[no-untyped-def]
     scale = length / to
     stretch = max(scale, 1.0)
-    support = LOBES * stretch
+    support = window * stretch
     most = ceil(support) * 2 + 1
     first, counts = np.zeros(to, np.int64), np.zeros(to, np.int64)
     weights, exact = np.zeros((to, most), np.int32), np.zeros(most)
@@ -107,7 +115,7 @@ def _taps(length, to):  # type: ignore[no-untyped-def]
         low, high = max(int(centre - support + 0.5), 0), min(int(centre + support + 0.5), length)
         total = 0.0
         for k in range(high - low):
-            exact[k] = _lanczos((k + low - centre + 0.5) * (1.0 / stretch))
+            exact[k] = _weight((k + low - centre + 0.5) * (1.0 / stretch), window)
             total += exact[k]
         for k in range(high - low):
             weight = exact[k] / total * ONE

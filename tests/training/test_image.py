@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from training.image import DEVIATION, MEAN, UNREADABLE, normalise, square
+from tests.factories import photograph
+from training.image import DEVIATION, MEAN, UNREADABLE, fast_square, normalise, square
 
 
 def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
@@ -45,11 +46,35 @@ def test_a_large_jpeg_is_decoded_small_and_looks_the_same() -> None:
     assert np.abs(square(encoded(large, "JPEG"), 64, 0.5).astype(int) - exact).mean() < 2
 
 
+@pytest.mark.parametrize("side", [(300, 200), (90, 200), (1500, 1100)])
+@pytest.mark.parametrize("place", [0.0, 0.37, 1.0])
+def test_the_fast_way_looks_the_same(side: tuple[int, int], place: float) -> None:
+    """Smaller than what is asked for, as large, and large enough to be decoded at a fraction."""
+    data = encoded(photograph(5, side), "JPEG")
+    apart = np.abs(fast_square(data, 96, place).astype(int) - square(data, 96, place))
+    assert apart.mean() < 3  # turbo's fast upsampling of colours, and whole pixels
+    assert np.quantile(apart, 0.99) < 16
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
+def test_the_fast_way_reads_what_the_slow_one_reads(mode: str) -> None:
+    picture = photograph(3, (120, 80)).convert(mode)
+    kinds = ("JPEG", "TIFF") if mode == "CMYK" else ("JPEG", "PNG")
+    for kind in kinds:
+        data = encoded(picture, kind)
+        assert np.abs(fast_square(data, 32, 0.5).astype(int) - square(data, 32, 0.5)).mean() < 2
+    cut = encoded(picture, "JPEG")[:-200]
+    with pytest.raises(UNREADABLE):
+        fast_square(cut, 32, 0.5)
+
+
 def test_what_is_no_image_raises_what_is_named() -> None:
     whole = encoded(stripes(90, 30), "JPEG")
     for data in (b"", b"no image", whole[: len(whole) // 2], encoded(stripes(90, 30))[:60]):
         with pytest.raises(UNREADABLE):
             square(data, 16, 0.5)
+        with pytest.raises(UNREADABLE):
+            fast_square(data, 16, 0.5)
 
 
 def test_normalised_pixels_have_mean_and_deviation_taken_out() -> None:

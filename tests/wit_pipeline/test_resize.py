@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wit_pipeline.resize import KEPT_LENGTH, ONE, Pixels, resize, taps, turned
+from wit_pipeline.resize import BICUBIC, KEPT_LENGTH, LANCZOS, ONE, Pixels, resize, taps, turned
 
 PHOTOS = Path(__file__).parents[3] / "shared/data/pairs_openstax_ccby/images"
-LANCZOS = Image.Resampling.LANCZOS
+METHODS = {LANCZOS: Image.Resampling.LANCZOS, BICUBIC: Image.Resampling.BICUBIC}
 
 sizes = st.tuples(st.integers(1, 90), st.integers(1, 90))
 
@@ -19,22 +19,22 @@ def noise(width: int, height: int, channels: int, low: int = 0, high: int = 256)
     return np.random.default_rng(7).integers(low, high, (height, width, channels), dtype=np.uint8)
 
 
-def by_pillow(pixels: Pixels, width: int, height: int) -> Pixels:
+def by_pillow(pixels: Pixels, width: int, height: int, window: float = LANCZOS) -> Pixels:
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    return np.asarray(image.resize((width, height), LANCZOS)).reshape(height, width, -1)
+    return np.asarray(image.resize((width, height), METHODS[window])).reshape(height, width, -1)
 
 
 @settings(deadline=None)  # the first call compiles
-@given(sizes, sizes, st.sampled_from([1, 3]))
+@given(sizes, sizes, st.sampled_from([1, 3]), st.sampled_from(sorted(METHODS)))
 def test_any_size_is_pillows_within_two_levels(
-    size: tuple[int, int], to: tuple[int, int], channels: int
+    size: tuple[int, int], to: tuple[int, int], channels: int, window: float
 ) -> None:
     pixels = noise(
         *size, channels, 96, 160
     )  # nothing overshoots black or white, where the order would matter
-    found = resize(pixels, *to).astype(int)
+    found = resize(pixels, *to, window).astype(int)
     assert found.shape == (to[1], to[0], channels)
-    assert np.abs(found - by_pillow(pixels, *to)).max() <= 2  # each rounds between its two passes
+    assert np.abs(found - by_pillow(pixels, *to, window)).max() <= 2  # each rounds between its two passes
 
 
 @settings(deadline=None)
@@ -49,10 +49,11 @@ def test_the_same_size_is_the_same_picture(channels: int) -> None:
     assert (resize(pixels, 37, 21) == pixels).all()
 
 
+@pytest.mark.parametrize("window", sorted(METHODS))
 @pytest.mark.parametrize("to", [(60, 300), (400, 60)])
-def test_one_side_alone_is_pillows_to_the_bit(to: tuple[int, int]) -> None:
+def test_one_side_alone_is_pillows_to_the_bit(to: tuple[int, int], window: float) -> None:
     pixels = noise(400, 300, 3)
-    assert (resize(pixels, *to) == by_pillow(pixels, *to)).all()
+    assert (resize(pixels, *to, window) == by_pillow(pixels, *to, window)).all()
 
 
 def test_a_view_is_read_as_it_looks() -> None:
