@@ -4,9 +4,11 @@ The layout is openai/CLIP's: ids 0-255 are bytes, 256-511 bytes that end a word 
 merge, then start and end of text, the two largest. Rows are padded with 0.
 """
 
+import gzip
 import html
 import json
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
@@ -21,6 +23,7 @@ from wit_pipeline.errors import RunError, UserError
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"
+PUBLISHED = 49_408 - 512 - 2  # merges of CLIP's vocabulary
 PLAIN = re.compile(r"[ -%'-~\t\n\r]*")  # what ftfy leaves as it is: printable ASCII without entities
 SPACES = re.compile(r"\s+")
 # English contractions, runs of letters, single digits, runs of anything else that is no blank.
@@ -66,11 +69,15 @@ class Tokenizer:
         )
         trained = pipeline(models.BPE(end_of_word_suffix=WORD_END))
         trained.train_from_iterator((clean(caption) for caption in captions), trainer)
-        merges = [tuple(merge) for merge in json.loads(trained.to_str())["model"]["merges"]]
-        tokens = [*alphabet, *("".join(merge) for merge in merges), START, END]
+        return cls.of_merges([tuple(merge) for merge in json.loads(trained.to_str())["model"]["merges"]])
+
+    @classmethod
+    def of_merges(cls, merges: Sequence[tuple[str, str]]) -> Self:
+        """The tokenizer of CLIP's layout with these merges, in order."""
+        tokens = [*byte_alphabet(), *("".join(merge) for merge in merges), START, END]
         # Two merges may spell one token; it keeps its first id, and the ids stay without gaps.
         vocabulary = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
-        bpe = pipeline(models.BPE(vocab=vocabulary, merges=merges, end_of_word_suffix=WORD_END))
+        bpe = pipeline(models.BPE(vocab=vocabulary, merges=list(merges), end_of_word_suffix=WORD_END))
         ends = [(START, vocabulary[START]), (END, vocabulary[END])]
         bpe.post_processor = processors.TemplateProcessing(single=f"{START} $A {END}", special_tokens=ends)
         bpe.decoder = decoders.ByteLevel()
@@ -78,12 +85,17 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """The tokenizer in the file at `path`; raises `UserError` if it holds none of CLIP's layout."""
+        """The tokenizer in the file at `path`, a tokenizer.json or CLIP's own list of merges, packed or not.
+
+        Raises `UserError` if it holds none of CLIP's layout.
+        """
         try:
-            return cls.parse(path.read_text(encoding="utf-8"))
+            data = path.read_bytes()
+            text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8")
+            return cls.parse(text) if text.lstrip().startswith("{") else cls.of_merges(merges_in(text))
         except FileNotFoundError:
             raise UserError(f"{path}: no such tokenizer") from None
-        except (OSError, ValueError) as error:
+        except (OSError, EOFError, zlib.error, ValueError) as error:
             raise UserError(f"{path}: is no tokenizer that fits CLIP: {error}") from None
 
     @classmethod
@@ -128,6 +140,18 @@ class Tokenizer:
         tokens = [self.bpe.id_to_token(int(i)) or "" for i in ids if i < self.start]
         joined = decoders.ByteLevel().decode([token.replace(WORD_END, "Ġ") for token in tokens])
         return joined.strip()
+
+
+def merges_in(text: str) -> list[tuple[str, str]]:
+    """The merges of a list as openai/CLIP publishes it: a line of its version, then two tokens a line.
+
+    The file goes on after those that CLIP uses: its vocabulary of 49,408 ends them.
+    """
+    lines = text.split("\n")[1 : 1 + PUBLISHED]
+    merges = [tuple(line.split()) for line in lines if line]
+    if not merges or any(len(merge) != 2 for merge in merges):
+        raise ValueError("a list of merges has two tokens a line, after a line of its version")
+    return [(one, other) for one, other in merges]
 
 
 def pipeline(model: models.BPE) -> tokenizers.Tokenizer:

@@ -2,13 +2,11 @@
 
 import gc
 from collections.abc import Iterator
-from functools import cache
-from importlib import import_module
-from typing import Any
 
 import pytest
 import torch
 
+from tests.training.peer import open_clip
 from training.clip import Clip
 from training.config import MODELS, ClipConfig
 
@@ -24,19 +22,6 @@ NAMES = {
     "ViT-L/14@336px": "ViT-L-14-336",
 }
 LARGE = ("RN50x16", "RN50x64", "ViT-L/14", "ViT-L/14@336px")  # a minute each
-
-KEPT: list[Any] = []
-
-
-@cache
-def open_clip() -> Any:
-    """The peer. Its torchvision is built for another torch: these operators it only has to know by name."""
-    library: Any = torch.library
-    operators = library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    KEPT.append(operators)  # they go when it does
-    return import_module("open_clip")
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
+import gzip
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import ftfy
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.training.peer import open_clip
 from training.tokenizer import PLAIN, Tokenizer, byte_alphabet, clean
 from wit_pipeline.errors import UserError
 
@@ -123,3 +126,88 @@ def test_a_file_that_is_no_tokenizer_of_clip_is_refused(tokenizer: Tokenizer, tm
     (tmp_path / "other.json").write_text(json.dumps(other))
     with pytest.raises(UserError, match="not its two largest ids"):
         Tokenizer.load(tmp_path / "other.json")
+
+
+MERGES = "#version: 0.2\nt h\nth e</w>\nb i\n"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_list_of_merges_is_a_tokenizer(tmp_path: Path, packed: bool) -> None:
+    path = tmp_path / "bpe.txt.gz"
+    path.write_bytes(gzip.compress(MERGES.encode()) if packed else MERGES.encode())
+    found = Tokenizer.load(path)
+    assert found.vocab_size == 512 + 3 + 2
+    (row,) = found.encode(["The bi"], 77)
+    assert row.tolist() == [515, 513, ord("b") - 33, 256 + ord("i") - 33, 516]
+    found.save(tmp_path / "tokenizer.json")
+    assert Tokenizer.load(tmp_path / "tokenizer.json").encode(["The bi"], 77).tolist() == [row.tolist()]
+
+
+@pytest.mark.parametrize(
+    "content", [b"#version: 0.2\n", b"#version\na b c\n", b"\x1f\x8bnothing", b"\xff\xfe", b"#v\nt\n", b""]
+)
+def test_what_is_no_list_of_merges_says_so(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "merges.txt").write_bytes(content)
+    with pytest.raises(UserError, match=r"merges\.txt: is no tokenizer that fits CLIP: "):
+        Tokenizer.load(tmp_path / "merges.txt")
+
+
+PIECES = [
+    *(
+        "a photo of a cat",
+        "it's they'll don't I'M we've you'd he's",
+        "K\u212a\u017f",
+        "\u00df \u1e9e",
+        "$5.00 #1 @me",
+    ),
+    *(
+        "&lt;b&gt;",
+        "&amp;amp;",
+        "&#x1F600;",
+        "\u00c3\u00a9 mojibake",
+        "\u201cquotes\u201d \u2018x\u2019 \u2014",
+        "\ufb01\ufb02",
+    ),
+    *(
+        "\U0001f600\U0001f44d\U0001f3fd",
+        "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        "\u65e5\u672c\u8a9e",
+        "\u0661\u0662\u00bd\u2163",
+    ),
+    *(
+        "e\u0301a\u030a",
+        "\u200b\u200d\ufeff",
+        "\u00a0\t\n\u3000",
+        "\u0130stanbul \u01c5",
+        "\ufdfa",
+        "\U0001d573\U0001d58e",
+    ),
+    *(
+        "x" * 300,
+        "word " * 90,
+        "!!!???...",
+        "\x00\x01\x7f",
+        "<|startoftext|>",
+        "</w>",
+        "\u0600\u0627\u0644",
+        "\u0939\u093f",
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_clips_own_merges_give_the_ids_of_the_peer() -> None:
+    """Pieces of many scripts and of what breaks cleaning, alone and joined at random."""
+    peer = open_clip()
+    own = Tokenizer.load(Path(peer.__file__).with_name("bpe_simple_vocab_16e6.txt.gz"))
+    assert own.vocab_size == 49_408
+    draws = np.random.default_rng(0)
+    texts = [*PIECES, ""]
+    for _ in range(3000):
+        chosen = draws.choice(len(PIECES), draws.integers(1, 5))
+        texts.append(str(draws.choice(["", " ", "'", "-"])).join(PIECES[i] for i in chosen))
+    theirs = peer.get_tokenizer("ViT-B-32")(texts).numpy()
+    found = np.zeros_like(theirs)
+    rows = own.encode(texts, 77)
+    found[:, : rows.shape[1]] = rows
+    assert [text for text, same in zip(texts, (found == theirs).all(axis=1), strict=True) if not same] == []
