@@ -121,3 +121,12 @@ def mean(value: Tensor, world: World) -> Tensor:
     summed = value.detach().clone()
     dist.all_reduce(summed)
     return summed / world.size
+
+
+def agreed(asked: bool, world: World, device: torch.device) -> bool:
+    """Whether any process was asked: all hear it at the same step."""
+    if world.size == 1:
+        return asked
+    told = torch.tensor(int(asked), device=device)
+    dist.all_reduce(told)
+    return bool(told)

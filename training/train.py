@@ -24,11 +24,12 @@ from training.checkpoint import Checkpoint
 from training.clip import Clip
 from training.config import MODELS, TrainConfig, peak
 from training.data import Loader, Tally, plan
-from training.distributed import World, added, joined, mean, world_of
+from training.distributed import World, added, agreed, joined, mean, world_of
 from training.gradients import backward
 from training.progress import Journal, Progress, Row
 from training.resume import refuse_another_run, set_aside, start_from
 from training.shards import Samples, find, index
+from training.stopping import listening
 from training.tokenizer import Tokenizer
 from wit_pipeline.config import as_table
 from wit_pipeline.errors import RunError, UserError
@@ -37,7 +38,7 @@ from wit_pipeline.errors import RunError, UserError
 def train(
     config: TrainConfig, shards: Sequence[str], out: Path, *, resume: str = "auto", console: Console
 ) -> Path:
-    """Train on the shards until the recipe's last step; returns the last checkpoint's file.
+    """Train on the shards until the recipe's last step, or SIGTERM; returns the last checkpoint's file.
 
     `resume`: "auto" goes on from the newest checkpoint in `out`, "never" sets aside what is there, anything
     else is the checkpoint to go on from. On a CPU the losses of a resumed run are those of an unbroken
@@ -134,6 +135,7 @@ def run(
     with (
         Journal(out, done) if world.leads else nullcontext() as journal,
         Progress(console, done=done, total=steps) as progress,
+        listening() as stopping,
     ):
         for step, batch in enumerate(loader.batches(picks), start=done + 1):
             tally.add(batch)
@@ -170,7 +172,8 @@ def run(
                     "bad": before.bad.total() + tally.bad.total(),
                 }
             )
-            due = step == steps or step % config.checkpoint_every == 0
+            stopped = agreed(stopping.asked, world, device)
+            due = stopped or step == steps or step % config.checkpoint_every == 0
             if due or step % config.log_every == 0:
                 rows = settle(pending, since)
                 pending, since = [], time.monotonic()
@@ -183,10 +186,15 @@ def run(
                         f"step {wrong}: the loss is not finite; lower learning_rate, set gradient_clip"
                     )
                 progress.tell(rows[-1])
+            done = step
             if due:
                 last = save(step)
+            if stopped:
+                break
     read, bad = added(tally.read, tally.bad, world)
-    say(f"step {steps:,} of {steps:,} done; {Tally(before.read + read, before.bad + bad)}; {last}")
+    say(f"step {done:,} of {steps:,} done; {Tally(before.read + read, before.bad + bad)}; {last}")
+    if done < steps:
+        say("stopped as asked; the same command goes on from there")
     return last
 
 
