@@ -16,17 +16,15 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
 from benchmarks.clock import ratio, say, timed
+from benchmarks.openclip import open_clip
 from benchmarks.pictures import DATA, opened, photos
 
-KEPT: list[Any] = []
 SIDE = 224
 BATCH = 64
 CAPTION = "A photograph of a red dog beside the river, number {} of the evening"
@@ -67,24 +65,11 @@ def ours(path: Path) -> Callable[[], None]:
     return run
 
 
-@cache
-def peer() -> Any:
-    """open_clip. Its torchvision is built for another torch: two operators it only has to know by name."""
-    import torch
-
-    library: Any = torch.library
-    operators = library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    KEPT.append(operators)  # they go when it does
-    return import_module("open_clip")
-
-
 def theirs(path: Path, count: int) -> Callable[[], None]:
     """The same of open_clip's."""
-    open_clip, wds = peer(), import_module("webdataset")
-    transform = open_clip.image_transform(SIDE, is_train=True)
-    tokenizer = open_clip.get_tokenizer("ViT-B-32")
+    peer, wds = open_clip(), import_module("webdataset")
+    transform = peer.image_transform(SIDE, is_train=True)
+    tokenizer = peer.get_tokenizer("ViT-B-32")
 
     def run() -> None:
         pipeline = wds.DataPipeline(

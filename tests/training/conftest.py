@@ -25,6 +25,18 @@ NAMES = list(COLOURS)
 
 MakeShards = Callable[..., Path]
 
+# Some 0.1 s a step, by the command.
+TOY = """
+[train]
+model = "ViT-Ti/8-64"
+batch_size = 16
+learning_rate = 1e-3
+warmup_steps = 2
+vocab_size = 600
+context = 16
+workers = 2
+"""
+
 
 def jpeg(colour: str, seed: int, size: tuple[int, int] = (72, 64)) -> bytes:
     """A JPEG of one colour with a little noise."""

@@ -10,30 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.conftest import MakeShards
+from tests.training.conftest import TOY, MakeShards
 from training import checkpoint
 from training.distributed import ALONE, World, world_of
 from wit_pipeline.errors import UserError
-
-RECIPE = """
-[train]
-model = "ViT-Ti/8-64"
-batch_size = 16
-steps = {steps}
-learning_rate = 1e-3
-warmup_steps = 2
-vocab_size = 600
-context = 16
-workers = 1
-checkpoint_every = 10
-{more}
-"""
 
 
 def run(shards: Path, out: Path, *, processes: int, steps: int = 20, more: str = "") -> list[float]:
     """The losses of a run by the command, in one process or in several that hear one another over gloo."""
     recipe = out.with_suffix(".toml")
-    recipe.write_text(RECIPE.format(steps=steps, more=more))
+    recipe.write_text(f"{TOY}steps = {steps}\ncheckpoint_every = 10\n{more}\n")
     command = [sys.executable, "-m", "training", "train", "--recipe", str(recipe)]
     command += ["--shards", str(shards), "--out", str(out)]
     with socket.socket() as free:

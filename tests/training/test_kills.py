@@ -12,21 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.conftest import MakeShards
+from tests.training.conftest import TOY, MakeShards
 from training import checkpoint
-
-RECIPE = """
-[train]
-model = "ViT-Ti/8-64"
-batch_size = 16
-steps = {steps}
-learning_rate = 1e-3
-warmup_steps = 2
-vocab_size = 600
-context = 16
-workers = 2
-checkpoint_every = 7
-"""
 
 
 def start(recipe: Path, shards: Path, out: Path) -> subprocess.Popen[bytes]:
@@ -58,7 +45,7 @@ def test_a_killed_run_is_the_unbroken_run(
     kills: int, steps: int, make_shards: MakeShards, tmp_path: Path
 ) -> None:
     shards, recipe = make_shards(count=70, broken={7}), tmp_path / "recipe.toml"
-    recipe.write_text(RECIPE.format(steps=steps))
+    recipe.write_text(f"{TOY}steps = {steps}\ncheckpoint_every = 7\n")
     assert start(recipe, shards, tmp_path / "whole").wait() == 0
     killed, died = tmp_path / "killed", 0
     draws = np.random.default_rng(kills)
@@ -80,7 +67,7 @@ def test_a_killed_run_is_the_unbroken_run(
 
 def test_sigterm_saves_and_ends_well(make_shards: MakeShards, tmp_path: Path) -> None:
     shards, recipe, out = make_shards(count=70), tmp_path / "recipe.toml", tmp_path / "out"
-    recipe.write_text(RECIPE.format(steps=400).replace("checkpoint_every = 7", "checkpoint_every = 1000"))
+    recipe.write_text(f"{TOY}steps = 400\ncheckpoint_every = 1000\n")
     process = start(recipe, shards, out)
     reach(process, out, 10)
     process.send_signal(signal.SIGTERM)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.training.peer import open_clip
+from benchmarks.openclip import open_clip
 from training.clip import Clip
 from training.config import MODELS, ClipConfig
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.training.peer import open_clip
+from benchmarks.openclip import open_clip
 from training.tokenizer import PLAIN, Tokenizer, byte_alphabet, clean
 from wit_pipeline.errors import UserError
 

@@ -1,10 +1,8 @@
-"""open_clip, whose models and tokenizer are openai/CLIP's."""
+"""The trainer's peer: open_clip, whose models and tokenizer are openai/CLIP's."""
 
 from functools import cache
 from importlib import import_module
 from typing import Any
-
-import torch
 
 KEPT: list[Any] = []
 
@@ -12,7 +10,7 @@ KEPT: list[Any] = []
 @cache
 def open_clip() -> Any:
     """The peer. Its torchvision is built for another torch: two operators it only has to know by name."""
-    library: Any = torch.library
+    library: Any = import_module("torch").library
     operators = library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         operators.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
