@@ -17,6 +17,7 @@ from beam_jobs.tables import WriteTable, write_whole
 from wit_pipeline import evaluation, repeated, rows, thresholds
 from wit_pipeline.dedup import DedupConfig, Verdict, judge, read_codes, verdicts_of
 from wit_pipeline.evaluation import EvaluationImage
+from wit_pipeline.evaluation_index import Evaluation
 from wit_pipeline.manifest import Counts, File, describe, write_json
 from wit_pipeline.nearest import WORD_BANDS
 from wit_pipeline.records import Pair, Reject
@@ -43,7 +44,7 @@ from wit_pipeline.self_join import (
 )
 from wit_pipeline.shard import read_unless_erased
 from wit_pipeline.sift import write_sifted
-from wit_pipeline.sightings import Reached, Sighting, Spread
+from wit_pipeline.sightings import Own, Reached, Sighting, Spread
 from wit_pipeline.texts import by_image
 from wit_pipeline.thresholds import Limits
 
@@ -240,9 +241,7 @@ def look_units(task: Task) -> Sequence[Unit]:
 
 def look(task: Task, unit: Unit) -> Done:
     """Write which images of a part lie near which evaluation images, and how near each was reached."""
-    known = sets.index_of(
-        task, lambda: [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)]
-    )
+    known = evaluation_index(task)
     captions = [first for first, *_ in by_image(rows.read(unit.covers, Pair)).values()]
     seen = sets.look(task, known, [pair.image for pair in captions], partial(stored, task, captions))
     named = seen.pairs[seen.pairs.nearest(seen.pairs.sample, NAMED)]
@@ -252,6 +251,26 @@ def look(task: Task, unit: Unit) -> Done:
     write_whole(reached, Reached, known.reached(seen.reached))
     write_whole(spread, Spread, known.spread(seen.spread))
     return Counts(), (describe(near), describe(reached), describe(spread))
+
+
+def look_among(task: Task, unit: Unit) -> Done:
+    """Write how near other pictures of its set are to each of some evaluation images."""
+    known, path = evaluation_index(task), sets.table(task, "own", unit)
+    first = SET_IMAGES * unit.covers
+    write_whole(path, Own, known.own(first, first + SET_IMAGES))
+    return Counts(), (describe(path),)
+
+
+def own_units(task: Task) -> Sequence[Unit]:
+    """The evaluation images that can be compared, some thousand at a time; the last units may have none."""
+    return [Unit(name=unit.name, covers=number) for number, unit in enumerate(set_units(task))]
+
+
+def evaluation_index(task: Task) -> Evaluation:
+    """The index of all evaluation images; made once a process."""
+    return sets.index_of(
+        task, lambda: [task.folders.out / f"{unit.name}.parquet" for unit in set_units(task)]
+    )
 
 
 def stored(task: Task, captions: Sequence[Pair], number: int) -> bytes:
@@ -267,7 +286,8 @@ def limits_of(task: Task) -> dict[str, Limits]:
     if task.plan not in _limits:
         trusted = sets.trusted(task, task.folders.signed("filter").counts.kept)
         shown = sets.shown(task, look_units(task))
-        _limits[task.plan] = thresholds.decide(shown, task.recipe.audit, trusted)
+        own = thresholds.own_of([sets.table(task, "own", unit) for unit in own_units(task)])
+        _limits[task.plan] = thresholds.decide(shown, own, task.recipe.audit, trusted)
     return _limits[task.plan]
 
 
@@ -338,6 +358,7 @@ STAGE = Stage(
     steps=(
         Work(name="EncodeSets", units=set_units, do=encode_set),
         Shuffle(name="Compare", build=compare),
+        Work(name="Among", units=own_units, do=look_among, scratch=True),
         Work(name="Look", units=look_units, do=look, scratch=True),
         Shuffle(name="Captions", build=count_captions),
         Work(name="Apply", units=each_part("filter"), do=do),

@@ -13,7 +13,7 @@ from wit_pipeline.evaluation import AuditConfig, EvaluationImage
 from wit_pipeline.evidence import Prediction, Review, Verdict, check_images, class_of
 from wit_pipeline.overlap_tests import Outcome, Tally, interval, judged, scores, stated, tally
 from wit_pipeline.shard import Row, Stored
-from wit_pipeline.sightings import By, Cut, Sighting
+from wit_pipeline.sightings import REACH, By, Cut, Sighting
 from wit_pipeline.thresholds import Limits, SetLimits, nearness
 
 STAGE = "audit"
@@ -162,7 +162,8 @@ def stated_limits(found: SetLimits, *, detector: bool) -> dict[str, Any]:
     """How near is a copy in a set, what decided it, and what chance has to do with it."""
     return {
         "threshold": found.limits.codes,
-        "threshold_by": "recipe" if found.stated else "decoys",
+        "threshold_by": _decided_by(found),
+        "own": {"codes": found.limits.own_codes, "learned": found.limits.own_learned},
         "fdr": round(found.images.fdr, 6),
         "targets_within": found.images.targets,
         "decoys_within": found.images.decoys,
@@ -176,6 +177,14 @@ def stated_limits(found: SetLimits, *, detector: bool) -> dict[str, Any]:
             else {}
         ),
     }
+
+
+def _decided_by(found: SetLimits) -> str:
+    """What allows no wider distance in codes."""
+    if found.stated:
+        return "recipe"
+    crowded = found.limits.codes == found.limits.own_codes < REACH[By.CODES]
+    return "own images" if crowded else "decoys"
 
 
 def _curve(found: SetLimits, by: By) -> dict[str, Any]:

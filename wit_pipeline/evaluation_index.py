@@ -17,6 +17,7 @@ from wit_pipeline.sightings import (
     NEAR8,
     NO_PAIRS,
     REACH,
+    SAME,
     VIEWS,
     WIDEST,
     By,
@@ -24,6 +25,7 @@ from wit_pipeline.sightings import (
     Cut,
     Ints,
     Look,
+    Own,
     Pairs,
     Reached,
     Sighting,
@@ -169,6 +171,27 @@ class Evaluation:
         place = np.searchsorted(self._comparable, pairs.row)
         apart = [np.bitwise_count(own ^ long[place]).sum(axis=1) for long in self._long]
         return replace(pairs, bits=np.minimum(*apart).astype(np.int64))
+
+    def own(self, first: int, last: int) -> Iterator[Own]:
+        """Of some of the images that can be compared, how near other pictures of their set are.
+
+        Rows `first` to `last` - 1 of those images, each looked up as a training image is, but not mirrored.
+        """
+        rows = self._comparable[first:last]
+        seen = [self.known[row] for row in rows]
+        look = self.look(seen, self._views[0][first:last] if len(self._views) else None)
+        pairs = look.pairs[(look.pairs.way != Way.EXACT) & (look.pairs.bits > SAME)]
+        pairs = pairs[self._set_of[pairs.row] == self._set_of[rows[pairs.sample]]]
+        nearest = np.full((2, len(rows)), NOTHING, np.int64)
+        by_codes = pairs[np.isin(pairs.way, (Way.PLAIN, Way.TRIM))]
+        np.minimum.at(nearest[0], by_codes.sample, by_codes.bits)
+        np.minimum.at(nearest[1], pairs.sample, pairs.apart)
+        for item, codes, learned in zip(seen, *nearest.tolist(), strict=True):
+            yield Own(set=item.set, image=item.image, codes=codes, learned=learned)
+
+    def __len__(self) -> int:
+        """How many images can be compared."""
+        return len(self._comparable)
 
     def sightings(self, pairs: Pairs, keys: Sequence[str]) -> Iterator[Sighting]:
         """The pairs as records; `keys` are the training images'."""

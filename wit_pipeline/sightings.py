@@ -16,6 +16,7 @@ from wit_pipeline.decoys import NOTHING
 
 NEAR8 = 10  # bits of 64 within which a code is judged by phash16: by chance once in 1e6 pairs of photographs
 WIDEST = 80  # bits of 256 up to which pairs are collected; phash16 alone is that near once in 1e6
+SAME = 8  # bits of 256: so near, two images of a set are one picture
 FARTHEST = 400  # thousandths by which a cosine may be short of 1, up to which pairs are collected
 
 VIEWS = 8  # of an evaluation image, as a detector sees it (`evaluation.views`)
@@ -109,6 +110,16 @@ class Spread:
     distance: int
     pairs: int
     decoys: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Own:
+    """How near another picture of its set is to an evaluation image; 1000 is not in reach."""
+
+    set: str
+    image: str
+    codes: int
+    learned: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

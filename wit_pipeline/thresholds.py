@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from wit_pipeline.decoys import Histogram, Threshold, choose, compete, within
 from wit_pipeline.evaluation import AuditConfig
 from wit_pipeline.rows import schema_of
-from wit_pipeline.sightings import DISTANCES, REACH, RINGS, By, Reached, Sighting, Spread
+from wit_pipeline.sightings import DISTANCES, REACH, RINGS, By, Own, Reached, Sighting, Spread
 
 # Bits of 256, and how often two unlike pictures are that near: read off 9e10 blends of halves of photographs
 # from 48 on, below 48 extrapolated.
 CHANCE = ((64, 4e-9), (56, 7e-10), (48, 1e-10), (40, 1e-11), (32, 1e-12))
+CROWDED = 0.02  # share of a set's images that may have another picture of the set as near as a copy
 EXPECTED = 0.01  # chance matches of an evaluation image in a whole data set, at most, where one is trusted
 Nearest = NDArray[np.int64]  # [images, 3, 2]: `By`, then how near an image was reached and its mirror image
 
@@ -56,6 +57,8 @@ class Limits:
     codes: int  # bits of 256
     judged: int  # thousandths of 1 - cosine, where the codes are within reach
     learned: int  # the same, wherever they are
+    own_codes: int = REACH[By.CODES]  # no wider limit is taken: pictures of the set itself lie as near
+    own_learned: int = REACH[By.LEARNED]
 
     def near(self, distance: int, apart: int) -> bool:
         """Whether so many bits, and thousandths of 1 - cosine, are a copy's."""
@@ -103,6 +106,11 @@ def spread_of(paths: Sequence[Path]) -> pa.Table:
     return found.rename_columns(schema.names)
 
 
+def own_of(paths: Sequence[Path]) -> pa.Table:
+    """The rows of several tables of `Own`."""
+    return pa.concat_tables([schema_of(Own).empty_table(), *(pq.read_table(path) for path in paths)])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
     """What all parts have shown of a set."""
@@ -141,9 +149,31 @@ def _pairs(counts: NDArray[np.int64], by: By) -> Histogram:
     return Histogram(targets=targets, decoys=decoys, ring=RINGS[by])
 
 
-def decide(known: Mapping[str, Seen], config: AuditConfig, trusted: Trusted) -> dict[str, Limits]:
-    """The limits of every set, by its decoys or as the recipe states them."""
-    return {name: _chosen(found, name, config, trusted) for name, found in known.items()}
+def decide(
+    known: Mapping[str, Seen], own: pa.Table, config: AuditConfig, trusted: Trusted
+) -> dict[str, Limits]:
+    """The limits of every set, by its decoys and its own images, or as the recipe states them.
+
+    Texts, digits or logos are nearer to one another than to mirrored ones, and decoys do not see it: so no
+    distance counts at which other pictures of the set itself lie.
+    """
+    names = np.array(own.column("set").to_pylist(), dtype=object)
+    apart = np.stack([own.column(name).to_numpy() for name in ("codes", "learned")])
+    limits = {}
+    for name, found in known.items():
+        of_set = apart[:, names == name]
+        codes, learned = (_uncrowded(side, REACH[by]) for side, by in zip(of_set, OWN, strict=True))
+        limits[name] = _chosen(found, name, config, trusted, codes, learned)
+    return limits
+
+
+OWN = (By.CODES, By.LEARNED)
+
+
+def _uncrowded(nearest: NDArray[np.int64], reach: int) -> int:
+    """The largest distance at which at most a share `CROWDED` of a set's images has another picture."""
+    allowed = int(CROWDED * len(nearest))
+    return int(min(reach, np.sort(nearest)[allowed] - 1)) if len(nearest) else reach
 
 
 def of_sets(
@@ -162,7 +192,9 @@ def of_sets(
     }
 
 
-def _chosen(found: Seen, name: str, config: AuditConfig, trusted: Trusted) -> Limits:
+def _chosen(
+    found: Seen, name: str, config: AuditConfig, trusted: Trusted, own_codes: int, own_learned: int
+) -> Limits:
     """The widest limits whose copies, of all ways together, are by chance at the rate that is asked for.
 
     Ways err apart from one another: where together they are wrong too often, each gets a part of the rate.
@@ -172,9 +204,11 @@ def _chosen(found: Seen, name: str, config: AuditConfig, trusted: Trusted) -> Li
             choose([found.images[by], found.pairs[by]], config.fdr / parts, trusted.by(by)) for by in By
         )
         limits = Limits(
-            codes=config.distances.get(name, codes),
-            judged=judged if config.detector else -1,
-            learned=learned if config.detector else -1,
+            codes=config.distances.get(name, min(codes, own_codes)),
+            judged=min(judged, own_learned) if config.detector else -1,
+            learned=min(learned, own_learned) if config.detector else -1,
+            own_codes=own_codes,
+            own_learned=own_learned,
         )
         if all(told(found, limits).fdr <= config.fdr for told in (passing, passing_pairs)):
             break

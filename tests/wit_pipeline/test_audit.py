@@ -100,6 +100,7 @@ def test_overlap_is_counted_by_evaluation_image() -> None:
         "by_method": {"plain": 2},
         "threshold": 48,
         "threshold_by": "decoys",
+        "own": {"codes": 80, "learned": 400},
         "fdr": 1.0,
         "targets_within": 1,
         "decoys_within": 2,

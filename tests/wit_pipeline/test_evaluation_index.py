@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tests.factories import encoded, flip, image, photograph
 from wit_pipeline import evaluation
 from wit_pipeline.decoys import NOTHING
-from wit_pipeline.evaluation import AuditConfig, views
+from wit_pipeline.evaluation import AuditConfig, EvaluationImage, views
 from wit_pipeline.evaluation_index import Evaluation
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.sightings import MIRRORED, VIEWS, By, Way
@@ -113,3 +115,21 @@ def test_pairs_are_counted_by_set_and_distance_and_decoys_among_them() -> None:
     assert told[By.CODES, 3] == (1, 0)
     assert told[By.JUDGED, 0] == told[By.LEARNED, 0] == (2, 1)
     assert {item.set for item in INDEX.spread(look.spread)} == {"eval"}
+
+
+def test_how_near_pictures_of_a_set_are_to_one_another() -> None:
+    """Near ones of the same set count; the image itself, a copy of it and a mirrored one do not."""
+    first = KNOWN[0]
+
+    def also(name: str, bits: int, set_: str = "eval", code: str = "") -> EvaluationImage:
+        plain = {"phash": code or first.phash, "phash16": flip(first.phash16, bits)}
+        far = {"mirror_phash": KNOWN[3].mirror_phash, "mirror_phash16": KNOWN[3].mirror_phash16}
+        return replace(first, set=set_, image=name, sha256=name, **plain, **far)  # type: ignore[arg-type]
+
+    mirrored = replace(also("m", 0, code=first.mirror_phash), phash16=first.mirror_phash16)
+    known = [first, also("near", 30), also("copy", 5), also("elsewhere", 20, "other"), mirrored, KNOWN[1]]
+    index = Evaluation(known, AuditConfig(sets={"eval": "x", "other": "y"}))
+    assert len(index) == 6
+    told = {item.image: item.codes for item in [*index.own(0, 4), *index.own(4, 9)]}
+    assert told == {"0.png": 30, "near": 25, "copy": 25, "elsewhere": 1000, "m": 1000, "1.png": 1000}
+    assert list(index.own(6, 12)) == []

@@ -6,7 +6,7 @@ import pytest
 from wit_pipeline import rows
 from wit_pipeline.decoys import NOTHING
 from wit_pipeline.evaluation import AuditConfig
-from wit_pipeline.sightings import WIDEST, By, Reached, Sighting, Spread
+from wit_pipeline.sightings import WIDEST, By, Own, Reached, Sighting, Spread
 from wit_pipeline.thresholds import (
     Limits,
     SetLimits,
@@ -16,6 +16,7 @@ from wit_pipeline.thresholds import (
     from_json,
     merged,
     of_sets,
+    own_of,
     rank,
     seen,
     spread_of,
@@ -112,7 +113,7 @@ def told(
     path = folder / "spread.parquet"
     rows.write(path, Spread, [*pairs_of(items), *more])
     known = seen(merged([table(folder, items)]), spread_of([path]), config)
-    return of_sets(known, config, decide(known, config, trusted))
+    return of_sets(known, config, decide(known, own_of([]), config, trusted))
 
 
 def pairs_of(items: list[Reached]) -> list[Spread]:
@@ -186,3 +187,19 @@ def test_limits_are_told_from_stage_to_stage(tmp_path: Path) -> None:
 def test_equal_bytes_come_first_then_the_nearest() -> None:
     items = [sighting(5), sighting(256, 30, "learned"), sighting(0, 0, "exact"), sighting(4, 200)]
     assert [item.distance for item in sorted(items, key=rank)] == [0, 4, 5, 256]
+
+
+@pytest.mark.parametrize(("near", "limit"), [(0, WIDEST), (2, WIDEST), (3, 41), (30, 41)])
+def test_no_distance_counts_at_which_pictures_of_the_set_lie(tmp_path: Path, near: int, limit: int) -> None:
+    """At 40, 41, 42 … Up to 2 of 100 may: a set has some pictures twice, and decoys judge the rest."""
+    nearest = [40 + i if i < near else NOTHING for i in range(100)]
+    own = [Own(set="a", image=str(i), codes=bits, learned=NOTHING) for i, bits in enumerate(nearest)]
+    rows.write(tmp_path / "own.parquet", Own, own)
+    copied = [reached(str(i), codes=0) for i in range(300)]
+    rows.write(tmp_path / "spread.parquet", Spread, pairs_of(copied))
+    known = seen(merged([table(tmp_path, copied)]), spread_of([tmp_path / "spread.parquet"]), CONFIG)
+    told = own_of([tmp_path / "own.parquet"])
+    limits = decide(known, told, CONFIG, Trusted(bits=32))
+    assert (limits["a"].codes, limits["a"].own_codes, limits["b"].own_codes) == (limit, limit, WIDEST)
+    stated = AuditConfig(sets=CONFIG.sets, distances={"a": 70})
+    assert decide(known, told, stated, Trusted(bits=32))["a"].codes == 70
