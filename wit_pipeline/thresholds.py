@@ -18,7 +18,6 @@ from wit_pipeline.sightings import DISTANCES, REACH, RINGS, By, Own, Reached, Si
 # Bits of 256, and how often two unlike pictures are that near: read off 9e10 blends of halves of photographs
 # from 48 on, below 48 extrapolated.
 CHANCE = ((64, 4e-9), (56, 7e-10), (48, 1e-10), (40, 1e-11), (32, 1e-12))
-CROWDED = 0.02  # share of a set's images that may have another picture of the set as near as a copy
 EXPECTED = 0.01  # chance matches of an evaluation image in a whole data set, at most, where one is trusted
 Nearest = NDArray[np.int64]  # [images, 3, 2]: `By`, then how near an image was reached and its mirror image
 
@@ -155,14 +154,16 @@ def decide(
     """The limits of every set, by its decoys and its own images, or as the recipe states them.
 
     Texts, digits or logos are nearer to one another than to mirrored ones, and decoys do not see it: so no
-    distance counts at which other pictures of the set itself lie.
+    distance counts at which other pictures of the set itself lie, but of a share of its images, as it is
+    asked for of copies. With a detector there are three ways to be near, and each gets a third of it.
     """
+    share = config.fdr / (len(By) if config.detector else 1)
     names = np.array(own.column("set").to_pylist(), dtype=object)
     apart = np.stack([own.column(name).to_numpy() for name in ("codes", "learned")])
     limits = {}
     for name, found in known.items():
         of_set = apart[:, names == name]
-        codes, learned = (_uncrowded(side, REACH[by]) for side, by in zip(of_set, OWN, strict=True))
+        codes, learned = (_uncrowded(side, share, REACH[by]) for side, by in zip(of_set, OWN, strict=True))
         limits[name] = _chosen(found, name, config, trusted, codes, learned)
     return limits
 
@@ -170,9 +171,9 @@ def decide(
 OWN = (By.CODES, By.LEARNED)
 
 
-def _uncrowded(nearest: NDArray[np.int64], reach: int) -> int:
-    """The largest distance at which at most a share `CROWDED` of a set's images has another picture."""
-    allowed = int(CROWDED * len(nearest))
+def _uncrowded(nearest: NDArray[np.int64], share: float, reach: int) -> int:
+    """The largest distance at which at most a share of a set's images has another picture of it."""
+    allowed = int(share * len(nearest))
     return int(min(reach, np.sort(nearest)[allowed] - 1)) if len(nearest) else reach
 
 

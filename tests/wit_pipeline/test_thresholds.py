@@ -191,8 +191,8 @@ def test_equal_bytes_come_first_then_the_nearest() -> None:
 
 @pytest.mark.parametrize(("near", "limit"), [(0, WIDEST), (2, WIDEST), (3, 41), (30, 41)])
 def test_no_distance_counts_at_which_pictures_of_the_set_lie(tmp_path: Path, near: int, limit: int) -> None:
-    """At 40, 41, 42 … Up to 2 of 100 may: a set has some pictures twice, and decoys judge the rest."""
-    nearest = [40 + i if i < near else NOTHING for i in range(100)]
+    """At 40, 41, 42 … Up to 2 of 200 may: a set has some pictures twice, and decoys judge the rest."""
+    nearest = [40 + i if i < near else NOTHING for i in range(200)]
     own = [Own(set="a", image=str(i), codes=bits, learned=NOTHING) for i, bits in enumerate(nearest)]
     rows.write(tmp_path / "own.parquet", Own, own)
     copied = [reached(str(i), codes=0) for i in range(300)]
