@@ -16,6 +16,7 @@ EVERY = (
     "copies",
     "false_matches",
     "planted",
+    "planted_drawn",
     "html_pairs",
     "extract_job",
     "frontier_job",

@@ -53,8 +53,7 @@ user_agent = "wit-planted/0.1 (+https://example.org/wit)"
 [audit]
 {detector}
 [audit.sets]
-books = "{root}/books"
-things = "{root}/things"
+{sets}
 """
 
 
@@ -136,6 +135,19 @@ def write_shard(path: Path, bodies: Sequence[tuple[str, bytes]]) -> None:
                 shard.addfile(member, BytesIO(data))
 
 
+def build(root: Path, sets: Sequence[str], detector: Path | None, workers: int, more: str = "") -> None:
+    """`wit build` of what lies in a folder's `web`, with evaluation sets that lie beside it."""
+    recipe = RECIPE.format(
+        root=root,
+        dump=DATA / "wiki_dumps/gensim/enwiki-latest-pages-articles1*.bz2",
+        detector=f'detector = "{detector.absolute()}"' if detector else "",
+        sets="\n".join(f'{name} = "{root}/{name}"' for name in sets),
+    )
+    (root / "recipe.toml").write_text(f"{recipe}\n{more}")
+    arguments = ["--recipe", f"{root}/recipe.toml", "--root", f"{root}/build", "--workers", str(workers)]
+    subprocess.run([sys.executable, "-m", "beam_jobs", "build", *arguments], check=True)
+
+
 def captions(root: Path) -> set[str]:
     """The captions of all that dedup kept."""
     parts = sorted((root / "build" / "dedup").glob("part-*.parquet"))
@@ -199,18 +211,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shutil.rmtree(given.out, ignore_errors=True)
     root = given.out.absolute()
     planted = web(root)
-    detector = f'detector = "{given.detector.absolute()}"' if given.detector else ""
-    dump = DATA / "wiki_dumps/gensim/enwiki-latest-pages-articles1*.bz2"
-    (root / "recipe.toml").write_text(RECIPE.format(root=root, dump=dump, detector=detector))
-    arguments = [
-        "--recipe",
-        f"{root}/recipe.toml",
-        "--root",
-        f"{root}/build",
-        "--workers",
-        str(given.workers),
-    ]
-    subprocess.run([sys.executable, "-m", "beam_jobs", "build", *arguments], check=True)
+    build(root, ["books", "things"], given.detector, given.workers)
     outcome(root, planted)
     return 0
 
