@@ -104,9 +104,7 @@ def meeting(name: str, count: int, *sides: Side) -> Any:
     return keyed | f"{name}Meet" >> beam.CoGroupByKey() | f"{name}Gather" >> beam.MapTuple(gather)
 
 
-def deal(
-    rows_: Rows, values: Callable[[Rows], NDArray[np.uint64]], count: int
-) -> Iterator[tuple[int, bytes]]:
+def deal(rows_: Rows, values: Values, count: int) -> Iterator[tuple[int, bytes]]:
     """(bucket, bytes) of some rows."""
     return ((key, some.tobytes()) for key, some in dealt(rows_, values(rows_), count))
 
@@ -173,7 +171,10 @@ def compare(pipeline: beam.Pipeline, task: Task) -> None:
     ] | "Edges" >> beam.Flatten()
     linked = edges | "Links" >> beam.Map(links) | "Rooted" >> beam.CombineGlobally(Rooted())  # type: ignore[no-untyped-call]
     met = meeting(
-        "Member", count, (edges | beam.Map(ends), THIN, low), (linked, LINK, lambda rows_: low(rows_["node"]))
+        "Member",
+        count,
+        (edges | "Ends" >> beam.Map(ends), THIN, low),
+        (linked, LINK, lambda rows_: low(rows_["node"])),
     )
     rooted_ = met | "WithRoots" >> beam.MapTuple(with_roots)
     last = meeting("Component", count, (rooted_, MEMBER, lambda rows_: low(rows_["root"]))) | (
