@@ -36,10 +36,11 @@ class Checkpoint:
     bad: dict[str, int]  # those that could not be used, by reason
 
 
-def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
+def save(folder: Path, checkpoint: Checkpoint, keep: int, every: int = 0) -> Path:
     """The file that now holds `checkpoint`; raises `RunError` if it cannot be written.
 
-    The `keep` latest stay. Those of later steps go: they were damaged, or of a run that was left.
+    The `keep` latest stay, and those of every so many steps. Those of later steps go: they were damaged, or
+    of a run that was left.
     """
     path = folder / f"step-{checkpoint.step:06d}.pt"
     aside = path.with_suffix(".tmp")
@@ -57,7 +58,8 @@ def save(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         raise RunError(f"{path}: cannot be written: {error}") from None
     everything = saved(folder)
     latest = everything.index(path) + 1
-    for other in (*everything[: max(0, latest - keep)], *everything[latest:]):
+    older = [other for other in everything[: max(0, latest - keep)] if not every or step_of(other) % every]
+    for other in (*older, *everything[latest:]):
         other.unlink()
     return path
 
@@ -73,8 +75,14 @@ def sync_folder(folder: Path) -> None:
 
 def saved(folder: Path) -> list[Path]:
     """The checkpoints in `folder`, oldest first."""
-    steps = {path: int(match[1]) for path in folder.glob("*.pt") if (match := NAME.fullmatch(path.name))}
-    return sorted(steps, key=steps.__getitem__)
+    return sorted((path for path in folder.glob("*.pt") if NAME.fullmatch(path.name)), key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """The step of a checkpoint's file."""
+    match = NAME.fullmatch(path.name)
+    assert match is not None
+    return int(match[1])
 
 
 def load(path: Path) -> Checkpoint:

@@ -13,6 +13,7 @@ from torch.nn.parameter import Parameter
 
 from training.config import ClipConfig, ResNetConfig, VitConfig
 from training.text_tower import TextTower
+from training.transformer import Transformer
 from training.vision.resnet import ResNet
 from training.vision.vit import VisionTransformer
 
@@ -39,6 +40,12 @@ class Clip(TextTower):
     def forward(self, image_BCHW: Tensor, text_BT: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit vectors of the images, of the texts, and the factor of their cosines."""
         return self.encode_image(image_BCHW), self.encode_text(text_BT), self.logit_scale.exp()
+
+    def recompute_blocks(self) -> None:
+        """Keep of each block its input alone, and compute the rest once more for the gradients."""
+        for module in self.modules():
+            if isinstance(module, Transformer | ResNet):
+                module.recompute = True
 
     @torch.no_grad()
     def clip_scale(self) -> None:

@@ -126,6 +126,7 @@ class TrainConfig:
     context: int = 77  # tokens of a text, start and end included
     micro_batch: int = 0  # pairs a process holds activations of at a time; 0: its whole part of the batch
     loss_chunk: int = 0  # rows of logits held at a time; 0: all
+    recompute: bool = False  # of each block only the input is held, and the rest computed twice
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU, fp32 elsewhere
     max_bad_share: float = 0.05  # of samples that cannot be used, before the run stops
     device: Literal["auto", "cpu", "cuda"] = how("auto")
@@ -133,6 +134,7 @@ class TrainConfig:
     log_every: int = how(1)  # steps between two readings of the losses, which wait for the device
     checkpoint_every: int = how(500)  # steps
     keep_checkpoints: int = how(3)
+    keep_every: int = how(0)  # steps: checkpoints of its multiples stay; 0: none but the last
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -150,6 +152,7 @@ class TrainConfig:
             "log_every": 1,
             "checkpoint_every": 1,
             "keep_checkpoints": 1,
+            "keep_every": 0,
             "weight_decay": 0,
             "gradient_clip": 0,
         }

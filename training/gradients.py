@@ -7,8 +7,7 @@ temperature's gradient comes from the loss of the whole batch, once.
 Shapes: b pairs of this process, H = W pixels a side, C colours, T tokens, D width of the shared space.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 from training.distributed import ALONE, World, gather, sizes_of
 from training.image import normalise
 from training.loss import contrastive
+from training.norms import statistics_kept
 
 
 def backward(
@@ -83,16 +83,3 @@ def backward(
 def unsynchronised(model: nn.Module) -> AbstractContextManager[None]:
     """Gradients are added up and not yet sent."""
     return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
-
-
-@contextmanager
-def statistics_kept(model: nn.Module) -> Iterator[None]:
-    """Batch norms see the batch and keep their running statistics: it will pass once more."""
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True

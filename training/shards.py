@@ -99,6 +99,12 @@ class Samples:
         shard, _, _, offset, size = self.rows[sample].tolist()
         return read_at(self.paths[shard], offset, size).decode("utf-8", "replace")
 
+    def name(self, sample: int) -> str:
+        """The shard and the member that hold a sample's image, as "00003.tar/000030012.jpg"."""
+        shard, offset, *_ = self.rows[sample].tolist()
+        header = read_at(self.paths[shard], offset - tarfile.BLOCKSIZE, tarfile.LENGTH_NAME)
+        return f"{self.paths[shard].name}/{header.split(bytes(1))[0].decode('utf-8', 'replace')}"
+
     def captions(self) -> Iterator[str]:
         """The captions, in order, to train a tokenizer on: of at most `TOKENIZER_CAPTIONS` samples."""
         return (self.caption(sample) for sample in range(min(len(self), TOKENIZER_CAPTIONS)))

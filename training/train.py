@@ -34,6 +34,8 @@ from training.tokenizer import Tokenizer
 from wit_pipeline.config import as_table
 from wit_pipeline.errors import RunError, UserError
 
+NAMED = 8  # samples that an error names
+
 
 def train(
     config: TrainConfig, shards: Sequence[str], out: Path, *, resume: str = "auto", console: Console
@@ -88,6 +90,8 @@ def run(
     sizes = replace(sizes, text=replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context))
     torch.manual_seed(config.seed)
     model = Clip(sizes).to(device)
+    if config.recompute:
+        model.recompute_blocks()
     parallel = in_parallel(model, world, device)
     optimizer = optim.optimizer(model, sizes, config.weight_decay)
     tally, before, done = Tally(), Tally(), 0  # what this process reads, and what all read before
@@ -126,7 +130,7 @@ def run(
             read=before.read + read,
             bad=dict(before.bad + bad),
         )
-        return checkpoint.save(folder, state, config.keep_checkpoints)
+        return checkpoint.save(folder, state, config.keep_checkpoints, config.keep_every)
 
     # The loop.
     last = folder / f"step-{done:06d}.pt"
@@ -183,7 +187,8 @@ def run(
                 if len(finite) < len(rows):
                     wrong = rows[len(finite)]["step"]
                     raise RunError(
-                        f"step {wrong}: the loss is not finite; lower learning_rate, set gradient_clip"
+                        f"step {wrong}: the loss is not finite; lower learning_rate, set gradient_clip; "
+                        f"{learnt_from(samples, config, wrong)}"
                     )
                 progress.tell(rows[-1])
             done = step
@@ -196,6 +201,14 @@ def run(
     if done < steps:
         say("stopped as asked; the same command goes on from there")
     return last
+
+
+def learnt_from(samples: Samples, config: TrainConfig, step: int) -> str:
+    """The samples of a step, by name: what a run that went wrong there saw last."""
+    (picks,) = plan(len(samples), batch_size=config.batch_size, seed=config.seed, first=step - 1, last=step)
+    names = [samples.name(sample) for sample, _ in picks]
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"its samples: {', '.join(names[:NAMED])}{more}"
 
 
 def in_parallel(model: Clip, world: World, device: torch.device) -> nn.Module:

@@ -3,13 +3,18 @@
 Shapes: B samples, T tokens, W width, H heads, K width of a head.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention, silu
 from torch.nn.init import xavier_uniform_, zeros_
 from torch.nn.parameter import Parameter
+from torch.utils.checkpoint import checkpoint
 
 from training.config import HEAD_WIDTH
+from training.norms import statistics_kept
 
 
 class QuickGelu(nn.Module):
@@ -82,8 +87,24 @@ class Transformer(nn.Module):
     def __init__(self, width: int, layers: int, *, causal: bool) -> None:
         super().__init__()
         self.resblocks = nn.ModuleList(Block(width, causal=causal) for _ in range(layers))
+        self.recompute = False
 
     def forward(self, x_BTW: Tensor) -> Tensor:
         for block in self.resblocks:
-            x_BTW = block(x_BTW)
+            x_BTW = through(block, x_BTW, again=self.recompute)
         return x_BTW
+
+
+def through(module: nn.Module, x: Tensor, *, again: bool) -> Tensor:
+    """`module` of `x`. `again`: what is inside is not kept, and computed once more for the gradients."""
+    if again and torch.is_grad_enabled():
+        contexts = partial(_contexts, module)
+        kept: Tensor = checkpoint(module, x, use_reentrant=False, context_fn=contexts)
+        return kept
+    out: Tensor = module(x)
+    return out
+
+
+def _contexts(module: nn.Module) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """What the first and the second pass run in."""
+    return nullcontext(), statistics_kept(module)

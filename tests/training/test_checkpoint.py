@@ -42,6 +42,12 @@ def test_the_last_few_are_kept_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert [path.name for path in checkpoint.saved(tmp_path)] == ["step-999999.pt", "step-1000000.pt"]
 
 
+def test_those_of_every_so_many_steps_stay(tmp_path: Path) -> None:
+    for step in range(5, 45, 5):
+        checkpoint.save(tmp_path, at(step), keep=2, every=15)
+    assert [checkpoint.step_of(path) for path in checkpoint.saved(tmp_path)] == [15, 30, 35, 40]
+
+
 def test_those_of_later_steps_go_when_a_run_goes_on_before_them(tmp_path: Path) -> None:
     for step in (10, 20, 30):
         checkpoint.save(tmp_path, at(step), keep=3)

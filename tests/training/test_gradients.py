@@ -62,3 +62,22 @@ def test_running_statistics_are_updated_once_a_part() -> None:
     torch.testing.assert_close(
         norm.get_buffer("running_mean"), once.get_submodule("visual.bn1").get_buffer("running_mean")
     )
+
+
+@pytest.mark.parametrize("config", [VIT, RESNET], ids=["vit", "resnet"])
+@pytest.mark.parametrize("micro_batch", [0, 4])
+def test_blocks_computed_twice_have_the_gradients_and_statistics_of_blocks_kept(
+    config: ClipConfig, micro_batch: int
+) -> None:
+    torch.manual_seed(0)
+    models = [Clip(config), Clip(config)]
+    models[1].load_state_dict(models[0].state_dict())
+    models[1].recompute_blocks()
+    for model in models:
+        backward(model, *batch(12), micro_batch=micro_batch)
+    for (name, one), other in zip(models[0].named_parameters(), models[1].parameters(), strict=True):
+        assert one.grad is not None
+        torch.testing.assert_close(other.grad, one.grad, atol=1e-6, rtol=1e-5, msg=name)
+    kept, again = (dict(model.named_buffers()) for model in models)
+    for name, value in kept.items():
+        torch.testing.assert_close(again[name], value, msg=name)

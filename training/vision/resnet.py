@@ -13,6 +13,7 @@ from torch.nn.init import normal_, zeros_
 from torch.nn.parameter import Parameter
 
 from training.config import HEAD_WIDTH, ResNetConfig
+from training.transformer import through
 
 EXPANSION = 4  # of a block's channels, at its end
 STRIDE = 32  # pixels a side that one place of the last layer stands for
@@ -110,6 +111,7 @@ class ResNet(nn.Module):
             layers.append(nn.Sequential(*layer))
         self.layer1, self.layer2, self.layer3, self.layer4 = layers
         self.attnpool = AttentionPool(config.image_size // STRIDE, inside, embed_dim)
+        self.recompute = False
 
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """`image_BCHW`, float with CLIP's mean and deviation taken out, as float [B, D]."""
@@ -118,6 +120,7 @@ class ResNet(nn.Module):
             x_BCHW = norm(conv(x_BCHW)).relu()
         x_BCHW = self.average(x_BCHW)
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x_BCHW = layer(x_BCHW)
+            for block in layer:
+                x_BCHW = through(block, x_BCHW, again=self.recompute)
         out_BD: Tensor = self.attnpool(x_BCHW)
         return out_BD
