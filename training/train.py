@@ -29,6 +29,7 @@ from training.gradients import backward
 from training.progress import Journal, Progress, Row
 from training.resume import refuse_another_run, set_aside, start_from
 from training.shards import Samples, find, index
+from training.start import begin_with, weights_of
 from training.stopping import listening
 from training.tokenizer import Tokenizer
 from wit_pipeline.config import as_table
@@ -81,7 +82,8 @@ def run(
     found = start_from(resume, folder, say)
     if found:
         refuse_another_run(found, config, samples, steps)
-    tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples)
+    weights, of_weights = weights_of(Path(config.init), say) if config.init and not found else ({}, None)
+    tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples, of_weights)
     if world.leads:
         tokenizer.save(folder / "tokenizer.json")
 
@@ -89,7 +91,11 @@ def run(
     sizes = MODELS[config.model]
     sizes = replace(sizes, text=replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context))
     torch.manual_seed(config.seed)
-    model = Clip(sizes).to(device)
+    model = Clip(sizes)
+    if weights:
+        begin_with(model, weights, Path(config.init))
+        say(f"beginning with the weights of {config.init}")
+    model.to(device)
     if config.recompute:
         model.recompute_blocks()
     parallel = in_parallel(model, world, device)
@@ -247,11 +253,15 @@ def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
     return config.steps or config.epochs * (len(samples) // config.batch_size)
 
 
-def make_tokenizer(config: TrainConfig, samples: Samples) -> Tokenizer:
-    """The recipe's tokenizer, or one trained on the samples' captions."""
+def make_tokenizer(config: TrainConfig, samples: Samples, of_weights: Tokenizer | None) -> Tokenizer:
+    """The recipe's tokenizer, that of the weights to begin with, or one trained on the samples' captions."""
     if config.tokenizer:
         return Tokenizer.load(Path(config.tokenizer))
-    return Tokenizer.train(samples.captions(), config.vocab_size)
+    if config.init and of_weights is None:
+        raise UserError(
+            f"init {config.init}: has no tokenizer beside it; name its list of merges as `tokenizer`"
+        )
+    return of_weights or Tokenizer.train(samples.captions(), config.vocab_size)
 
 
 def settle(pending: list[Row], since: float) -> list[Row]:
