@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="folder for detector.onnx and metrics.jsonl"
     )
     detector.add_argument(
-        "--steps", type=positive, default=3200, help="default 3200: 40 minutes on two cores"
+        "--steps", type=positive, default=4000, help="default 4000: 50 minutes on two cores"
     )
     detector.add_argument(
         "--size", type=positive, default=64, help="pixels a side of what it sees, default 64"

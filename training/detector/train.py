@@ -46,7 +46,7 @@ class DetectorConfig:
     size: int = 64  # pixels a side of what it sees
     dims: int = 128  # of a descriptor
     batch: int = 256  # pictures a step, each twice
-    steps: int = 3200
+    steps: int = 4000
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     warm_up: int = 200  # steps
