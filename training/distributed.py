@@ -3,6 +3,7 @@
 `torchrun` says it in the environment. Shapes: b pairs of this process, B of all, D width of the shared space.
 """
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -60,6 +61,8 @@ def joined(world: World, device: torch.device) -> Iterator[None]:
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield
+        gc.collect()  # what still holds on to the group would take it apart while the process ends
+        dist.barrier()  # whoever is done first waits for the others' last words
     finally:
         dist.destroy_process_group()
 

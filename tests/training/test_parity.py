@@ -21,7 +21,7 @@ NAMES = {
     "ViT-L/14": "ViT-L-14",
     "ViT-L/14@336px": "ViT-L-14-336",
 }
-LARGE = ("RN50x16", "RN50x64", "ViT-L/14", "ViT-L/14@336px")  # a minute each
+LARGE = ("RN101", "RN50x4", "RN50x16", "RN50x64", "ViT-L/14", "ViT-L/14@336px")  # up to a minute each
 
 
 @pytest.fixture
