@@ -62,6 +62,11 @@ def flip(code: str, bits: int) -> str:
     return f"{int(code, 16) ^ ((1 << bits) - 1):0{len(code)}x}"
 
 
+def bits_between(one: str, other: str) -> int:
+    """Bits in which two hex codes differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
 def photograph(seed: int, size: tuple[int, int] = (200, 150)) -> Pillow.Image:
     """A smooth random picture, unlike every other seed's."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)

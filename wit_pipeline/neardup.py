@@ -24,11 +24,6 @@ def phash16_words(phash16: Sequence[str]) -> Words:
     return np.frombuffer(joined, dtype=">u8").astype(np.uint64).reshape(-1, 4)
 
 
-def distance16(one: str, other: str) -> int:
-    """Bits, of 256, in which two phash16 codes differ."""
-    return (int(one, 16) ^ int(other, 16)).bit_count()
-
-
 def distances16(one: Words, other: Words) -> NDArray[np.int64]:
     """Bits between each of some phash16 codes and each of others, [one, other]."""
     bits: NDArray[np.int64] = np.bitwise_count(one[:, None] ^ other[None]).sum(axis=2, dtype=np.int64)

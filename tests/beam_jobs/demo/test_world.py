@@ -24,9 +24,8 @@ from beam_jobs.demo.vocabulary import COLOURS, FILLER, PLACES, SHAPES, SURFACES,
 from beam_jobs.demo.world import World, make_world
 from queries.wikipedia import Page, article, pages
 from queries.wikitext import plain
-from tests.factories import local_world, records_of
+from tests.factories import bits_between, local_world, records_of
 from wit_pipeline.codes import Codes, codes
-from wit_pipeline.neardup import distance16
 from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources.warc import WarcSource
 from wit_pipeline.text import words
@@ -142,7 +141,7 @@ def test_copies_are_copies(world: World) -> None:
         assert (world.site / post.path).read_bytes() == (world.site / original.path).read_bytes()
     for post in of(world, Trouble.NEAR_COPY):
         copy, original_code = code(world.site / post.path), code(world.site / sound[post.original].path)
-        assert distance16(copy.phash16, original_code.phash16) <= 32
+        assert bits_between(copy.phash16, original_code.phash16) <= 32
         assert (world.site / post.path).read_bytes() != (world.site / sound[post.original].path).read_bytes()
     assert all(post.caption != sound[post.original].caption for post in of(world, Trouble.SECOND_CAPTION))
     assert all(post.caption == sound[post.original].caption for post in of(world, Trouble.REPEATED_PAIR))
@@ -153,15 +152,15 @@ def test_evaluation_copies_are_near_the_held_out_picture(world: World) -> None:
         for post in of(world, trouble):
             held = code(world.evaluation / post.original)
             copy = code(world.site / post.path, mirror=trouble is Trouble.EVALUATION_MIRROR)
-            assert distance16(held.phash16, copy.phash16) <= 32
+            assert bits_between(held.phash16, copy.phash16) <= 32
 
 
 def test_no_two_sound_pictures_are_near(world: World) -> None:
     files = [world.site / post.path for post in world.posts if post.trouble is None]
     found = [code(path) for path in [*files, *sorted(world.evaluation.rglob("*.png"))]]
     assert all(item.weak < 0.35 for item in found)
-    near16 = [pair for pair in combinations(found, 2) if distance16(pair[0].phash16, pair[1].phash16) <= 48]
-    assert not [pair for pair in near16 if distance16(pair[0].phash, pair[1].phash) <= 10]
+    near16 = [pair for pair in combinations(found, 2) if bits_between(pair[0].phash16, pair[1].phash16) <= 48]
+    assert not [pair for pair in near16 if bits_between(pair[0].phash, pair[1].phash) <= 10]
 
 
 def test_the_dump_reads_as_a_dump(tmp_path: Path) -> None:
