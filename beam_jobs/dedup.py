@@ -39,6 +39,7 @@ from wit_pipeline.self_join import (
     links,
     near,
     rooted,
+    runs,
     thin,
     with_roots,
 )
@@ -85,6 +86,11 @@ def encode_set(task: Task, unit: Unit) -> Done:
 def parts(task: Task) -> list[Path]:
     """The pairs that filter signed."""
     return task.folders.files("filter", "part-")
+
+
+def buckets(task: Task) -> int:
+    """How many buckets rows are dealt to."""
+    return task.folders.signed("filter").counts.kept // BUCKET + 1
 
 
 Values = Callable[[Rows], NDArray[np.uint64]]  # of rows: those that are equal meet
@@ -145,7 +151,7 @@ class Rooted(beam.CombineFn):
 
 def compare(pipeline: beam.Pipeline, task: Task) -> None:
     """Verdicts on every copy, from thin rows: equal bytes, equal codes, near codes; a table for each part."""
-    config, count = task.recipe.dedup, task.folders.signed("filter").counts.kept // BUCKET + 1
+    config, count = task.recipe.dedup, buckets(task)
     places = parts(task)
     rows_of = (
         pipeline
@@ -212,10 +218,8 @@ def follow(name: str, count: int, verdicts: Any, others: Any) -> Any:
 
 def by_part(verdicts: Rows) -> Iterator[tuple[int, bytes]]:
     """(part, bytes) of the verdicts on each part's images."""
-    order = np.argsort(verdicts["part"], kind="stable")
-    for some in np.split(order, np.flatnonzero(np.diff(verdicts["part"][order])) + 1):
-        if some.size:
-            yield int(verdicts["part"][some[0]]), verdicts[some].tobytes()
+    for some in runs(verdicts["part"]):
+        yield int(verdicts["part"][some[0]]), verdicts[some].tobytes()
 
 
 def write_verdicts(path: str, blobs: Iterable[bytes]) -> int:
@@ -312,7 +316,7 @@ def settled(task: Task, unit: Unit) -> Iterator[Pair | Reject]:
 def count_captions(pipeline: beam.Pipeline, task: Task) -> None:
     """The captions that more images share than may."""
     most, seed, units = task.recipe.dedup.per_caption, task.recipe.seed, each_part("filter")(task)
-    count = task.folders.signed("filter").counts.kept // BUCKET + 1
+    count = buckets(task)
     named = (
         pipeline
         | "Parts" >> beam.Create(units if most else [])

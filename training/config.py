@@ -122,9 +122,7 @@ class TrainConfig:
     gradient_clip: float = 0.0  # largest norm of all gradients together; 0 is off
     seed: int = 0
     init: str = ""  # weights to begin with: a run, a checkpoint, or a file with openai/CLIP's names
-    tokenizer: str = (
-        ""  # a tokenizer.json or CLIP's merges; else that of `init`, else trained on the captions
-    )
+    tokenizer: str = ""  # a tokenizer.json or CLIP's merges; else that of `init`, or trained on captions
     vocab_size: int = 49_408  # of a tokenizer trained here, specials included
     context: int = 77  # tokens of a text, start and end included
     micro_batch: int = 0  # pairs a process holds activations of at a time; 0: its whole part of the batch

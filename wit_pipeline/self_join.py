@@ -29,9 +29,7 @@ Order = NDArray[np.int64]
 # Of a sha256 the first half: that one pair of 4e8 images shares it by chance has odds of 1 in 1e21.
 KEY = [("high", "u8"), ("low", "u8")]  # of the pair that is an image's caption, as it sorts in hex
 RANK = [*KEY, ("part", "u4"), ("pixels", "u4"), ("queries", "u2")]
-CODE = np.dtype(
-    [*RANK, ("sha256", "u8", 2), ("coded", "?"), ("phash", "u8"), ("phash16", "u8", 4)]
-)  # half a sha256
+CODE = np.dtype([*RANK, ("sha256", "u8", 2), ("coded", "?"), ("phash", "u8"), ("phash16", "u8", 4)])
 THIN = np.dtype([*RANK, ("phash", "u8"), ("phash16", "u8", 4)])  # what is compared: `phash` is shuffled
 EDGE = np.dtype([("one", THIN), ("other", THIN)])
 LINK = np.dtype([("node", KEY), ("root", KEY)])
@@ -45,21 +43,25 @@ BANDS = [(1 << BAND_BITS) - 1 << BAND_BITS * (WORD_BANDS - 1 - band) for band in
 EVEN = np.uint64(0x9E3779B97F4A7C15)  # an odd number whose products have well mixed high bits
 
 
+def runs(values: NDArray[Any]) -> Iterator[Order]:
+    """The places of each value, in order of the values."""
+    order = np.argsort(values, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(values[order])) + 1)
+    return (group for group in groups if group.size)
+
+
 def dealt(rows: Rows, values: NDArray[np.uint64], buckets: int) -> Iterator[tuple[int, Rows]]:
     """Each bucket that gets any rows, and those: rows of equal values are in one."""
     mixed = values * EVEN >> np.uint64(40)
     where = (mixed * np.uint64(buckets) >> np.uint64(24)).astype(np.int64)
-    order = np.argsort(where, kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(where[order])) + 1):
-        if group.size:
-            yield int(where[group[0]]), rows[group]
+    return ((int(where[group[0]]), rows[group]) for group in runs(where))
 
 
 def collapsed(rows: Rows, words: NDArray[np.uint64], *, near: bool) -> tuple[Rows, Rows]:
     """Of each group of equal `words` [rows, n] the row that stays, and the verdicts on the others."""
     order = np.lexsort((*_ranked(rows), *words.T))
     first = _new(words[order])
-    kept = order[np.maximum.accumulate(np.where(first, np.arange(len(rows)), 0))]
+    kept = order[_leaders(first)]
     return rows[order[first]], _verdicts(rows[order[~first]], rows[kept[~first]], near=near, bits=0)
 
 
@@ -69,6 +71,12 @@ def _new(values: NDArray[Any]) -> NDArray[np.bool_]:
     differs = values[1:] != values[:-1]
     first[1:] = differs.any(axis=1) if differs.ndim > 1 else differs
     return first
+
+
+def _leaders(first: NDArray[np.bool_]) -> Order:
+    """Where the first of each row's group stands."""
+    leaders: Order = np.maximum.accumulate(np.where(first, np.arange(len(first)), 0))
+    return leaders
 
 
 def _ranked(rows: Rows) -> tuple[NDArray[Any], ...]:
@@ -113,9 +121,10 @@ def band_values(rows: Rows, band: int) -> NDArray[np.uint64]:
 def near(rows: Rows, band: int, distance: int) -> Rows:
     """The near pairs of which this band is the first that both share, as rows of `EDGE`."""
     earlier = BANDS[:band]
-    whole, crowds = _meetings(rows, np.arange(len(rows)), BANDS[band])
+    groups = list(runs(band_values(rows, band)))
+    whole = np.concatenate([np.empty(0, np.int64), *(group for group in groups if len(group) <= CROWD)])
     found = [_compared(rows, whole, BANDS[band], earlier, distance)]
-    for crowd in crowds:
+    for crowd in (group for group in groups if len(group) > CROWD):
         masks = [BANDS[band] | part for part in _parts(band)]
         for number, mask in enumerate(masks):
             order = crowd[np.argsort(rows["phash"][crowd] & np.uint64(mask), kind="stable")]
@@ -124,16 +133,6 @@ def near(rows: Rows, band: int, distance: int) -> Rows:
     made = np.empty(len(pairs), EDGE)
     made["one"], made["other"] = rows[pairs[:, 0]], rows[pairs[:, 1]]
     return made
-
-
-def _meetings(rows: Rows, some: Order, mask: int) -> tuple[Order, list[Order]]:
-    """Rows sorted by what they have under a mask, and apart from these the crowds that share one value."""
-    values = rows["phash"][some] & np.uint64(mask)
-    order = np.argsort(values, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(values[order])) + 1)
-    crowds = [some[group] for group in groups if len(group) > CROWD]
-    small = [group for group in groups if len(group) <= CROWD]
-    return some[np.concatenate(small)] if small else some[:0], crowds
 
 
 def _parts(band: int) -> list[int]:
@@ -240,10 +239,8 @@ def _places(wanted: Rows, known: Rows) -> tuple[Order, NDArray[np.bool_]]:
     """Where each key stands among some known ones, and whether it does."""
     both = np.concatenate([known, wanted])
     order = np.lexsort((both["low"], both["high"]))  # stable: a known key stands before those that want it
-    new = _new(both[order])
-    leader = order[np.maximum.accumulate(np.where(new, np.arange(len(both)), 0))]
     place = np.empty(len(both), np.int64)
-    place[order] = leader
+    place[order] = order[_leaders(_new(both[order]))]
     return place[len(known) :], place[len(known) :] < len(known)
 
 

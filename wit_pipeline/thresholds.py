@@ -19,6 +19,7 @@ from wit_pipeline.sightings import DISTANCES, REACH, RINGS, By, Own, Reached, Si
 # from 48 on, below 48 extrapolated.
 CHANCE = ((64, 4e-9), (56, 7e-10), (48, 1e-10), (40, 1e-11), (32, 1e-12))
 EXPECTED = 0.01  # chance matches of an evaluation image in a whole data set, at most, where one is trusted
+OWN = (By.CODES, By.LEARNED)  # what pictures of a set are near to one another by
 Nearest = NDArray[np.int64]  # [images, 3, 2]: `By`, then how near an image was reached and its mirror image
 
 
@@ -90,24 +91,26 @@ class SetLimits:
 
 def merged(paths: Sequence[Path]) -> pa.Table:
     """The nearest of all that several tables of `Reached` tell of each evaluation image, by set and image."""
-    schema = schema_of(Reached)
-    table = pa.concat_tables([schema.empty_table(), *(pq.read_table(path) for path in paths)])
+    table = _rows_of(Reached, paths)
     found = table.group_by(["set", "image"]).aggregate([(name, "min") for name in DISTANCES])
     ordered = [("set", "ascending"), ("image", "ascending")]
-    return found.rename_columns(schema.names).sort_by(ordered)
+    return found.rename_columns(table.column_names).sort_by(ordered)
 
 
 def spread_of(paths: Sequence[Path]) -> pa.Table:
     """What several tables of `Spread` tell together."""
-    schema = schema_of(Spread)
-    table = pa.concat_tables([schema.empty_table(), *(pq.read_table(path) for path in paths)])
+    table = _rows_of(Spread, paths)
     found = table.group_by(["set", "by", "distance"]).aggregate([("pairs", "sum"), ("decoys", "sum")])
-    return found.rename_columns(schema.names)
+    return found.rename_columns(table.column_names)
 
 
 def own_of(paths: Sequence[Path]) -> pa.Table:
     """The rows of several tables of `Own`."""
-    return pa.concat_tables([schema_of(Own).empty_table(), *(pq.read_table(path) for path in paths)])
+    return _rows_of(Own, paths)
+
+
+def _rows_of(record: Any, paths: Sequence[Path]) -> pa.Table:
+    return pa.concat_tables([schema_of(record).empty_table(), *(pq.read_table(path) for path in paths)])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,9 +169,6 @@ def decide(
         codes, learned = (_uncrowded(side, share, REACH[by]) for side, by in zip(of_set, OWN, strict=True))
         limits[name] = _chosen(found, name, config, trusted, codes, learned)
     return limits
-
-
-OWN = (By.CODES, By.LEARNED)
 
 
 def _uncrowded(nearest: NDArray[np.int64], share: float, reach: int) -> int:
