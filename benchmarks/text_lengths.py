@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from torch import Tensor
 
     from training.config import MODELS
+    from training.packing import pack
     from training.text_tower import TextTower
 
     parser = argparse.ArgumentParser(
@@ -41,24 +42,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     for row, length in zip(text_BT, lengths.tolist(), strict=True):
         row[:length] = torch.randint(1, 40_000, (length,))
         row[length - 1] = 49_407
-    end_B = text_BT.argmax(dim=1)
-    longest, plain = int(lengths.max()), tower.embed_cropped
+    longest = int(lengths.max())
+
+    def embedded(text_BT: Tensor, step: int) -> Tensor:
+        return tower.embed_packed(pack(text_BT, step))
 
     def step(embed: Callable[[], Tensor]) -> None:
         embed().sum().backward()  # type: ignore[no-untyped-call]
 
     with torch.no_grad():
-        apart = (tower.embed_text(text_BT) - tower.embed_cropped(text_BT, end_B)).abs().max()
+        apart = (tower.embed_text(text_BT) - embedded(text_BT, 77)).abs().max()
     mean = float(lengths.float().mean())
     say(f"{given.texts} texts, {mean:.1f} tokens in the mean; apart {float(apart):.1e}")
     contestants = {
-        "by length": partial(tower.embed_text, text_BT),
-        "cropped to the longest": partial(plain, text_BT[:, :longest], end_B),
-        "padded to 77": partial(plain, text_BT, end_B),
+        "packed": partial(tower.embed_text, text_BT),
+        "cropped to the longest": partial(embedded, text_BT, longest),
+        "padded to 77": partial(embedded, text_BT, 77),
     }
     spent = timed({name: partial(step, embed) for name, embed in contestants.items()}, given.rounds)
     for name, figures in spent.items():
-        say(f"{name}: {ratio(figures, spent['by length'])} of the time by length")
+        say(f"{name}: {ratio(figures, spent['packed'])} of the time packed")
     return 0
 
 

@@ -13,8 +13,8 @@ from torch.nn.parameter import Parameter
 
 from training.config import ClipConfig, ResNetConfig, VitConfig
 from training.text_tower import TextTower
-from training.transformer import Transformer
-from training.vision.resnet import ResNet
+from training.transformer import Block, Mlp, Transformer
+from training.vision.resnet import Bottleneck, ResNet
 from training.vision.vit import VisionTransformer
 
 INITIAL_SCALE = 1 / 0.07
@@ -46,6 +46,18 @@ class Clip(TextTower):
         for module in self.modules():
             if isinstance(module, Transformer | ResNet):
                 module.recompute = True
+
+    def compile_blocks(self) -> None:
+        """Have the image tower's blocks compiled when they are first computed, and the text tower's MLPs.
+
+        Attention of texts has other groups in each batch, which would be compiled anew each time.
+        """
+        for module in self.visual.modules():
+            if isinstance(module, Block | Bottleneck):
+                module.compile()
+        for module in self.transformer.modules():
+            if isinstance(module, Mlp):
+                module.compile(dynamic=True)
 
     @torch.no_grad()
     def clip_scale(self) -> None:

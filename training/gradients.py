@@ -7,16 +7,17 @@ temperature's gradient comes from the loss of the whole batch, once.
 Shapes: b pairs of this process, H = W pixels a side, C colours, T tokens, D width of the shared space.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from training.distributed import ALONE, World, gather, sizes_of
 from training.image import normalise
 from training.loss import contrastive
 from training.norms import statistics_kept
+from training.parallel import synchronised, unite
 
 
 def backward(
@@ -31,8 +32,8 @@ def backward(
 ) -> tuple[Tensor, Tensor]:
     """Add the gradients of a batch to the model's; returns the loss and the scale, detached.
 
-    `model` is a `Clip`, or one in `DistributedDataParallel`, which averages the processes' gradients: the
-    mean of their losses is the loss of the batch. `micro_batch` 0 is the batch at once.
+    `model` is a `Clip`, or one that `in_parallel` made of it: the mean of the processes' losses is the loss
+    of the batch. `text_bT` is best on the CPU. `micro_batch` 0 is the batch at once.
     """
     device = image_bHWC.device
     sizes = sizes_of(len(image_bHWC), world, device)
@@ -57,14 +58,14 @@ def backward(
         )
         return own * (len(image_bD) * world.size / sum(sizes))  # processes may have unequally many
 
-    count = len(image_bHWC)
-    if not 0 < micro_batch < count:
+    if not 0 < micro_batch < max(sizes):
         *vectors, scale = forward(slice(None))
         loss = loss_of(vectors[0], vectors[1], scale)
         loss.backward()  # type: ignore[no-untyped-call]
+        unite(model, world)
         return loss.detach(), scale.detach()
 
-    parts = [slice(start, start + micro_batch) for start in range(0, count, micro_batch)]
+    parts = evenly(len(image_bHWC), math.ceil(max(sizes) / micro_batch))  # as many in all processes
     with torch.no_grad(), statistics_kept(model):
         made = [forward(part) for part in parts]
     leaves = [torch.cat([part[side] for part in made]).requires_grad_() for side in (0, 1)]
@@ -74,12 +75,14 @@ def backward(
     grads = [leaf.grad for leaf in leaves if leaf.grad is not None]
     for part in parts:
         last = part is parts[-1]
-        with nullcontext() if last else unsynchronised(model):
+        with synchronised(model, now=last):
             scale_grad = scale.grad if last else torch.zeros_like(scale)
             torch.autograd.backward(forward(part), [*(grad[part] for grad in grads), scale_grad])
+    unite(model, world)
     return loss.detach(), scale.detach()
 
 
-def unsynchronised(model: nn.Module) -> AbstractContextManager[None]:
-    """Gradients are added up and not yet sent."""
-    return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
+def evenly(count: int, parts: int) -> list[slice]:
+    """`count` rows in so many parts, whose sizes differ by one at most."""
+    bounds = [count * part // parts for part in range(parts + 1)]
+    return [slice(*span) for span in pairwise(bounds)]

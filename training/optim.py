@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 from torch import nn
 from torch.nn.parameter import Parameter
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 from training.clip import Clip
-from training.config import ClipConfig, VitConfig
+from training.config import ClipConfig, TrainConfig, VitConfig
+from training.half import HalfAdamW
 
 
 def adam(config: ClipConfig) -> tuple[tuple[float, float], float]:
@@ -16,17 +17,31 @@ def adam(config: ClipConfig) -> tuple[tuple[float, float], float]:
     return ((0.9, 0.98), 1e-6) if isinstance(config.vision, VitConfig) else ((0.9, 0.999), 1e-8)
 
 
-def optimizer(model: Clip, config: ClipConfig, weight_decay: float) -> AdamW:
-    """AdamW over all parameters, `weight_decay` decoupled on those that `decayed` names.
+def optimizer(model: Clip, sizes: ClipConfig, config: TrainConfig) -> Optimizer:
+    """AdamW over all parameters, decay decoupled on those that `decayed` names.
 
-    One fused kernel a step, four times as fast on a CPU as the loop over tensors.
+    One fused kernel a step, four times as fast on a CPU as the loop over tensors; the loop where something
+    is kept in 16 bits. Matrices stand apart from vectors: the kernel takes parts (FSDP's) or whole tensors.
     """
     names = decayed(model)
-    weights = [parameter for name, parameter in model.named_parameters() if name in names]
-    others = [parameter for name, parameter in model.named_parameters() if name not in names]
-    groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    betas, eps = adam(config)
+    named = list(model.named_parameters())
+    matrices = [parameter for name, parameter in named if name in names and parameter.ndim > 1]
+    vectors = [parameter for name, parameter in named if name in names and parameter.ndim == 1]
+    others = [parameter for name, parameter in named if name not in names]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    betas, eps = adam(sizes)
+    if config.half_adam or config.half_text:
+        return HalfAdamW(groups, betas=betas, eps=eps, half_statistics=config.half_adam, seed=config.seed)
     return AdamW(groups, betas=betas, eps=eps, fused=True)
+
+
+def parameters(optimizer: Optimizer) -> list[Parameter]:
+    """All parameters, in the order that the optimizer's state counts them."""
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
 def decayed(model: nn.Module) -> set[str]:

@@ -1,6 +1,6 @@
 """The text tower: a causal transformer, read where the text ends.
 
-Shapes: B texts, T tokens (at most the context), W width, D width of the shared space, V vocabulary.
+Shapes: B texts, T tokens (at most the context), N tokens of all texts, W width, D width of the shared space.
 """
 
 import torch
@@ -9,18 +9,14 @@ from torch.nn.init import normal_
 from torch.nn.parameter import Parameter
 
 from training.config import TextConfig
-from training.transformer import Block, Transformer
-
-STEP = 8  # tokens: texts are grouped by length, so many to a group that few tokens are computed in vain
+from training.packing import Packed, pack
+from training.transformer import Block, Transformer, computed
 
 
 class TextTower(nn.Module):
     """Token ids to embeddings; `Clip` adds eyes to it.
 
     It is the base and not a part of `Clip`, since openai/CLIP keeps its parameters at the top level.
-
-    Since attention is causal and only the end token is read, what stands after the end changes nothing: texts
-    of about one length are computed together, and no longer than they are.
     """
 
     def __init__(self, config: TextConfig, embed_dim: int) -> None:
@@ -47,29 +43,22 @@ class TextTower(nn.Module):
             normal_(block.mlp.c_proj.weight, std=residual)
         normal_(self.text_projection, std=width**-0.5)
 
+    def halve(self) -> None:
+        """Keep the matrices in bf16; gains and biases, a thousandth of all, stay float32."""
+        for name, parameter in self.named_parameters():
+            if not name.startswith("visual.") and parameter.ndim > 1:
+                parameter.data = parameter.data.bfloat16()
+
     def embed_text(self, text_BT: Tensor) -> Tensor:
-        """`text_BT`, int64 ids with the end token the largest of each row, as float [B, D]."""
-        end_B = text_BT.argmax(dim=-1)
-        order_B, groups = by_length(end_B, text_BT.shape[1])
-        parts = [self.embed_cropped(text_BT[rows, :length], end_B[rows]) for rows, length in groups]
-        return torch.cat(parts)[order_B]
+        """`text_BT`, int64 ids with the end token the largest of each row, as float [B, D].
 
-    def embed_cropped(self, text_BT: Tensor, end_B: Tensor) -> Tensor:
-        """Ids whose ends are among the T tokens, as float [B, D]."""
-        x_BTW = self.token_embedding(text_BT) + self.positional_embedding[: text_BT.shape[1]]
-        x_BTW = self.ln_final(self.transformer(x_BTW))
-        x_BW = x_BTW[torch.arange(len(text_BT), device=text_BT.device), end_B]
-        out_BD: Tensor = x_BW @ self.text_projection
+        Best on the CPU, where texts are packed without waiting for a GPU; what is computed is sent there.
+        """
+        return self.embed_packed(pack(text_BT).to(self.positional_embedding.device))
+
+    def embed_packed(self, texts: Packed) -> Tensor:
+        """Packed texts as float [B, D]."""
+        x_NW = self.token_embedding(texts.ids_N).float() + self.positional_embedding[texts.place_N].float()
+        x_BW = self.ln_final(self.transformer(x_NW, texts.groups)[texts.end_B])
+        out_BD: Tensor = x_BW @ computed(self.text_projection, x_BW)
         return out_BD
-
-
-def by_length(end_B: Tensor, longest: int) -> tuple[Tensor, list[tuple[Tensor, int]]]:
-    """The rows of each group of texts with its length, a multiple of `STEP` or the longest; and where in the
-    groups, one after another, each row is.
-    """
-    length_B = (end_B // STEP + 1) * STEP
-    sorted_B = length_B.argsort(stable=True)
-    lengths, counts = length_B[sorted_B].unique_consecutive(return_counts=True)  # type: ignore[no-untyped-call]
-    rows = torch.split(sorted_B, counts.tolist())
-    groups = zip(rows, lengths.clamp(max=longest).tolist(), strict=True)
-    return sorted_B.argsort(), list(groups)

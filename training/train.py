@@ -5,7 +5,6 @@ Shapes: B pairs of a batch, H = W side in pixels, C colours, T tokens, D width o
 
 import math
 import os
-import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -16,8 +15,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from training import checkpoint, optim
 from training.checkpoint import Checkpoint
@@ -25,8 +22,10 @@ from training.clip import Clip
 from training.config import MODELS, TrainConfig, peak
 from training.data import Loader, Tally, plan
 from training.distributed import World, added, agreed, joined, mean, world_of
+from training.flops import flops_of, peak_flops
 from training.gradients import backward
-from training.progress import Journal, Progress, Row
+from training.parallel import clip_gradients, in_parallel, parted, whole
+from training.progress import Journal, Pace, Progress
 from training.resume import refuse_another_run, set_aside, start_from
 from training.shards import Samples, find, index
 from training.start import begin_with, weights_of
@@ -95,15 +94,22 @@ def run(
     if weights:
         begin_with(model, weights, Path(config.init))
         say(f"beginning with the weights of {config.init}")
-    model.to(device)
-    if config.recompute:
-        model.recompute_blocks()
-    parallel = in_parallel(model, world, device)
-    optimizer = optim.optimizer(model, sizes, config.weight_decay)
-    tally, before, done = Tally(), Tally(), 0  # what this process reads, and what all read before
+    if config.half_text:
+        model.halve()
     if found:
         model.load_state_dict(found.model)
-        optimizer.load_state_dict(found.optimizer)
+    model.to(device)
+    if config.channels_last:
+        model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.recompute:
+        model.recompute_blocks()
+    if config.compile:
+        model.compile_blocks()
+    parallel = in_parallel(model, world, device, parts=config.fsdp)
+    optimizer = optim.optimizer(model, sizes, config)
+    tally, before, done = Tally(), Tally(), 0  # what this process reads, and what all read before
+    if found:
+        optimizer.load_state_dict(parted(found.optimizer, optim.parameters(optimizer)))
         before, done = Tally(read=found.read, bad=Counter(found.bad)), found.step
         say(f"going on from step {done:,} of {steps:,}")
 
@@ -116,20 +122,22 @@ def run(
         workers=config.workers or os.cpu_count() or 1,
         pin=device.type == "cuda",
     )
-    whole = plan(len(samples), batch_size=config.batch_size, seed=config.seed, first=done, last=steps)
-    picks = (batch[world.share(len(batch))] for batch in whole)
+    batches = plan(len(samples), batch_size=config.batch_size, seed=config.seed, first=done, last=steps)
+    picks = (batch[world.share(len(batch))] for batch in batches)
 
     def save(step: int) -> Path:
         path, read, bad = folder / f"step-{step:06d}.pt", *added(tally.read, tally.bad, world)
+        weights = whole(model.state_dict(), kept=world.leads)
+        statistics = whole(optimizer.state_dict(), kept=world.leads)
         if not world.leads:
             return path
-        if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
+        if not all(torch.isfinite(weight).all() for weight in weights.values()):
             raise RunError(f"step {step}: a weight is not finite; lower learning_rate or set gradient_clip")
         state = Checkpoint(
             step=step,
-            model=model.state_dict(),
+            model=weights,
             sizes=as_table(sizes),
-            optimizer=optimizer.state_dict(),
+            optimizer=statistics,
             config=as_table(config),
             tokenizer=tokenizer.dump(),
             shards=samples.digest,
@@ -141,13 +149,13 @@ def run(
     # The loop.
     last = folder / f"step-{done:06d}.pt"
     pending: list[dict[str, Any]] = []  # rows whose loss is still on the device
-    since = time.monotonic()
+    flops, pace = flops_of(sizes), Pace(device, peak_flops(device, config.peak_tflops))
     with (
         Journal(out, done) if world.leads else nullcontext() as journal,
         Progress(console, done=done, total=steps) as progress,
         listening() as stopping,
     ):
-        for step, batch in enumerate(loader.batches(picks), start=done + 1):
+        for step, batch in enumerate(pace.waiting(loader.batches(picks)), start=done + 1):
             tally.add(batch)
             tally.check(config.max_bad_share, len(samples))
             if len(batch.samples) < 2:
@@ -160,14 +168,14 @@ def run(
             loss, scale = backward(
                 parallel,
                 batch.image_BHWC.to(device, non_blocking=True),
-                batch.text_BT.to(device, non_blocking=True),
+                batch.text_BT,
                 micro_batch=config.micro_batch,
                 chunk=config.loss_chunk,
                 bf16=bf16,
                 world=world,
             )
             if config.gradient_clip:
-                torch.nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip)
+                clip_gradients(model.parameters(), config.gradient_clip)
             optimizer.step()
             model.clip_scale()
 
@@ -179,14 +187,14 @@ def run(
                     "learning_rate": rate,
                     "scale": scale,
                     "samples": len(batch.samples) * world.size,
+                    "flops": flops.of_batch(batch.text_BT),
                     "bad": before.bad.total() + tally.bad.total(),
                 }
             )
             stopped = agreed(stopping.asked, world, device)
             due = stopped or step == steps or step % config.checkpoint_every == 0
             if due or step % config.log_every == 0:
-                rows = settle(pending, since)
-                pending, since = [], time.monotonic()
+                rows, pending = pace.settle(pending), []
                 finite = [row for row in rows if math.isfinite(row["loss"])]
                 if journal:
                     journal.write(finite)
@@ -217,15 +225,11 @@ def learnt_from(samples: Samples, config: TrainConfig, step: int) -> str:
     return f"its samples: {', '.join(names[:NAMED])}{more}"
 
 
-def in_parallel(model: Clip, world: World, device: torch.device) -> nn.Module:
-    """The model, whose gradients are averaged over all processes while they are computed."""
-    if world.size == 1:
-        return model
-    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
-
-
 def device_of(config: TrainConfig, world: World) -> tuple[torch.device, bool]:
-    """Where to compute, and whether in bf16 where that is safe; `UserError` if there is no such device."""
+    """Where to compute, and whether in bf16 where that is safe; `UserError` if there is no such device.
+
+    A CPU computes in bf16 if it is told to: slowly, unless it has instructions for it.
+    """
     cuda = torch.cuda.is_available()
     if config.device == "cuda" and not cuda:
         raise UserError("device is 'cuda', and torch finds no GPU; set it to 'auto' or 'cpu'")
@@ -233,9 +237,7 @@ def device_of(config: TrainConfig, world: World) -> tuple[torch.device, bool]:
     if use:
         torch.cuda.set_device(world.local_rank)
     device = torch.device("cuda", world.local_rank) if use else torch.device("cpu")
-    if config.precision == "bf16" and device.type == "cpu":
-        raise UserError("precision 'bf16' wants a GPU; set it to 'auto' or 'fp32'")
-    return device, device.type == "cuda" and config.precision != "fp32"
+    return device, config.precision == "bf16" or (use and config.precision == "auto")
 
 
 def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
@@ -262,10 +264,3 @@ def make_tokenizer(config: TrainConfig, samples: Samples, of_weights: Tokenizer 
             f"init {config.init}: has no tokenizer beside it; name its list of merges as `tokenizer`"
         )
     return of_weights or Tokenizer.train(samples.captions(), config.vocab_size)
-
-
-def settle(pending: list[Row], since: float) -> list[Row]:
-    """Rows with plain numbers, and the rate `since` that time; waits until the device has computed them."""
-    rows = [{**row, "loss": float(row["loss"]), "scale": float(row["scale"])} for row in pending]
-    rate = sum(row["samples"] for row in rows) / (time.monotonic() - since)
-    return [{**row, "samples_per_second": round(rate, 1)} for row in rows]

@@ -1,10 +1,12 @@
 """The pre-norm transformer that both towers are made of, with openai/CLIP's parameter names.
 
-Shapes: B samples, T tokens, W width, H heads, K width of a head.
+Shapes: B samples, T tokens, N tokens of all texts, W width, H heads, K width of a head; x_W is [B, T, W] or
+[N, W].
 """
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from training.config import HEAD_WIDTH
 from training.norms import statistics_kept
+from training.packing import Groups
 
 
 class QuickGelu(nn.Module):
@@ -27,6 +30,20 @@ class QuickGelu(nn.Module):
         return silu(1.702 * x) / 1.702
 
 
+class Linear(nn.Linear):
+    """A linear layer whose weight may be kept in fewer bits than it is computed in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, computed(self.weight, x), self.bias)
+
+
+def computed(weight: Tensor, x: Tensor) -> Tensor:
+    """`weight` in the dtype that it is computed with `x` in; autocast sees to that by itself."""
+    if weight.dtype == x.dtype or torch.is_autocast_enabled(x.device.type):
+        return weight
+    return weight.to(x.dtype)
+
+
 class Attention(nn.Module):
     """Multi-head self-attention; initialised as `torch.nn.MultiheadAttention` is."""
 
@@ -36,19 +53,32 @@ class Attention(nn.Module):
         self.causal = causal
         self.in_proj_weight = Parameter(torch.empty(3 * width, width))
         self.in_proj_bias = Parameter(torch.empty(3 * width))
-        self.out_proj = nn.Linear(width, width)
+        self.out_proj = Linear(width, width)
         xavier_uniform_(self.in_proj_weight)
         zeros_(self.in_proj_bias)
         zeros_(self.out_proj.bias)
 
-    def forward(self, x_BTW: Tensor) -> Tensor:
-        batch, tokens, _ = x_BTW.shape
-        qkv_BT3W = linear(x_BTW, self.in_proj_weight, self.in_proj_bias)
+    def forward(self, x_W: Tensor, groups: Groups = ()) -> Tensor:
+        """[B, T, W], or [N, W] of texts in groups, one after another; as many of each."""
+        qkv_3W = linear(x_W, computed(self.in_proj_weight, x_W), self.in_proj_bias)
+        if not groups:
+            mixed_W = self.mix(qkv_3W)
+        else:
+            parts = torch.split(qkv_3W, [count * length for count, length in groups])
+            apart = zip(parts, groups, strict=True)
+            mixed_W = torch.cat(
+                [self.mix(part.view(*group, part.shape[-1])).flatten(0, 1) for part, group in apart]
+            )
+        out_W: Tensor = self.out_proj(mixed_W)
+        return out_W
+
+    def mix(self, qkv_BT3W: Tensor) -> Tensor:
+        """The values of each text or image, mixed by its queries and keys, as [B, T, W]."""
+        batch, tokens, _ = qkv_BT3W.shape
         qkv_3BHTK = qkv_BT3W.view(batch, tokens, 3, self.heads, HEAD_WIDTH).permute(2, 0, 3, 1, 4)
         q_BHTK, k_BHTK, v_BHTK = qkv_3BHTK.unbind()
         mixed_BHTK = scaled_dot_product_attention(q_BHTK, k_BHTK, v_BHTK, is_causal=self.causal)
-        out_BTW: Tensor = self.out_proj(mixed_BHTK.transpose(1, 2).flatten(2))
-        return out_BTW
+        return mixed_BHTK.transpose(1, 2).flatten(2)
 
 
 class Mlp(nn.Module):
@@ -56,13 +86,13 @@ class Mlp(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.c_fc = nn.Linear(width, 4 * width)
+        self.c_fc = Linear(width, 4 * width)
         self.gelu = QuickGelu()
-        self.c_proj = nn.Linear(4 * width, width)
+        self.c_proj = Linear(4 * width, width)
 
-    def forward(self, x_BTW: Tensor) -> Tensor:
-        out_BTW: Tensor = self.c_proj(self.gelu(self.c_fc(x_BTW)))
-        return out_BTW
+    def forward(self, x_W: Tensor) -> Tensor:
+        out_W: Tensor = self.c_proj(self.gelu(self.c_fc(x_W)))
+        return out_W
 
 
 class Block(nn.Module):
@@ -75,10 +105,10 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(width)
         self.mlp = Mlp(width)
 
-    def forward(self, x_BTW: Tensor) -> Tensor:
-        x_BTW = x_BTW + self.attn(self.ln_1(x_BTW))
-        out_BTW: Tensor = x_BTW + self.mlp(self.ln_2(x_BTW))
-        return out_BTW
+    def forward(self, x_W: Tensor, groups: Groups = ()) -> Tensor:
+        x_W = x_W + self.attn(self.ln_1(x_W), groups)
+        out_W: Tensor = x_W + self.mlp(self.ln_2(x_W))
+        return out_W
 
 
 class Transformer(nn.Module):
@@ -89,19 +119,20 @@ class Transformer(nn.Module):
         self.resblocks = nn.ModuleList(Block(width, causal=causal) for _ in range(layers))
         self.recompute = False
 
-    def forward(self, x_BTW: Tensor) -> Tensor:
+    def forward(self, x_W: Tensor, groups: Groups = ()) -> Tensor:
+        """[B, T, W], or [N, W] of texts in groups, one after another; as many of each."""
         for block in self.resblocks:
-            x_BTW = through(block, x_BTW, again=self.recompute)
-        return x_BTW
+            x_W = through(block, x_W, groups, again=self.recompute)
+        return x_W
 
 
-def through(module: nn.Module, x: Tensor, *, again: bool) -> Tensor:
-    """`module` of `x`. `again`: what is inside is not kept, and computed once more for the gradients."""
+def through(module: nn.Module, *inputs: Any, again: bool) -> Tensor:
+    """`module` of `inputs`. `again`: what is inside is not kept, and computed once more for the gradients."""
     if again and torch.is_grad_enabled():
         contexts = partial(_contexts, module)
-        kept: Tensor = checkpoint(module, x, use_reentrant=False, context_fn=contexts)
+        kept: Tensor = checkpoint(module, *inputs, use_reentrant=False, context_fn=contexts)
         return kept
-    out: Tensor = module(x)
+    out: Tensor = module(*inputs)
     return out
 
 

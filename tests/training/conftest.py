@@ -4,6 +4,7 @@ import io
 import tarfile
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -60,34 +61,38 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def write_shards(
+    folder: Path,
+    *,
+    count: int = 32,
+    shards: int = 2,
+    broken: Collection[int] = (),
+    mute: Collection[int] = (),
+    blind: Collection[int] = (),
+    empty: Collection[int] = (),
+) -> Path:
+    """Write shards of `count` pairs; those in `broken` lack their end, `mute` a caption, `blind` an image."""
+    folder.mkdir()
+    for shard in range(shards):
+        with tarfile.open(folder / f"{shard:05d}.tar", "w") as tar:
+            for i in range(shard * count // shards, (shard + 1) * count // shards):
+                colour = NAMES[i % len(NAMES)]
+                image = jpeg(colour, i)
+                if i not in blind:
+                    add(tar, f"{i:09d}.jpg", image[: len(image) // 3] if i in broken else image)
+                if i not in mute:
+                    caption = "  " if i in empty else f"A {colour} thing, number {i}"
+                    add(tar, f"{i:09d}.txt", caption.encode())
+                add(tar, f"{i:09d}.json", b"{}")
+    return folder
+
+
 @pytest.fixture
 def make_shards(tmp_path: Path) -> MakeShards:
-    """Write shards of `count` pairs; those in `broken` lack their end, `mute` a caption, `blind` an image."""
+    """`write_shards` into a folder of that name, "shards" if none is given."""
 
-    def make(
-        name: str = "shards",
-        *,
-        count: int = 32,
-        shards: int = 2,
-        broken: Collection[int] = (),
-        mute: Collection[int] = (),
-        blind: Collection[int] = (),
-        empty: Collection[int] = (),
-    ) -> Path:
-        folder = tmp_path / name
-        folder.mkdir()
-        for shard in range(shards):
-            with tarfile.open(folder / f"{shard:05d}.tar", "w") as tar:
-                for i in range(shard * count // shards, (shard + 1) * count // shards):
-                    colour = NAMES[i % len(NAMES)]
-                    image = jpeg(colour, i)
-                    if i not in blind:
-                        add(tar, f"{i:09d}.jpg", image[: len(image) // 3] if i in broken else image)
-                    if i not in mute:
-                        caption = "  " if i in empty else f"A {colour} thing, number {i}"
-                        add(tar, f"{i:09d}.txt", caption.encode())
-                    add(tar, f"{i:09d}.json", b"{}")
-        return folder
+    def make(name: str = "shards", **how: Any) -> Path:
+        return write_shards(tmp_path / name, **how)
 
     return make
 

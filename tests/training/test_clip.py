@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.clip import Clip
 from training.config import MODELS, ClipConfig, ResNetConfig, VitConfig
-from training.text_tower import STEP, by_length
+from training.packing import STEP, pack
 
 B_32 = MODELS["ViT-B/32"]
 TINY = replace(MODELS["ViT-Ti/8-64"], text=replace(MODELS["ViT-Ti/8-64"].text, vocab_size=600, context=16))
@@ -199,16 +199,23 @@ def test_texts_of_any_lengths_are_computed_as_if_each_were_alone(tiny: Clip) -> 
     text_BT = tokens(*rows)
     alone = torch.cat([tiny.embed_text(text_BT[i : i + 1]) for i in range(len(rows))])
     torch.testing.assert_close(tiny.embed_text(text_BT), alone, atol=1e-5, rtol=0)
-    padded = tiny.embed_cropped(text_BT, text_BT.argmax(dim=-1))
+    padded = tiny.embed_packed(pack(text_BT, step=16))
     torch.testing.assert_close(padded, alone, atol=1e-5, rtol=0)
 
 
-@given(st.lists(st.integers(0, 76), min_size=1, max_size=40))
-def test_each_text_is_in_one_group_that_is_long_enough(ends: list[int]) -> None:
-    order_B, groups = by_length(torch.tensor(ends), 77)
-    joined = torch.cat([rows for rows, _ in groups])
-    assert joined[order_B].tolist() == list(range(len(ends)))
-    for rows, length in groups:
-        assert all(length - STEP <= ends[row] < length for row in rows.tolist()) or length == 77
-        assert all(ends[row] < length for row in rows.tolist())
-    assert len({length for _, length in groups}) == len(groups)
+@given(st.lists(st.integers(0, 76), min_size=1, max_size=40), st.sampled_from([1, STEP, 77]))
+def test_a_packed_text_is_whole_and_little_longer(ends: list[int], step: int) -> None:
+    text_BT = torch.zeros(len(ends), 77, dtype=torch.int64)
+    for row, end in enumerate(ends):
+        text_BT[row, : end + 1] = 100 * row + torch.arange(1, end + 2)
+        text_BT[row, end] = 10_000 + row
+    packed = pack(text_BT, step)
+    assert packed.ids_N[packed.end_B].tolist() == [10_000 + row for row in range(len(ends))]
+    for row, (at, end) in enumerate(zip(packed.end_B.tolist(), ends, strict=True)):
+        assert torch.equal(packed.ids_N[at - end : at + 1], text_BT[row, : end + 1])
+        assert packed.place_N[at - end : at + 1].tolist() == list(range(end + 1))
+    assert sum(count * length for count, length in packed.groups) == len(packed.ids_N)
+    lengths = [length for count, length in packed.groups for _ in range(count)]
+    spare = [length - end - 1 for length, end in zip(lengths, sorted(ends), strict=True)]
+    assert all(0 <= left < step for left in spare)
+    assert len({length for _, length in packed.groups}) == len(packed.groups)

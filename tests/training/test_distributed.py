@@ -5,65 +5,130 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import torch
 
-from tests.training.conftest import TOY, MakeShards
+from tests.training.conftest import TOY, write_shards
 from training import checkpoint
+from training.__main__ import main
 from training.distributed import ALONE, World, world_of
 from wit_pipeline.errors import UserError
 
+STEPS = 20
+MANY = "import sys, training.__main__ as wit; sys.exit(max(wit.main(one.split()) for one in sys.argv[1:]))"
 
-def run(shards: Path, out: Path, *, processes: int, steps: int = 20, more: str = "") -> list[float]:
-    """The losses of a run by the command, in one process or in several that hear one another over gloo."""
-    recipe = out.with_suffix(".toml")
-    recipe.write_text(f"{TOY}steps = {steps}\ncheckpoint_every = 10\n{more}\n")
-    command = [sys.executable, "-m", "training", "train", "--recipe", str(recipe)]
-    command += ["--shards", str(shards), "--out", str(out)]
+# What two processes do, by the recipe's lines: the first is that of one process too, the second theirs alone.
+CASES = {
+    "whole": ("", ""),
+    "whole, in micro-batches": ("", "micro_batch = 3\nloss_chunk = 5"),
+    "whole, some unusable": ("max_bad_share = 0.5", ""),
+    "in parts": ("", "fsdp = true"),
+    "in parts, in micro-batches, some unusable": (
+        "max_bad_share = 0.5\ngradient_clip = 0.5",
+        "fsdp = true\nmicro_batch = 3",
+    ),
+    "in parts, in 16 bits": ("half_adam = true\nhalf_text = true", "fsdp = true\nrecompute = true"),
+}
+
+# Of the loss: in 16 bits a gradient's last bit is that of a bf16, and not the same for halves of a batch.
+APART = {name: 3e-2 if "16 bits" in name else 1e-5 for name in CASES}
+
+
+def command(folder: Path, shards: Path, recipe: str) -> str:
+    """Train by a recipe into `folder`."""
+    folder.mkdir(exist_ok=True)
+    (folder / "recipe.toml").write_text(f"{TOY}steps = {STEPS}\ncheckpoint_every = 10\n{recipe}\n")
+    return f"train --recipe {folder}/recipe.toml --shards {shards} --out {folder}"
+
+
+def together(commands: Iterable[str]) -> None:
+    """Do all in two processes that hear one another over gloo."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     started = []
-    for rank in range(processes):
-        place = {"WORLD_SIZE": processes, "RANK": rank, "LOCAL_RANK": rank, "MASTER_PORT": port}
-        world = {name: str(value) for name, value in place.items()} if processes > 1 else {}
-        environment = {**os.environ, **world, "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        started.append(subprocess.Popen(command, env=environment, **pipes))  # type: ignore[call-overload]
-    for process in started:
-        _, complaint = process.communicate(timeout=240)
-        assert process.returncode == 0, complaint.decode()
+    for rank in range(2):
+        place = {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank, "MASTER_PORT": port}
+        environment = {**os.environ, **{name: str(value) for name, value in place.items()}}
+        environment |= {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+        started.append(
+            subprocess.Popen(
+                [sys.executable, "-c", MANY, *commands],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
+    try:
+        complaints = [process.communicate(timeout=400)[1].decode() for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in started] == [0, 0], "\n".join(complaints)
+
+
+def losses(out: Path) -> list[float]:
     rows = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows] == list(range(1, steps + 1))
+    assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
     return [row["loss"] for row in rows]
 
 
-def close(one: Sequence[float], other: Sequence[float]) -> bool:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True)) < 1e-5
+def apart(one: Path, other: Path) -> float:
+    return max(abs(a - b) for a, b in zip(losses(one), losses(other), strict=True))
 
 
-def test_two_processes_have_the_losses_of_one(make_shards: MakeShards, tmp_path: Path) -> None:
-    shards = make_shards(count=64)
-    alone = run(shards, tmp_path / "alone", processes=1)
-    assert close(run(shards, tmp_path / "two", processes=2), alone)
-    assert close(run(shards, tmp_path / "parts", processes=2, more="micro_batch = 3\nloss_chunk = 5"), alone)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of each case a folder of one process's run and one of two processes'."""
+    root = tmp_path_factory.mktemp("worlds")
+    torch.set_num_threads(1)
+    shards = {
+        broken: write_shards(root / name, count=64, broken=broken)
+        for name, broken in (("sound", ()), ("broken", (3, 4, 5)))
+    }
+    of_two = []
+    for name, (shared, own) in CASES.items():
+        pairs = shards[(3, 4, 5) if "unusable" in name else ()]
+        assert main(command(root / f"{name} alone".replace(" ", "_"), pairs, shared).split()) == 0
+        of_two.append(command(root / name.replace(" ", "_"), pairs, f"{shared}\n{own}"))
+    together(of_two)
+    return root
 
 
-def test_a_run_of_two_with_unusable_samples_goes_on_in_one(make_shards: MakeShards, tmp_path: Path) -> None:
-    """Processes have unequally many pairs then; the checkpoint is the whole world's."""
-    shards = make_shards(count=64, broken={3, 4, 5})
-    more = "max_bad_share = 0.5"
-    alone = run(shards, tmp_path / "alone", processes=1, more=more)
-    two = run(shards, tmp_path / "two", processes=2, more=more)
-    assert close(two, alone)
-    for path in sorted((tmp_path / "two" / "checkpoints").glob("step-*20.pt")):
-        path.unlink()
-    assert close(run(shards, tmp_path / "two", processes=1, more=more), alone)
-    last = [checkpoint.load(tmp_path / name / "checkpoints" / "step-000020.pt") for name in ("alone", "two")]
+@pytest.mark.parametrize("name", CASES)
+def test_two_processes_have_the_losses_of_one(made: Path, name: str) -> None:
+    two = made / name.replace(" ", "_")
+    alone = made / f"{two.name}_alone"
+    assert apart(two, alone) < APART[name]
+    last = [checkpoint.load(path / "checkpoints" / "step-000020.pt") for path in (alone, two)]
     assert last[0].bad == last[1].bad
-    assert last[0].read == last[1].read == 20 * 16
+    assert last[0].read == last[1].read == STEPS * 16
+    for weight, value in last[0].model.items():
+        assert (value.dtype, value.shape) == (last[1].model[weight].dtype, last[1].model[weight].shape)
+
+
+def test_a_checkpoint_of_two_goes_on_in_one_and_in_parts_and_whole(made: Path) -> None:
+    """`workers`, `fsdp` and how many processes there are say how, and not what."""
+    names = ("whole,_some_unusable", "in_parts,_in_16_bits")
+    for name in names:
+        (made / name / "checkpoints" / "step-000020.pt").unlink()
+        (made / f"{name}_alone" / "checkpoints" / "step-000020.pt").unlink()
+    shared = [CASES[name.replace("_", " ")][0] for name in names]
+    broken, sound = made / "broken", made / "sound"
+    assert main(command(made / names[0], broken, shared[0]).split()) == 0
+    assert main(command(made / names[1], sound, f"{shared[1]}\nrecompute = true").split()) == 0
+    together(
+        [
+            command(made / f"{names[0]}_alone", broken, f"{shared[0]}\nfsdp = true"),
+            command(made / f"{names[1]}_alone", sound, f"{shared[1]}\nfsdp = true"),
+        ]
+    )
+    for name in names:
+        assert apart(made / name, made / f"{name}_alone") < APART[name.replace("_", " ")]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ import torch
 
 from training import optim
 from training.clip import Clip
-from training.config import MODELS
+from training.config import MODELS, TrainConfig
 
 B_32 = MODELS["ViT-B/32"]
 
@@ -23,8 +23,8 @@ def test_all_but_gains_and_biases_decay() -> None:
 def test_the_optimizer_is_the_papers_for_vits() -> None:
     with torch.device("meta"):
         model = Clip(B_32)
-    adam = optim.optimizer(model, B_32, 0.2)
-    assert [group["weight_decay"] for group in adam.param_groups] == [0.2, 0.0]
+    adam = optim.optimizer(model, B_32, TrainConfig())
+    assert [group["weight_decay"] for group in adam.param_groups] == [0.2, 0.2, 0.0]
     assert {(group["betas"], group["eps"]) for group in adam.param_groups} == {((0.9, 0.98), 1e-6)}
     assert sum(len(group["params"]) for group in adam.param_groups) == 302
 
@@ -33,7 +33,7 @@ def test_the_optimizer_is_the_papers_for_resnets() -> None:
     """Table 18 has other betas and epsilon for these; gains and biases of batch norms do not decay."""
     with torch.device("meta"):
         model = Clip(MODELS["RN50"])
-    adam = optim.optimizer(model, MODELS["RN50"], 0.2)
+    adam = optim.optimizer(model, MODELS["RN50"], TrainConfig())
     assert {(group["betas"], group["eps"]) for group in adam.param_groups} == {((0.9, 0.999), 1e-8)}
     decayed = optim.decayed(model)
     assert {"visual.conv1.weight", "visual.layer1.0.downsample.0.weight"} <= decayed
@@ -46,7 +46,7 @@ def test_groups_stand_in_the_models_order() -> None:
     with torch.device("meta"):
         model = Clip(B_32)
     order = {id(parameter): i for i, parameter in enumerate(model.parameters())}
-    for group in optim.optimizer(model, B_32, 0.2).param_groups:
+    for group in optim.optimizer(model, B_32, TrainConfig()).param_groups:
         places = [order[id(parameter)] for parameter in group["params"]]
         assert places == sorted(places)
 
