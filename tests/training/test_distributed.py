@@ -18,7 +18,15 @@ from training.distributed import ALONE, World, world_of
 from wit_pipeline.errors import UserError
 
 STEPS = 20
-MANY = "import sys, training.__main__ as wit; sys.exit(max(wit.main(one.split()) for one in sys.argv[1:]))"
+# Each command in a group of its own: the next one would meet what is left of the last one's.
+MANY = """
+import os, sys
+from training.__main__ import main
+for one in sys.argv[1:]:
+    os.environ["MASTER_PORT"], *command = one.split()
+    if main(command):
+        sys.exit(1)
+"""
 
 # What two processes do, by the recipe's lines: the first is that of one process too, the second theirs alone.
 CASES = {
@@ -44,26 +52,30 @@ def command(folder: Path, shards: Path, recipe: str) -> str:
     return f"train --recipe {folder}/recipe.toml --shards {shards} --out {folder}"
 
 
-def together(commands: Iterable[str]) -> None:
-    """Do all in two processes that hear one another over gloo."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+def together(commands: Iterable[str]) -> None:
+    """Do all in two processes that hear one another over gloo."""
+    placed = [f"{free_port()} {command}" for command in commands]
     started = []
     for rank in range(2):
-        place = {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank, "MASTER_PORT": port}
+        place = {"WORLD_SIZE": 2, "RANK": rank, "LOCAL_RANK": rank}
         environment = {**os.environ, **{name: str(value) for name, value in place.items()}}
         environment |= {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
         started.append(
             subprocess.Popen(
-                [sys.executable, "-c", MANY, *commands],
+                [sys.executable, "-c", MANY, *placed],
                 env=environment,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
         )
     try:
-        complaints = [process.communicate(timeout=400)[1].decode() for process in started]
+        complaints = [process.communicate(timeout=180)[1].decode() for process in started]
     finally:
         for process in started:
             process.kill()
