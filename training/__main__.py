@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = Parser(prog="wit-clip", description=__doc__, allow_abbrev=False)
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    shards_help = "tars: 'DIR/{00000..00003}.tar', 'DIR/*.tar', or a folder of them"
+    shards_help = (
+        "tars: 'DIR/{00000..00003}.tar', 'DIR/*.tar', a folder of them, s3://, gs://, 'pipe:COMMAND'"
+    )
 
     train = commands.add_parser("train", help="train on shards, resumable", allow_abbrev=False)
     train.add_argument("--recipe", type=Path, required=True, help="a TOML file; its [train] table is read")
@@ -179,7 +181,8 @@ def run_tokenizer(options: argparse.Namespace) -> None:
     from training.shards import find, index
     from training.tokenizer import Tokenizer
 
-    trained = Tokenizer.train(index(find(options.shards)).captions(), options.vocab_size)
+    shards = find(options.shards, options.out.parent / "shards")
+    trained = Tokenizer.train(index(shards).captions(), options.vocab_size)
     trained.save(options.out)
     Console().print(f"{trained.vocab_size:,} tokens in {options.out}", highlight=False, soft_wrap=True)
 

@@ -131,12 +131,13 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU, fp32 elsewhere
     half_adam: bool = False  # Adam's two averages in fp16, with a factor for each tensor
     half_text: bool = False  # the text tower's matrices in bf16, each step rounded up or down by chance
-    max_bad_share: float = 0.05  # of samples that cannot be used, before the run stops
+    max_bad_share: float = 0.05  # of samples that cannot be used, or of shards, before the run stops
     device: Literal["auto", "cpu", "cuda"] = how("auto")
     fsdp: bool = how(False)  # of several processes, each holds a part of the model; else the whole of it
     compile: bool = how(False)  # blocks by torch.compile, which takes minutes at the start
     channels_last: bool = how(False)  # the layout that a GPU's convolutions like
     peak_tflops: float = how(0.0)  # of the GPU in bf16, for the share used; 0: known by the GPU's name
+    cache: str = how("")  # folder for copies of shards that are elsewhere; empty: `shards` in --out
     workers: int = how(0)  # threads that decode images; 0: one a core
     log_every: int = how(1)  # steps between two readings of the losses, which wait for the device
     checkpoint_every: int = how(500)  # steps

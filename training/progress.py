@@ -141,7 +141,8 @@ class Progress:
         now = self.clock()
         if not self.console.is_terminal and now - self.told >= LINE_EVERY:
             self.told = now
-            self.console.print(f"step {row['step']:,} of {self.total:,}  {text}", highlight=False)
+            told = f"step {row['step']:,} of {self.total:,}  {text}"
+            self.console.print(told, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         self.bar.start()

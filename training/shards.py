@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.remote import PIPE, copied, is_remote
 from wit_pipeline.errors import RunError, UserError
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
+CACHE = Path("shards")  # copies of remote shards, where no other folder is named
 TOKENIZER_CAPTIONS = 1_000_000  # enough for 49,408 tokens; a shard is a random sample of the whole
 BRACES = re.compile(r"\{([^{}]*)\}")
 RANGE = re.compile(r"(\d+)\.\.(\d+)")
@@ -43,30 +45,40 @@ def expand(pattern: str) -> list[str]:
     return [path for part in parts for path in expand(head + part + tail)]
 
 
-def find(patterns: Iterable[str]) -> list[Path]:
-    """The tars that the patterns mean: braces, globs, or folders of shards. Each stands once, in order.
+def find(patterns: Iterable[str], cache: Path = CACHE) -> list[Path]:
+    """The tars that the patterns mean: braces, globs, folders of shards, URLs. Each stands once, in order.
 
-    Raises `UserError` if a pattern matches nothing or a named shard is missing.
+    Remote ones are copied to `cache` first. Raises `UserError` if a pattern matches nothing or a named shard
+    is missing, and `RunError` if one cannot be copied.
     """
-    found = [path for pattern in patterns for path in find_one(pattern)]
-    return list(dict.fromkeys(found))
+    found = list(dict.fromkeys(path for pattern in patterns for path in find_one(pattern)))
+    remote = [name for name in found if is_remote(name)]
+    copies = dict(zip(remote, copied(remote, cache), strict=True))
+    return [copies.get(name, Path(name)) for name in found]
 
 
-def find_one(pattern: str) -> list[Path]:
-    paths: list[Path] = []
+def find_one(pattern: str) -> list[str]:
+    """Paths and URLs that a pattern means."""
+    names: list[str] = []
     for name in expand(pattern):
         path = Path(name)
-        if has_magic(name) and not path.exists():
-            paths += map(Path, sorted(glob(name, recursive=True)))
+        if is_remote(name):
+            if name.endswith("/") or (has_magic(name.partition("?")[0]) and not name.startswith(PIPE)):
+                raise UserError(
+                    f"--shards {pattern}: a store is not searched; write braces: {{00000..00099}}.tar"
+                )
+            names.append(name)
+        elif has_magic(name) and not path.exists():
+            names += sorted(glob(name, recursive=True))
         elif path.is_dir():
-            paths += shards_in(path)
+            names += map(str, shards_in(path))
         elif path.exists():
-            paths.append(path)
+            names.append(name)
         else:
             raise UserError(f"--shards {pattern}: there is no {path}")
-    if not paths:
+    if not names:
         raise UserError(f"--shards {pattern}: matches no shard; give tars, as 'shard/{{00000..00003}}.tar'")
-    return paths
+    return names
 
 
 def shards_in(folder: Path) -> list[Path]:
@@ -77,13 +89,14 @@ def shards_in(folder: Path) -> list[Path]:
     return [folder / shard["url"] for shard in json.loads(index.read_text())["shardlist"]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Samples:
     """The usable samples of some shards: offsets and sizes in bytes, one row a sample."""
 
     paths: Sequence[Path]
     rows: NDArray[np.int64]  # [samples, 5]: shard, image's offset and size, caption's offset and size
     unusable: dict[str, int]  # samples that lack a member, by what they lack
+    broken: Sequence[str]  # what is wrong with each shard that breaks off; its whole samples are used
     digest: str  # of the shards' names and layout; equal for a copy elsewhere
 
     def __len__(self) -> int:
@@ -119,15 +132,26 @@ def read_at(path: Path, offset: int, size: int) -> bytes:
         raise RunError(f"{path}: cannot be read any more: {error.strerror}") from None
 
 
-def index(paths: Sequence[Path]) -> Samples:
+def index(paths: Sequence[Path], max_broken: float = 0.0) -> Samples:
     """Where each sample of the shards lies; reads the tars' headers only, some 20 µs a member.
 
-    Raises `RunError` for a shard that is no whole tar and `UserError` if no sample has image and caption.
+    Of a shard that breaks off, the whole samples are taken and the one that is cut counts as unusable.
+    Raises `RunError` if a larger share than `max_broken` breaks off, `UserError` if no sample is usable.
     """
     rows: list[tuple[int, int, int, int, int]] = []
-    unusable = {"no_image": 0, "no_caption": 0}
+    unusable = {"no_image": 0, "no_caption": 0, "shard_broken": 0}
+    broken: list[str] = []
     for shard, path in enumerate(paths):
-        for members in members_of(path).values():
+        samples, wrong = members_of(path)
+        if wrong:
+            unusable["shard_broken"] += 1
+            broken.append(f"{path}: is no whole tar: {wrong}")
+        if len(broken) > max_broken * len(paths):
+            allowed = (
+                f"; {len(broken)} of {len(paths)} shards, more than {max_broken:g}" if max_broken else ""
+            )
+            raise RunError(f"{broken[-1]}{allowed}")
+        for members in samples.values():
             image = next((members[kind] for kind in IMAGES if kind in members), None)
             caption = members.get("txt")
             if image is None:
@@ -144,25 +168,31 @@ def index(paths: Sequence[Path]) -> Samples:
         )
     table = np.array(rows, dtype=np.int64)
     names = "\0".join(path.name for path in paths)
-    identity = hashlib.blake2b(names.encode() + b"\0\0" + table.tobytes(), digest_size=16).hexdigest()
-    return Samples(paths, table, {kind: count for kind, count in unusable.items() if count}, identity)
+    return Samples(
+        paths=paths,
+        rows=table,
+        unusable={kind: count for kind, count in unusable.items() if count},
+        broken=broken,
+        digest=hashlib.blake2b(names.encode() + b"\0\0" + table.tobytes(), digest_size=16).hexdigest(),
+    )
 
 
-def members_of(path: Path) -> dict[str, dict[str, tuple[int, int]]]:
-    """Offset and size of each member, by key and by what stands after the key's dot."""
+def members_of(path: Path) -> tuple[dict[str, dict[str, tuple[int, int]]], str]:
+    """Offset and size of each whole member, by key and by what stands after the key's dot; and what is wrong
+    with the tar, if it breaks off.
+    """
     samples: dict[str, dict[str, tuple[int, int]]] = {}
     try:
+        length = path.stat().st_size
         with tarfile.open(path, "r:") as tar:
             for member in tar:
                 folder, _, name = member.name.rpartition("/")
                 key, _, kind = name.partition(".")
-                if member.isfile():
-                    samples.setdefault(f"{folder}/{key}", {})[kind.lower()] = (
-                        member.offset_data,
-                        member.size,
-                    )
+                place = member.offset_data, member.size
+                if member.isfile() and sum(place) <= length:
+                    samples.setdefault(f"{folder}/{key}", {})[kind.lower()] = place
         if read_at(path, tar.offset, tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise tarfile.ReadError("no end mark after the last whole member")  # tarfile just stops there
+            return samples, "no end mark after the last whole member"  # tarfile just stops there
     except (OSError, tarfile.TarError) as error:
-        raise RunError(f"{path}: is no whole tar: {error}") from None
-    return samples
+        return samples, str(error)
+    return samples, ""

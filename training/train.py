@@ -69,7 +69,9 @@ def run(
     folder = out / "checkpoints"
 
     # Samples. Whatever lacks an image or a caption is known before the first step.
-    samples = index(find(shards))
+    samples = index(find(shards, Path(config.cache or out / "shards")), config.max_bad_share)
+    for wrong in samples.broken:
+        say(f"{wrong}; its whole samples are used")
     unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
     unusable.check(config.max_bad_share, unusable.read)
     steps = steps_of(config, samples, world)

@@ -149,9 +149,9 @@ def curve() -> dict[str, list[float]]:
     ("switches", "apart"),
     [
         ({"half_adam": True}, 0.02),
-        ({"half_text": True}, 0.05),
+        pytest.param({"half_text": True}, 0.05, marks=pytest.mark.slow),
         ({"half_adam": True, "half_text": True}, 0.05),
-        ({"precision": "bf16"}, 0.05),
+        pytest.param({"precision": "bf16"}, 0.05, marks=pytest.mark.slow),
         ({"precision": "bf16", "half_text": True, "half_adam": True, "recompute": True}, 0.05),
     ],
 )

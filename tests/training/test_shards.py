@@ -63,6 +63,23 @@ def test_shards_without_any_caption_stop_at_once(make_shards: MakeShards) -> Non
         index(find([str(make_shards(count=12, mute=range(12)))]))
 
 
+@pytest.mark.parametrize("length", [0, 300, 5_000, 10_000])
+def test_of_a_truncated_shard_the_whole_samples_are_read(make_shards: MakeShards, length: int) -> None:
+    path = make_shards(count=12) / "00001.tar"
+    path.write_bytes(path.read_bytes()[:length])
+    samples = index(find([str(path.parent)]), max_broken=0.5)
+    assert samples.unusable["shard_broken"] == 1
+    assert str(path) in samples.broken[0]
+    whole = index([path.parent / "00000.tar"])
+    assert len(whole) <= len(samples) < 12
+    assert len(samples) > len(whole) or length < 10_000
+    for sample in range(len(samples)):
+        assert samples.image(sample).endswith(b"\xff\xd9")
+        assert samples.caption(sample).endswith(f"number {sample}")
+    with pytest.raises(RunError, match=r"no whole tar: .*; 1 of 2 shards, more than 0\.4"):
+        index(find([str(path.parent)]), max_broken=0.4)
+
+
 @pytest.mark.parametrize("length", [0, 300, 5_000])
 def test_a_truncated_shard_stops_the_run(make_shards: MakeShards, length: int) -> None:
     path = make_shards() / "00001.tar"

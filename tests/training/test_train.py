@@ -153,6 +153,19 @@ def test_too_many_bad_samples_stop_the_run(
     train(replace(recipe, max_bad_share=0.5, steps=1), [mute], tmp_path / "out", console=console)
 
 
+def test_a_shard_that_breaks_off_is_passed_over_and_counted(
+    recipe: TrainConfig, make_shards: MakeShards, tmp_path: Path, console: Console
+) -> None:
+    shards = make_shards(count=64)
+    path = shards / "00001.tar"
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(RunError, match=r"00001\.tar: is no whole tar: .*1 of 2 shards, more than 0\.05"):
+        train(recipe, [str(shards)], tmp_path, console=console)
+    train(replace(recipe, steps=1, max_bad_share=0.5), [str(shards)], tmp_path, console=console)
+    assert "00001.tar: is no whole tar" in told(console)
+    assert "(no_caption 1, shard_broken 1)" in told(console) or "(shard_broken 1)" in told(console)
+
+
 @pytest.mark.parametrize("log_every", [1, 3])
 def test_a_loss_that_is_not_finite_stops_the_run(
     recipe: TrainConfig,

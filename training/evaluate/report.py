@@ -30,8 +30,7 @@ def evaluate(
     prompts = read_templates(templates) if templates else TEMPLATES
     for folder in datasets.values():
         find_images(folder)
-    if held_out:
-        find(held_out)
+    held_out_shards = find(held_out, out / "shards")
     found = checkpoint.find(path, warn)
     model, sizes, tokenizer = checkpoint.restore(found)
     model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -46,7 +45,7 @@ def evaluate(
         },
     }
     if held_out:
-        results["retrieval"] = retrieval(model, tokenizer, held_out, **seen)
+        results["retrieval"] = retrieval(model, tokenizer, held_out_shards, **seen)
     write(out / "results.json", results)
     return results
 

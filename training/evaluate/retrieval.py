@@ -5,6 +5,7 @@ Shapes: N pairs, B of them in a batch or block, D width of the shared space.
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from training.clip import Clip
 from training.data import Loader, Tally
 from training.evaluate.zero_shot import BATCH, CENTRE
 from training.image import normalise
-from training.shards import find, index
+from training.shards import index
 from training.tokenizer import Tokenizer
 from wit_pipeline.errors import RunError
 
@@ -23,13 +24,13 @@ BLOCK = 1_024  # queries compared with all candidates at a time
 
 @torch.inference_mode()
 def retrieval(
-    model: Clip, tokenizer: Tokenizer, shards: Sequence[str], *, image_size: int, context: int
+    model: Clip, tokenizer: Tokenizer, shards: Sequence[Path], *, image_size: int, context: int
 ) -> dict[str, Any]:
     """Recall at 1, 5 and 10 and the ranks, from image to text and from text to image, over all pairs.
 
-    Raises `UserError` if no shard is there and `RunError` if none of its samples can be used.
+    Raises `UserError` if a shard holds no pair and `RunError` if none of its samples can be used.
     """
-    samples = index(find(shards))
+    samples = index(shards)
     loader = Loader(
         samples=samples,
         tokenizer=tokenizer,
