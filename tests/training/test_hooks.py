@@ -46,7 +46,7 @@ def step(model: Clip, length: int = 12) -> list[torch.Tensor]:
 def close(one: list[torch.Tensor], other: list[torch.Tensor]) -> None:
     assert len(one) == len(other) > 30
     for a, b in zip(one, other, strict=True):
-        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(a, b, atol=5e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
@@ -58,7 +58,7 @@ def test_channels_last_changes_nothing(sizes: ClipConfig) -> None:
 
 
 @pytest.mark.slow  # a minute of a C++ compiler
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the compiler's own
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # the compiler's own
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile wants a C++ compiler")
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
 def test_compiled_blocks_change_nothing(sizes: ClipConfig) -> None:
