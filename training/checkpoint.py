@@ -114,9 +114,15 @@ def newest(folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
 
 
 def find(path: Path, warn: Callable[[str], None]) -> Checkpoint:
-    """The checkpoint at `path`, a file, or the newest of a folder of them or of a whole run."""
+    """The checkpoint at `path`, a file, or the newest of a folder of them or of a whole run.
+
+    Raises `UserError` if there is none that can be read.
+    """
     if not path.is_dir():
-        return load(path)
+        try:
+            return load(path)
+        except RunError as error:
+            raise UserError(f"{error}; give another step-NNNNNN.pt, or a run's folder") from None
     checkpoint = newest(path, warn) or newest(path / "checkpoints", warn)
     if checkpoint is None:
         raise UserError(f"{path}: holds no checkpoint; give a step-NNNNNN.pt")

@@ -75,7 +75,7 @@ def _run(name: str, aside: Path) -> None:
         )
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().rsplit("\n", 1)[-1]
-        raise RunError(f"--shards {name}: the command ended with {done.returncode}: {said}")
+        raise RunError(f"--shards {name}: the command ended with {done.returncode}: {said or 'no word'}")
 
 
 def _download(name: str, aside: Path) -> None:

@@ -106,3 +106,10 @@ def test_a_folder_means_its_newest(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no checkpoint"):
         checkpoint.find(tmp_path / "empty", pytest.fail)
+
+
+def test_a_named_file_that_is_no_checkpoint_is_the_users_to_mend(tmp_path: Path) -> None:
+    path = tmp_path / "notes.pt"
+    path.write_text("no checkpoint")
+    with pytest.raises(UserError, match=r"notes\.pt: is no whole checkpoint: .*; give another"):
+        checkpoint.find(path, print)
