@@ -65,7 +65,8 @@ def backward(
         unite(model, world)
         return loss.detach(), scale.detach()
 
-    parts = evenly(len(image_bHWC), math.ceil(max(sizes) / micro_batch))  # as many in all processes
+    # As many in all processes, and none of them empty.
+    parts = evenly(len(image_bHWC), min(math.ceil(max(sizes) / micro_batch), min(sizes)))
     with torch.no_grad(), statistics_kept(model):
         made = [forward(part) for part in parts]
     leaves = [torch.cat([part[side] for part in made]).requires_grad_() for side in (0, 1)]

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-STEP = (
-    8  # tokens: texts are as long as the next multiple, so that few groups are needed and few tokens in vain
-)
+STEP = 8  # tokens: a text is as long as the next multiple, for few groups and few tokens in vain
 
 Groups = tuple[tuple[int, int], ...]  # of texts of one length: how many, how long
 

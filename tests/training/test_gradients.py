@@ -6,7 +6,7 @@ from torch import Tensor
 
 from training.clip import Clip
 from training.config import MODELS, ClipConfig, ResNetConfig, TextConfig
-from training.gradients import backward
+from training.gradients import backward, evenly
 
 TEXT = TextConfig(layers=1, width=64, context=8, vocab_size=50)
 VIT = replace(MODELS["ViT-Ti/8-64"], text=TEXT)
@@ -81,3 +81,12 @@ def test_blocks_computed_twice_have_the_gradients_and_statistics_of_blocks_kept(
     kept, again = (dict(model.named_buffers()) for model in models)
     for name, value in kept.items():
         torch.testing.assert_close(again[name], value, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("count", "parts", "sizes"), [(7, 3, [2, 2, 3]), (6, 3, [2, 2, 2]), (3, 3, [1, 1, 1])]
+)
+def test_parts_are_even_and_hold_each_row_once(count: int, parts: int, sizes: list[int]) -> None:
+    rows = [list(range(count))[part] for part in evenly(count, parts)]
+    assert [len(part) for part in rows] == sizes
+    assert sum(rows, []) == list(range(count))
