@@ -89,4 +89,4 @@ def test_blocks_computed_twice_have_the_gradients_and_statistics_of_blocks_kept(
 def test_parts_are_even_and_hold_each_row_once(count: int, parts: int, sizes: list[int]) -> None:
     rows = [list(range(count))[part] for part in evenly(count, parts)]
     assert [len(part) for part in rows] == sizes
-    assert sum(rows, []) == list(range(count))
+    assert [row for part in rows for row in part] == list(range(count))
