@@ -18,7 +18,8 @@ from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from functools import partial
 from heapq import heapreplace
-from multiprocessing import get_context
+from multiprocessing.context import SpawnContext
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import apache_beam as beam
@@ -33,7 +34,6 @@ from wit_pipeline.manifest import Receipt
 
 LOCAL = "FnApiRunner"
 CHUNKS = 4  # pipelines a worker gets through a step: few enough to start, enough to even out
-STARTED = "worker"  # the event of a worker process that has begun
 WRONG = {
     "DaskRunner": "it drops branches and writes empty files without an error",
     "RayRunner": "it does not run on this Beam",
@@ -102,6 +102,18 @@ def dealt(units: Sequence[Unit], most: int) -> list[tuple[Unit, ...]]:
     return sorted(map(tuple, chunks), key=len, reverse=True)
 
 
+class _Spawning(SpawnContext):
+    """Starts processes anew, as a fork would copy threads' locks and open pipes, and remembers them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[BaseProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> BaseProcess:  # type: ignore[override]
+        self.started.append(super().Process(*args, **kwargs))
+        return self.started[-1]
+
+
 class Workers:
     """N local processes, each running pipelines of its own; they end with this one."""
 
@@ -109,8 +121,8 @@ class Workers:
         self.count = count
         self.flags = tuple(flags)
         self._pool: ProcessPoolExecutor | None = None
+        self._context = _Spawning()
         self._events: Any = None
-        self._pids: list[int] = []
 
     def map(self, step: Work, task: Task, units: Sequence[Unit]) -> None:
         """Do the units, whoever does which; a receipt for each lies on disk afterwards."""
@@ -133,10 +145,12 @@ class Workers:
 
     def _processes(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            context = get_context("spawn")  # a fork would copy threads' locks and open pipes
-            self._events = context.SimpleQueue()
+            self._events = self._context.SimpleQueue()
             self._pool = ProcessPoolExecutor(
-                self.count, mp_context=context, initializer=_start, initargs=(self._events, os.getpid())
+                self.count,
+                mp_context=self._context,
+                initializer=_start,
+                initargs=(self._events, os.getpid()),
             )
         return self._pool
 
@@ -154,17 +168,19 @@ class Workers:
 
     def _pass_on(self) -> None:
         while (event := self._events.get()) is not None:
-            if event["event"] == STARTED:
-                self._pids.append(event["pid"])
-            else:
-                progress.tell(**event)
+            progress.tell(**event)
 
     def close(self) -> None:
-        """End the workers, units under way included: those are whole or absent."""
+        """End the workers, units under way included: those are whole or absent.
+
+        All of them, those too that have not begun: an idle worker ends with the lock of the queue of chunks,
+        and one that lived on would wait for it without end.
+        """
         if self._pool is not None:
-            for pid in self._pids:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
+            for process in self._context.started:
+                with suppress(ValueError):  # it has ended, and the pool has let go of it
+                    if process.is_alive():
+                        process.terminate()
             self._pool.shutdown(cancel_futures=True)
 
 
@@ -172,7 +188,6 @@ def _start(events: Any, parent: int) -> None:
     """A worker's first act: events go to the parent, and the worker ends when the parent does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to all; the parent says what happened
     progress.send_to(events.put)
-    progress.tell(STARTED, pid=os.getpid())
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -1,6 +1,11 @@
 """Which units share a worker, and in which order."""
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Sequence
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -75,3 +80,26 @@ def test_workers_do_the_units_of_a_lane_in_order(tmp_path: Path) -> None:
     assert sorted(done) == sorted(unit.name for unit in of(LANES))
     assert [name for name in done if name[0] == "a"] == ["a2", "a5", "a7"]
     assert [name for name in done if name[0] == "b"] == ["b4", "b8"]
+
+
+def test_workers_that_have_not_begun_are_ended_too(tmp_path: Path) -> None:
+    made = Stage(name="filter", about="", steps=(Work(name="Step", units=units, do=note),))
+    workers, held = Workers(2, ()), []
+
+    def hold() -> None:
+        while not (alive := active_children()):
+            time.sleep(0.001)
+        pid = alive[0].pid
+        assert pid
+        os.kill(pid, signal.SIGSTOP)
+        held.append(pid)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    build.run_stage(made, Recipe(), tmp_path, Engine(workers=workers))  # the other one does all
+    holding.join()
+    os.kill(held[0], signal.SIGCONT)
+    closing = threading.Thread(target=workers.close, daemon=True)
+    closing.start()
+    closing.join(60)
+    assert not closing.is_alive()
