@@ -31,9 +31,7 @@ for one in sys.argv[1:]:
 # What two processes do, by the recipe's lines: the first is that of one process too, the second theirs alone.
 CASES = {
     "whole": ("", ""),
-    "whole, in micro-batches": ("", "micro_batch = 3\nloss_chunk = 5"),
-    "whole, some unusable": ("max_bad_share = 0.5", ""),
-    "in parts": ("", "fsdp = true"),
+    "whole, in micro-batches, some unusable": ("max_bad_share = 0.5", "micro_batch = 3\nloss_chunk = 5"),
     "in parts, in micro-batches, some unusable": (
         "max_bad_share = 0.5\ngradient_clip = 0.5",
         "fsdp = true\nmicro_batch = 3",
@@ -125,18 +123,18 @@ def test_two_processes_have_the_losses_of_one(made: Path, name: str) -> None:
 
 def test_a_checkpoint_of_two_goes_on_in_one_and_in_parts_and_whole(made: Path) -> None:
     """`workers`, `fsdp` and how many processes there are say how, and not what."""
-    names = ("whole,_some_unusable", "in_parts,_in_16_bits")
+    names = ("whole,_in_micro-batches,_some_unusable", "in_parts,_in_16_bits")
     for name in names:
         (made / name / "checkpoints" / "step-000020.pt").unlink()
         (made / f"{name}_alone" / "checkpoints" / "step-000020.pt").unlink()
-    shared = [CASES[name.replace("_", " ")][0] for name in names]
+    (shared, own), (halved, _) = (CASES[name.replace("_", " ")] for name in names)
     broken, sound = made / "broken", made / "sound"
-    assert main(command(made / names[0], broken, shared[0]).split()) == 0
-    assert main(command(made / names[1], sound, f"{shared[1]}\nrecompute = true").split()) == 0
+    assert main(command(made / names[0], broken, f"{shared}\n{own}").split()) == 0
+    assert main(command(made / names[1], sound, f"{halved}\nrecompute = true").split()) == 0
     together(
         [
-            command(made / f"{names[0]}_alone", broken, f"{shared[0]}\nfsdp = true"),
-            command(made / f"{names[1]}_alone", sound, f"{shared[1]}\nfsdp = true"),
+            command(made / f"{names[0]}_alone", broken, f"{shared}\nfsdp = true"),
+            command(made / f"{names[1]}_alone", sound, f"{halved}\nfsdp = true"),
         ]
     )
     for name in names:

@@ -40,7 +40,7 @@ def reach(process: subprocess.Popen[bytes], out: Path, step: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize(("kills", "steps"), [(1, 40), pytest.param(10, 200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "steps"), [(1, 24), pytest.param(10, 200, marks=pytest.mark.slow)])
 def test_a_killed_run_is_the_unbroken_run(
     kills: int, steps: int, make_shards: MakeShards, tmp_path: Path
 ) -> None:
