@@ -31,7 +31,7 @@ from wit_pipeline.fetch.robots import ROBOTS_BYTES
 from wit_pipeline.fetch.room import Ticket
 from wit_pipeline.fetch.sites import Sites
 from wit_pipeline.fetch.table import PerHost
-from wit_pipeline.fetch.wire import Answer, Deadline, Request, SilentError, Wire
+from wit_pipeline.fetch.wire import Answer, Deadline, Request, StaleError, Wire
 from wit_pipeline.records import Reason
 
 T = TypeVar("T")
@@ -302,11 +302,11 @@ class Client:
             raise
 
     async def _exchange(self, request: Request, fetch: _Fetch, gate: Gate) -> tuple[Head, bytes, Ticket]:
-        """The exchange, over a new connection where a kept one is silent: that was no fault of the URL's."""
+        """The exchange, over a new connection where a kept one brings none: no fault of the URL's."""
         started = time.monotonic()
         try:
             return await self._wire.exchange(request, lambda head: self._judge(head, fetch))
-        except SilentError:
+        except StaleError:
             gate.keep_none()
             fetch.deadline.extend(time.monotonic() - started)
             again = replace(request, fresh=True, last=True)

@@ -109,7 +109,7 @@ class Gate:
         self._doors.slow_down(self._host, seconds, slowest)
 
     def keep_none(self) -> None:
-        """Its connections are closed after each answer: one that was kept was never read again."""
+        """Its connections are closed after each answer: one that was kept brought no answer."""
         self._keeps = False
 
     def not_reached(self, port: int) -> None:

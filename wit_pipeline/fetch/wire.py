@@ -76,8 +76,11 @@ class Request:
 Judge = Callable[[Head], tuple[int, FetchError]]
 
 
-class SilentError(Exception):
-    """A kept connection on which no answer comes, though a new one might bring it."""
+class StaleError(Exception):
+    """A kept connection on which no answer comes, though a new one might bring it.
+
+    The server no longer reads it, or sends what is left of an answer before.
+    """
 
 
 class _Transfer:
@@ -128,7 +131,12 @@ class _Transfer:
     def end_if_silent(self) -> None:
         """Gives up where not a byte came, and no connection was made for this exchange."""
         if not self.opened and not self.head.begun and not self.done.done():
-            self.done.set_exception(SilentError())
+            self.done.set_exception(StaleError())
+
+    def failed(self, failure: FetchError) -> Exception:
+        """What it failed of: what came over a kept connection may be no answer to this request."""
+        stray = failure.reason is Reason.PROTOCOL_ERROR and not self.opened and not self.head.complete
+        return StaleError() if stray else failure
 
     def resume(self) -> None:
         """Goes on after a pause for lack of memory, which was no fault of the server's."""
@@ -182,8 +190,8 @@ class Wire:
     async def exchange(self, request: Request, judge: Judge) -> tuple[Head, bytes, Ticket]:
         """The head and the body as sent, and the memory that it takes until the ticket is given back.
 
-        Raises what `judge` raises, and a `FetchError` for all that a server can do; `SilentError` where
-        nothing of an answer came over a kept connection in a quarter of the time.
+        Raises what `judge` raises, and a `FetchError` for all that a server can do; `StaleError` where
+        over a kept connection nothing came in a quarter of the time, or what is no answer.
         """
         ticket = self._room.ticket()
         handle = self._handles.pop() if self._handles else self._handle()
@@ -290,13 +298,13 @@ class Wire:
                 return
 
     def _end(self, handle: pycurl.Curl, failure: FetchError | None) -> None:
-        done = self._flying[handle].done
-        if done.done():  # cancelled
+        transfer = self._flying[handle]
+        if transfer.done.done():  # cancelled
             return
         if failure is None:
-            done.set_result(None)
+            transfer.done.set_result(None)
         else:
-            done.set_exception(failure)
+            transfer.done.set_exception(transfer.failed(failure))
 
 
 def _milliseconds(seconds: float) -> int:

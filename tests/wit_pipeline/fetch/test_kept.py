@@ -22,9 +22,10 @@ def answer(body: bytes) -> bytes:
 class Server:
     """Answers each path with the bytes of its table, and keeps the connection."""
 
-    def __init__(self, answers: dict[str, bytes], once: bool) -> None:
+    def __init__(self, answers: dict[str, bytes], once: bool, stray: bytes) -> None:
         self.answers = answers
         self.once = once  # it reads one request of each connection
+        self.stray = stray  # comes before each answer but a connection's first
         self.ended = threading.Event()
         self.connections: list[list[str]] = []  # the paths asked for on each
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -48,6 +49,7 @@ class Server:
                     pass
                 asked.append(path)
                 try:
+                    connection.sendall(self.stray if len(asked) > 1 else b"")
                     connection.sendall(self.answers.get(path, answer(path.encode())))
                 except OSError:
                     return
@@ -56,8 +58,8 @@ class Server:
 
 
 @contextmanager
-def served(answers: dict[str, bytes], once: bool = False) -> Iterator[Server]:
-    server = Server(answers, once)
+def served(answers: dict[str, bytes], once: bool = False, stray: bytes = b"") -> Iterator[Server]:
+    server = Server(answers, once, stray)
     thread = threading.Thread(target=server.accept, daemon=True)
     thread.start()
     try:
@@ -129,3 +131,10 @@ def test_a_connection_that_nobody_reads_any_more_costs_no_picture() -> None:
     with served({}, once=True) as server:
         assert bodies(server, PATHS) == [path.encode() for path in PATHS]
         assert len(server.connections) >= len(PATHS)  # the first that was kept was the last
+
+
+@pytest.mark.parametrize("stray", [b"EVIL!", b"\r\n\r\n", b"HTTP/1.1 EVIL\r\n\r\n", bytes(9)])
+def test_what_comes_late_of_an_answer_costs_no_picture(stray: bytes) -> None:
+    with served({}, stray=stray) as server:
+        assert bodies(server, PATHS) == [path.encode() for path in PATHS]
+        assert max(map(len, server.connections)) <= 2
