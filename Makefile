@@ -41,8 +41,8 @@ eval: install ## zero-shot: make eval ROOT=… DATASET=name=folder
 report: install ## ROOT/report/index.html
 	$(BIN)/wit report --root $(ROOT)
 
-test: install ## the suite, without what is marked slow
-	$(BIN)/python -m pytest -q
+test: install ## the suite, without what is marked slow, in two processes
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 test-all: install ## the slow tests too
 	$(BIN)/python -m pytest -q -m ''

@@ -11,6 +11,11 @@ settings.load_profile("wit")
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Bytes by their length: what is packed holds the time, and a test's name must be the same in all processes."""
+    return f"{len(val)}_bytes" if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real dumps, photographs and WARCs that lies beside some checkouts."""
