@@ -12,7 +12,7 @@ REAL = Path(__file__).parents[2] / "shared" / "data"
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Bytes by their length: what is packed holds the time, and a test's name must be the same in all processes."""
+    """Bytes by their length: what is packed holds the time, and all processes must give a test one name."""
     return f"{len(val)}_bytes" if isinstance(val, bytes) else None
 
 
