@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import partial
 from heapq import heapreplace
@@ -178,9 +178,8 @@ class Workers:
         """
         if self._pool is not None:
             for process in self._context.started:
-                with suppress(ValueError):  # it has ended, and the pool has let go of it
-                    if process.is_alive():
-                        process.terminate()
+                if process.is_alive():
+                    process.terminate()
             self._pool.shutdown(cancel_futures=True)
 
 

@@ -1,4 +1,4 @@
-"""Which units share a worker, and in which order."""
+"""Which units share a worker, in which order, and that all workers end."""
 
 import os
 import signal
@@ -69,11 +69,13 @@ def units(task: Task) -> Sequence[Unit]:
     return of(LANES)
 
 
+STAGE = Stage(name="filter", about="", steps=(Work(name="Step", units=units, do=note),))
+
+
 def test_workers_do_the_units_of_a_lane_in_order(tmp_path: Path) -> None:
-    made = Stage(name="filter", about="", steps=(Work(name="Step", units=units, do=note),))
     workers = Workers(2, ())
     try:
-        assert build.run_stage(made, Recipe(), tmp_path, Engine(workers=workers)).counts.kept == len(LANES)
+        assert build.run_stage(STAGE, Recipe(), tmp_path, Engine(workers=workers)).counts.kept == len(LANES)
     finally:
         workers.close()
     done = (tmp_path / "done.log").read_text().split()
@@ -83,8 +85,8 @@ def test_workers_do_the_units_of_a_lane_in_order(tmp_path: Path) -> None:
 
 
 def test_workers_that_have_not_begun_are_ended_too(tmp_path: Path) -> None:
-    made = Stage(name="filter", about="", steps=(Work(name="Step", units=units, do=note),))
-    workers, held = Workers(2, ()), []
+    assert not active_children()
+    workers, held = Workers(2, ()), list[int]()
 
     def hold() -> None:
         while not (alive := active_children()):
@@ -94,11 +96,15 @@ def test_workers_that_have_not_begun_are_ended_too(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGSTOP)
         held.append(pid)
 
-    holding = threading.Thread(target=hold)
+    holding = threading.Thread(target=hold, daemon=True)
     holding.start()
-    build.run_stage(made, Recipe(), tmp_path, Engine(workers=workers))  # the other one does all
-    holding.join()
-    os.kill(held[0], signal.SIGCONT)
+    try:
+        build.run_stage(STAGE, Recipe(), tmp_path, Engine(workers=workers))  # the other one does all
+    finally:
+        holding.join(60)
+        for pid in held:
+            os.kill(pid, signal.SIGCONT)
+    assert held
     closing = threading.Thread(target=workers.close, daemon=True)
     closing.start()
     closing.join(60)
