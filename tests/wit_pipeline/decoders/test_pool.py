@@ -82,7 +82,7 @@ def wait_until(fact: Callable[[], bool]) -> None:
 
 
 async def born(held: Decoders, count: int = 1) -> tuple[int, ...]:
-    """The nursery and all decoders, one of which has decoded: its answer may come before its birth is told."""
+    """The nursery and all decoders. One has decoded, and its answer may come before its birth is told."""
     assert await held.decode(JPEG) == PICTURE
     async with asyncio.timeout(BOUND):
         while len(held.pids) <= count:
