@@ -307,6 +307,7 @@ def test_closing_while_busy_leaves_nothing() -> None:
     before = descriptors()
     with decoders(count=2) as held:
         pids = asyncio.run(close_while_busy(held))
+        assert len(pids) == 3
         assert not any(Path(f"/proc/{pid}").exists() for pid in pids)  # nor a zombie
         assert held.pids == ()
     assert descriptors() == before
