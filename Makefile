@@ -19,7 +19,7 @@ install: $(VENV)/.installed ## make .venv with everything
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch torchvision
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev]'
 	@touch $@
 
@@ -42,10 +42,10 @@ report: install ## ROOT/report/index.html
 	$(BIN)/wit report --root $(ROOT)
 
 test: install ## the suite, without what is marked slow, in two processes
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --max-worker-restart 0
 
 test-all: install ## the slow tests too
-	$(BIN)/python -m pytest -q -m ''
+	$(BIN)/python -m pytest -q -m '' -o faulthandler_timeout=3600
 
 lint: install ## ruff, mypy, import-linter, codespell
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """What every test shares: hypothesis without clocks or luck, and where the real data lies, if it does."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,19 @@ settings.register_profile("wit", deadline=None, derandomize=True, max_examples=6
 settings.load_profile("wit")
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a process of xdist's: children let go of the pipe to the one that collects the results.
+
+    A process that dies is known by the end of its pipe. A child that was forked, and lives on, would hold it
+    open: the run then waits without end, and nobody learns which test it was.
+    """
+    plugins = session.config.pluginmanager.get_plugins()
+    for worker in (item for item in plugins if type(item).__name__ == "WorkerInteractor"):
+        pipe = worker.channel.gateway._io
+        ends = [pipe.infile.fileno(), pipe.outfile.fileno()]
+        os.register_at_fork(after_in_child=lambda: [os.close(end) for end in ends])
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
