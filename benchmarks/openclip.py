@@ -13,9 +13,9 @@ KEPT: list[Any] = []
 def open_clip() -> Any:
     """The peer, with a torchvision that is built for this torch or for another one.
 
-    pip may bring a CPU torch and a torchvision with CUDA inside: its library of operators does not load then,
-    and its Python asks for two of them by name all the same. Where the library loads it brings them itself; to
-    define them beside it would end the process.
+    pip may bring a CPU torch and a torchvision with CUDA inside: its library of operators does not load
+    then, and its Python asks for two of them by name all the same. Where the library loads it brings them
+    itself; to define them beside it would end the process.
     """
     if not brings_operators():
         operators = import_module("torch").library.Library("torchvision", "DEF")
@@ -26,7 +26,7 @@ def open_clip() -> Any:
 
 
 def brings_operators() -> bool:
-    """Whether torchvision's library loads beside this torch; torchvision itself must not be imported to ask."""
+    """Whether torchvision's library loads beside this torch; asked without importing torchvision."""
     torch: Any = import_module("torch")
     found = find_spec("torchvision")
     assert found is not None, "open_clip needs torchvision"

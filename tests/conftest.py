@@ -1,6 +1,7 @@
 """What every test shares: hypothesis without clocks or luck, and where the real data lies, if it does."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     plugins = session.config.pluginmanager.get_plugins()
     for worker in (item for item in plugins if type(item).__name__ == "WorkerInteractor"):
         pipe = worker.channel.gateway._io
-        ends = [pipe.infile.fileno(), pipe.outfile.fileno()]
-        os.register_at_fork(after_in_child=lambda: [os.close(end) for end in ends])
+        for end in (pipe.infile.fileno(), pipe.outfile.fileno()):
+            os.register_at_fork(after_in_child=partial(os.close, end))
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

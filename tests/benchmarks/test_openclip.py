@@ -1,4 +1,4 @@
-"""The peer is loaded rightly whichever torch pip brought: each time in a process of its own, as it may abort."""
+"""The peer is loaded rightly whichever torch pip brought: each time in a process of its own: it may abort."""
 
 import os
 import subprocess
