@@ -1,9 +1,9 @@
 """balance: an image's texts joined, and up to t pairs from every query."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from heapq import nsmallest
 from operator import itemgetter
 from pathlib import Path
@@ -15,12 +15,14 @@ from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_whole
 from wit_pipeline import rows
 from wit_pipeline.balance import QueryCount, hash_of, judge, limit
+from wit_pipeline.chance import SCALE
+from wit_pipeline.frontier import QueryFetch
 from wit_pipeline.manifest import File, describe
 from wit_pipeline.records import Pair
 from wit_pipeline.sift import write_sifted
 from wit_pipeline.texts import grouped, rank
 
-COUNTS = "counts.parquet"
+COUNTS = "counts.parquet"  # the frontier's, and ours
 
 
 class Lowest(beam.CombineFn):
@@ -59,6 +61,39 @@ def thin(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield first["key"], tuple(first["queries"])
 
 
+def fetches(task: Task) -> Mapping[int, QueryFetch]:
+    """What the frontier said of every query, by id."""
+    return _fetches(task.folders.reads("frontier") / COUNTS, task.plan)
+
+
+@cache  # once a process
+def _fetches(path: Path, plan: str) -> dict[int, QueryFetch]:
+    return {item.query_id: item for item in rows.read(path, QueryFetch)}
+
+
+def survivors(pair: tuple[str, tuple[int, ...]], task: Task) -> Iterator[tuple[int, bool]]:
+    """(query, whether it was fetched for this query's sake) of a pair for each of its queries."""
+    (key, queries), seed, asked = pair, task.recipe.seed, fetches(task)
+    for query in queries:
+        limit = asked[query].limit
+        yield query, limit >= SCALE or hash_of(key, query, seed) < limit
+
+
+def query_count(query: int, found: Iterable[tuple[bool, int]], task: Task) -> QueryCount:
+    """A query's row: `found` are its survivors, those below the frontier's limit and those above."""
+    asked, counts = fetches(task)[query], dict(found)
+    below = counts.get(True, 0)
+    return QueryCount(
+        query_id=query,
+        candidates=asked.candidates,
+        fetched=asked.fetched,
+        fetch_limit=asked.limit,
+        survivors=below + counts.get(False, 0),
+        below=below,
+        limit=limit(below, task.recipe.balance.per_query, asked.limit),
+    )
+
+
 def hashes(pair: tuple[str, tuple[int, ...]], heads: dict[int, int], seed: int) -> Iterator[tuple[int, int]]:
     """(query, hash) of a pair for each of its queries that has more pairs than it may contribute."""
     key, queries = pair
@@ -67,41 +102,37 @@ def hashes(pair: tuple[str, tuple[int, ...]], heads: dict[int, int], seed: int) 
             yield query, hash_of(key, query, seed)
 
 
+def exactly(item: QueryCount, lowest: Mapping[int, int]) -> QueryCount:
+    """The row with the limit of mode `exact`, under which the `lowest` hashes of a query lie, or all."""
+    return replace(item, limit=lowest.get(item.query_id, SCALE))
+
+
 def count(pipeline: beam.Pipeline, task: Task) -> None:
     """Count the pairs of every query, and set its limit."""
     config = task.recipe.balance
     pairs = pipeline | "Read" >> ReadParts(parts(task), thin)
-    counts = (
-        pairs | "Queries" >> beam.FlatMap(lambda pair: pair[1]) | "Count" >> beam.combiners.Count.PerElement()
-    )
-    limits: Any = counts | "Expected" >> beam.MapTuple(
-        lambda query, pairs: (query, limit(pairs, config.per_query))
+    counts: Any = (
+        pairs
+        | "Queries" >> beam.FlatMap(survivors, task)
+        | "Count" >> beam.combiners.Count.PerElement()
+        | "Query" >> beam.MapTuple(lambda counted, pairs: (counted[0], (counted[1], pairs)))
+        | "ByQuery" >> beam.GroupByKey()
+        | "Limit" >> beam.MapTuple(partial(query_count, task=task))
     )
     if config.mode == "exact":
-        heads = counts | "Heads" >> beam.Filter(lambda item: item[1] > config.per_query)
-        tails = limits | "Tails" >> beam.Filter(
-            lambda item, heads: item[0] not in heads, beam.pvalue.AsDict(heads)
+        heads = (
+            counts
+            | "Heads" >> beam.Filter(lambda item: item.survivors > config.per_query)
+            | "Sizes" >> beam.Map(lambda item: (item.query_id, item.survivors))
         )
         lowest = (
             pairs
             | "Hash" >> beam.FlatMap(hashes, beam.pvalue.AsDict(heads), task.recipe.seed)
             | "Lowest" >> beam.CombinePerKey(Lowest(config.per_query))
-            | "Limit" >> beam.MapTuple(lambda query, values: (query, values[-1] + 1))
+            | "Highest" >> beam.MapTuple(lambda query, values: (query, values[-1] + 1))
         )
-        limits = (tails, lowest) | "Limits" >> beam.Flatten()
-    joined = {"count": counts, "limit": limits} | "Join" >> beam.CoGroupByKey()
-    (
-        joined
-        | "Flat" >> beam.MapTuple(lambda query, row: (query, row["count"][0], row["limit"][0]))
-        | (
-            "Write"
-            >> WriteTable(
-                task.folders.scratch / COUNTS,
-                QueryCount,
-                lambda item: QueryCount(query_id=item[0], before=item[1], limit=item[2]),
-            )
-        )
-    )
+        counts = counts | "Exactly" >> beam.Map(exactly, beam.pvalue.AsDict(lowest))
+    counts | "Write" >> WriteTable(task.folders.scratch / COUNTS, QueryCount)
 
 
 @cache  # once a process
@@ -118,22 +149,23 @@ def do(task: Task, unit: Unit) -> Done:
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """counts.parquet: every query's pairs before and after."""
-    after: Counter[int] = Counter()
+    """counts.parquet: what became of every query's pairs, of those too that no pair reached."""
+    kept: Counter[int] = Counter()
     for unit in each_part("dedup")(task):
         for row in rows.read_rows(task.folders.out / f"part-{unit.name}.parquet", ["queries"]):
-            after.update(row["queries"])
-    before = rows.read(task.folders.scratch / COUNTS, QueryCount)
-    table = [replace(item, after=after[item.query_id]) for item in before]
+            kept.update(row["queries"])
+    counted = {item.query_id: item for item in rows.read(task.folders.scratch / COUNTS, QueryCount)}
+    queries = sorted(fetches(task))
+    table = (counted.get(query) or query_count(query, (), task) for query in queries)
     path = task.folders.out / COUNTS
-    write_whole(path, QueryCount, table)
-    return (describe(path, len(table)),)
+    count = write_whole(path, QueryCount, (replace(item, kept=kept[item.query_id]) for item in table))
+    return (describe(path, count),)
 
 
 STAGE = Stage(
     name="balance",
     about="an image's texts are joined; each query contributes up to t pairs, drawn by hash",
-    reads=("dedup",),
+    reads=("dedup", "frontier"),
     accounts="dedup",
     steps=(Shuffle(name="Count", build=count), Work(name="Draw", units=each_part("dedup"), do=do)),
     finish=finish,

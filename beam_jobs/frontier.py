@@ -1,6 +1,6 @@
 """frontier: Candidates without duplicates, over-sampled for balance, in units of crawling."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from math import isqrt
@@ -20,6 +20,7 @@ from wit_pipeline.chance import SCALE
 from wit_pipeline.errors import UserError
 from wit_pipeline.frontier import (
     FrontierConfig,
+    QueryFetch,
     Route,
     Share,
     after,
@@ -34,6 +35,8 @@ from wit_pipeline.manifest import Counts, File, aside, describe
 from wit_pipeline.records import Candidate
 from wit_pipeline.sift import write_sifted
 
+COUNTS = "counts.parquet"
+
 # A candidate's place: the part's number and the row in it.
 Place = tuple[int, int]
 Thin = tuple[Place, str, str, tuple[int, ...]]  # place, ids of its host and URL, queries: no text
@@ -46,14 +49,6 @@ class Duplicate:
     part: int
     row: int
     kept: str  # "part/row"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class QueryLimit:
-    """A query that has more candidates than are worth fetching."""
-
-    query_id: int
-    limit: int  # in draws
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,11 +119,23 @@ def limited(count: tuple[int, int], per_query: int, config: FrontierConfig) -> t
     return query, fetch_limit(pairs, per_query, config)
 
 
-def worth(keyed: tuple[bytes, Thin], limits: dict[int, int], seed: int) -> Iterator[tuple[str, str]]:
-    """(host, url) of a candidate that is to be fetched, by their ids."""
-    key, (_, host, url, queries) = keyed
-    if is_kept(key.hex(), queries, limits, seed):
-        yield host, url
+def is_worth(keyed: tuple[bytes, Thin], limits: dict[int, int], seed: int) -> bool:
+    """Whether a candidate is to be fetched."""
+    key, (*_, queries) = keyed
+    return is_kept(key.hex(), queries, limits, seed)
+
+
+def over(keyed: tuple[bytes, Thin], limits: dict[int, int]) -> Iterator[int]:
+    """Those queries of a candidate that have more candidates than are worth fetching."""
+    return (query for query in keyed[1][-1] if query in limits)
+
+
+def query_fetch(query: int, found: Mapping[str, Sequence[int]]) -> QueryFetch:
+    """A query's row: of one that has no limit all candidates are fetched."""
+    (candidates,) = found["candidates"]
+    (limit,) = found["limits"] or [SCALE]
+    fetched = sum(found["fetched"]) if found["limits"] else candidates
+    return QueryFetch(query_id=query, candidates=candidates, limit=limit, fetched=fetched)
 
 
 def plan(pipeline: beam.Pipeline, task: Task) -> None:
@@ -141,29 +148,39 @@ def plan(pipeline: beam.Pipeline, task: Task) -> None:
         | "ByKey" >> beam.GroupByKey()
         | "First" >> beam.FlatMap(first_and_others).with_outputs("duplicates", main="firsts")
     )
-    limits = (
+    candidates = (
         found.firsts
         | "Queries" >> beam.FlatMap(lambda keyed: keyed[1][-1])
         | "Count" >> beam.combiners.Count.PerElement()
+    )
+    limits = (
+        candidates
         | "Limit" >> beam.Map(partial(limited, per_query=recipe.balance.per_query, config=config))
         | "Over" >> beam.Filter(lambda item: item[1] < SCALE)
     )
+    worth = found.firsts | "Worth" >> beam.Filter(is_worth, beam.pvalue.AsDict(limits), recipe.seed)
     hosts = (
-        found.firsts
-        | "Worth" >> beam.FlatMap(worth, beam.pvalue.AsDict(limits), recipe.seed)
+        worth
+        | "HostAndUrl" >> beam.Map(lambda keyed: (keyed[1][1], keyed[1][2]))
         | "Urls" >> beam.Distinct()
         | "Hosts" >> beam.combiners.Count.PerKey()
     )
+    fetched = (
+        worth
+        | "OfLimited" >> beam.FlatMap(over, beam.pvalue.AsDict(limits))
+        | "CountFetched" >> beam.combiners.Count.PerElement()
+    )
+    counts = {
+        "candidates": candidates,
+        "limits": limits,
+        "fetched": fetched,
+    } | "Join" >> beam.CoGroupByKey()
     found.duplicates | "WriteDuplicates" >> WriteTable(
         scratch / "duplicates.parquet",
         Duplicate,
         lambda item: Duplicate(part=item[0], row=item[1], kept=item[2]),
     )
-    limits | "WriteLimits" >> WriteTable(
-        scratch / "limits.parquet",
-        QueryLimit,
-        lambda item: QueryLimit(query_id=item[0], limit=item[1]),
-    )
+    counts | "WriteCounts" >> WriteTable(scratch / COUNTS, QueryFetch, lambda item: query_fetch(*item))
     hosts | "WriteHosts" >> WriteTable(
         scratch / "hosts.parquet", HostCount, lambda item: HostCount(host=item[0], urls=item[1])
     )
@@ -181,7 +198,8 @@ def duplicates_of(scratch: Path, plan: str) -> dict[int, dict[int, str]]:
 @cache
 def limits_of(scratch: Path, plan: str) -> dict[int, int]:
     """The limit of every query that has more candidates than are worth fetching."""
-    return {item.query_id: item.limit for item in rows.read(scratch / "limits.parquet", QueryLimit)}
+    counted = rows.read(scratch / COUNTS, QueryFetch)
+    return {item.query_id: item.limit for item in counted if item.limit < SCALE}
 
 
 def choose(task: Task, unit: Unit) -> Done:
@@ -297,11 +315,13 @@ def write_unit(task: Task, number: int, tables: Iterable[pa.Table]) -> UnitRow |
 
 
 def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """units.parquet: what each unit holds."""
-    tables = (task.folders.scratch / f"{bucket.name}.parquet" for bucket in buckets(task))
-    path = task.folders.out / "units.parquet"
-    count = write_whole(path, UnitRow, (row for table in tables for row in rows.read(table, UnitRow)))
-    return (describe(path, count),)
+    """units.parquet: what each unit holds; counts.parquet: what is fetched of each query's candidates."""
+    scratch, out = task.folders.scratch, task.folders.out
+    tables = (scratch / f"{bucket.name}.parquet" for bucket in buckets(task))
+    units, counts = out / "units.parquet", out / COUNTS
+    unit_count = write_whole(units, UnitRow, (row for table in tables for row in rows.read(table, UnitRow)))
+    query_count = write_whole(counts, QueryFetch, rows.read(scratch / COUNTS, QueryFetch))
+    return describe(units, unit_count), describe(counts, query_count)
 
 
 STAGE = Stage(

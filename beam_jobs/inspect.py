@@ -61,6 +61,9 @@ def write_report(root: Path) -> Path:
         counts,
         audit,
         crawled,
+        dict(enumerate(store.texts(root / "queries" / "queries.parquet").to_pylist()))
+        if "queries" in found
+        else {},
     )
     with manifest.aside(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -151,12 +154,17 @@ def origin(root: Path, what: str) -> Iterator[str]:
         if "balance" in found:
             counts = ds.dataset(root / "balance" / "counts.parquet").to_table()
             for pairs in counts.filter(pc.field("query_id") == entry.query_id).to_pylist():
-                yield f" balance  {pairs['before']:,} pairs contain it, {pairs['after']:,} of them were kept"
+                yield f" balance  {_balanced(rows.from_row(QueryCount, pairs))}"
     for row in _find([root / "queries" / "dropped.parquet"], "query", {query}):
         rule = f" by {row['detail']!r}" if row["detail"] else ""
         views = f", {row['views']:,} views" if row["views"] else ""
         yield f" queries  {query!r} was dropped: {row['reason']}{rule}"
         yield f"{row['kind']:>8}  {row['count']:,} times in {row['document_count']:,} articles{views}"
+
+
+def _balanced(item: QueryCount) -> str:
+    found = f"of {item.candidates:,} pairs that contain it {item.fetched:,} were asked for"
+    return f"{found}, {item.survivors:,} came this far, and {item.kept:,} were kept"
 
 
 def query_table(old: Path) -> Path:

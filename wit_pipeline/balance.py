@@ -4,7 +4,13 @@ A pair stays if for any of its queries  h(pair, query) < limit(query).  With `ex
 t / max(count, t), the rule of CLIP's description read as MetaCLIP reads it (arXiv 2309.16671, section 3):
 a query contributes min(count, t) pairs in expectation. With `exact` it is the t-th lowest hash of the
 query's own pairs: it contributes min(count, t) pairs, exactly. Neither bounds how many kept pairs *contain* a
-query: a pair that a rare query keeps also contains "a". In both modes the kept sets are nested in t.
+query: a pair that a rare query keeps also contains "a".
+
+The frontier draws the same hashes: where a query has more candidates than are worth fetching, what was
+fetched for its sake is what drew below a limit L, and only of those is it known how many came of a share of
+the draws. So with `expected` the limit is t L / n, of the n pairs that drew below L; what lies above was
+fetched for another query's sake and does not count. Of the pairs of one frontier the kept sets are nested in
+t, in both modes; where t decides what is fetched too, L and n are others, and the limit has the error of n.
 
 What is drawn is an image with its caption: its several texts are joined before (`texts`).
 """
@@ -33,9 +39,13 @@ class BalanceConfig:
             raise ValueError(f"per_query is at least 1, found {self.per_query}")
 
 
-def limit(count: int, per_query: int) -> int:
-    """The limit under which a query with `count` pairs keeps `per_query` of them in expectation."""
-    return SCALE * per_query // max(count, per_query)
+def limit(count: int, per_query: int, below: int = SCALE) -> int:
+    """The limit under which a query keeps `per_query` pairs in expectation, if `count` drew under `below`.
+
+    >>> limit(1383, 1000, below=SCALE * 24 // 1000) / SCALE  # of 60,000 candidates 1,383 were fetched
+    0.01735...
+    """
+    return min(SCALE, below * per_query // count) if count else SCALE
 
 
 def hash_of(key: str, query: int, seed: int) -> int:
@@ -65,11 +75,18 @@ def judge(pairs: Iterable[Pair], limits: Limits, seed: int) -> Iterator[Pair | R
             yield reject(other.candidate, STAGE, Reason.OTHER_TEXT, f"a text of {first.key}")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class QueryCount:
-    """A query's pairs before and after the balance, and the limit that its pairs had to draw under."""
+    """What became of a query's pairs, from all that were found to those that were kept.
+
+    Pairs *contain* a query; it is the `below` among the survivors that its limit is reckoned from.
+    """
 
     query_id: int
-    before: int
-    limit: int
-    after: int = 0
+    candidates: int  # pairs of URL and caption that were found, each once
+    fetched: int  # of them, those whose URL was worth asking for: for this query's sake, or another's
+    fetch_limit: int  # in draws: what drew below it was fetched for this query's sake; SCALE is all
+    survivors: int  # images that reached the balance with a caption that contains it
+    below: int  # of them, those that drew below `fetch_limit`
+    limit: int  # in draws: what draws below it is kept for this query's sake
+    kept: int = 0  # for this query's sake, or another's

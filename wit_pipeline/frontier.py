@@ -42,6 +42,16 @@ def fetch_limit(count: int, per_query: int, config: FrontierConfig) -> int:
     return limit(count, round(per_query / config.expected_success))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueryFetch:
+    """A query's candidates, and how many of them are fetched, as counts.parquet has it."""
+
+    query_id: int
+    candidates: int  # without duplicates
+    limit: int  # in draws: what draws below it is fetched for this query's sake; SCALE is all
+    fetched: int  # for its sake, or another's
+
+
 def measured_success(crawls: Iterable[Counts]) -> float:
     """The share of candidates that gave an image in earlier crawls, pooled; `WORST` at least."""
     whole = sum(crawls, Counts())

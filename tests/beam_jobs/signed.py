@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from wit_pipeline import manifest, rows
+from wit_pipeline.frontier import QueryFetch
 from wit_pipeline.manifest import Counts, File, Manifest, describe
 from wit_pipeline.records import Candidate, Pair
 
@@ -29,6 +30,14 @@ def sign_candidates(root: Path, candidates: Sequence[Candidate], parts: int) -> 
     paths = [folder / f"part-{number:05d}.parquet" for number in range(parts)]
     files = [describe(path, rows.write(path, Candidate, dealt[i])) for i, path in enumerate(paths)]
     _sign(folder, "extract", Counts(read=len(candidates), kept=len(candidates)), files)
+
+
+def sign_fetches(root: Path, fetches: Sequence[QueryFetch]) -> None:
+    """Sign a frontier that has nothing but its counts."""
+    path = root / "frontier" / "counts.parquet"
+    path.parent.mkdir(parents=True)
+    file = describe(path, rows.write(path, QueryFetch, fetches))
+    _sign(path.parent, "frontier", Counts(), [file])
 
 
 def sign_files(root: Path, stage: str, records: int) -> None:

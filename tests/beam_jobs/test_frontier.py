@@ -13,8 +13,9 @@ from tests.beam_jobs.signed import sign_candidates, sign_counts
 from tests.factories import candidate
 from wit_pipeline import rows, slices
 from wit_pipeline.balance import BalanceConfig
+from wit_pipeline.chance import SCALE
 from wit_pipeline.errors import UserError
-from wit_pipeline.frontier import FrontierConfig, host_id, host_of, pack, unit_of
+from wit_pipeline.frontier import FrontierConfig, QueryFetch, host_id, host_of, pack, unit_of
 from wit_pipeline.manifest import Counts, Manifest
 from wit_pipeline.records import Candidate
 
@@ -152,3 +153,20 @@ def test_a_root_that_was_not_crawled_measures_nothing(tmp_path: Path) -> None:
     recipe = Recipe(frontier=FrontierConfig(measured=(str(tmp_path),)))
     with pytest.raises(UserError, match="holds no signed crawl; name a root that was crawled"):
         run(tmp_path, recipe)
+
+
+def test_the_counts_tell_what_is_fetched_of_each_querys_candidates(tmp_path: Path) -> None:
+    found = [candidate(f"http://a.test/{i}", queries=(0,) if i % 5 else (0, 1)) for i in range(100)]
+    sign_candidates(tmp_path, [*found, found[0]], 3)
+    recipe = Recipe(frontier=FrontierConfig(expected_success=0.5), balance=BalanceConfig(per_query=10))
+    made = run(tmp_path, recipe)
+    kept = [
+        item
+        for file in made.named("part-")
+        for item in rows.read(tmp_path / "frontier" / file.name, Candidate)
+    ]
+    assert 20 < len(kept) < 60  # 20 for the sake of the rare query
+    assert list(rows.read(tmp_path / "frontier" / "counts.parquet", QueryFetch)) == [
+        QueryFetch(query_id=0, candidates=100, limit=SCALE * 20 // 100, fetched=len(kept)),
+        QueryFetch(query_id=1, candidates=20, limit=SCALE, fetched=20),
+    ]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.factories import pair
 from wit_pipeline.balance import BalanceConfig, hash_of, is_kept, judge, limit
-from wit_pipeline.chance import SCALE
+from wit_pipeline.chance import SCALE, uniform
+from wit_pipeline.frontier import FrontierConfig, fetch_limit
 from wit_pipeline.records import Pair, Reason, Reject
 
 # 4,000 pairs: query 0 in all of them, 1 in every second, 2 in every hundredth.
@@ -53,6 +54,41 @@ def test_another_seed_draws_others() -> None:
 )
 def test_both_sides_of_t(count: int, expected: int) -> None:
     assert limit(count, 100) == expected
+
+
+@pytest.mark.parametrize(
+    ("count", "per_query", "below", "expected"),
+    [
+        (0, 10, SCALE // 4, SCALE),  # none drew below: whatever came for another query's sake stays
+        (10, 10, SCALE // 4, SCALE // 4),
+        (20, 10, SCALE // 4, SCALE // 8),
+        (5, 10, SCALE // 4, SCALE // 2),
+        (2, 10, SCALE // 4, SCALE),  # fewer than were hoped for by far: no share is above 1
+    ],
+)
+def test_where_the_frontier_drew_before(count: int, per_query: int, below: int, expected: int) -> None:
+    assert limit(count, per_query, below) == expected
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(1, SCALE))
+def test_limits_are_nested_in_t_and_never_hope_for_more_than_t(count: int, t: int, below: int) -> None:
+    assert limit(count, t, below) <= limit(count, t + 1, below) <= SCALE
+    assert limit(count, t, below) * count <= t * below or limit(count, t, below) == SCALE
+
+
+@pytest.mark.parametrize("success", [0.3, 0.7, 0.9, 1.0])
+@pytest.mark.parametrize("t", [100, 1000])
+def test_a_trimmed_query_contributes_t_whatever_succeeds(success: float, t: int) -> None:
+    keys = [f"{i:032x}" for i in range(60_000)]
+    fetch = fetch_limit(len(keys), t, FrontierConfig(expected_success=0.7))
+    draws = [hash_of(key, 5, 0) for key in keys]
+    came = [
+        draw for key, draw in zip(keys, draws, strict=True)
+        if draw < fetch and uniform(key, seed=0, purpose="success") < success
+    ]  # fmt: skip
+    limited = limit(len(came), t, fetch)
+    contributed, hoped = sum(draw < limited for draw in came), min(t, len(came))
+    assert abs(contributed - hoped) <= 3 * (hoped * (1 - hoped / len(came))) ** 0.5
 
 
 @given(st.lists(st.integers(0, 3), max_size=4), st.integers(0, SCALE))

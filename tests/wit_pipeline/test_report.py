@@ -1,9 +1,11 @@
+import re
 from dataclasses import replace
 
 import pytest
 
 from wit_pipeline.accounts import Class, Host
 from wit_pipeline.balance import QueryCount
+from wit_pipeline.chance import SCALE
 from wit_pipeline.manifest import Counts, File, Manifest
 from wit_pipeline.records import Kind, Query, Reason, Reject
 from wit_pipeline.report import hosts as hosts_module
@@ -23,18 +25,40 @@ CRAWL = Manifest(
     started="",
     finished="2026-01-01T00:00:00+00:00",
 )
-COUNTS = [QueryCount(query_id=i, before=1000 // (i + 1), limit=0, after=100 // (i + 1)) for i in range(50)]
+COUNTS = [
+    QueryCount(
+        query_id=i,
+        candidates=7000 // (i + 1),
+        fetched=3000 // (i + 1),
+        fetch_limit=SCALE if i else SCALE // 2,
+        survivors=1000 // (i + 1),
+        below=900 // (i + 1),
+        limit=SCALE if i > 4 else SCALE // 8,
+        kept=100 // (i + 1),
+    )
+    for i in range(50)
+]
 
 
 def test_the_page_holds_the_funnel_and_loads_nothing() -> None:
     page = build_page([CRAWL], None, None, COUNTS, {"sets": {}})
     assert "1,500" in page
     assert "200 http_not_found, 100 timeout" in page
-    assert "50 queries have at least one pair" in page
-    assert page.count("<polyline") == 2
+    assert "Of 50 queries with candidates, 1 had more" in page
+    assert "and 5 had to draw" in page
+    assert page.count("<polyline") == 4
     assert "nan" not in page.lower().replace("finance", "")
     assert "http://" not in page
     assert "<script" not in page
+
+
+def test_the_balance_tells_the_queries_with_the_most_candidates() -> None:
+    page = build_page([CRAWL], None, None, COUNTS, None, texts={0: "dog", 1: "<b>"})
+    row = page[page.index("<td>dog</td>") :].partition("</tr>")[0]
+    assert re.findall(r">([^<>]+)<", row) == ["dog", "7,000", "3,000", "1,000", "12.5 %", "100"]
+    assert "&lt;b&gt;" in page
+    assert "query 19" in page
+    assert "query 20" not in page
 
 
 def test_a_root_that_is_half_built_has_a_page_too() -> None:

@@ -3,13 +3,17 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from wit_pipeline.balance import QueryCount
+from wit_pipeline.chance import SCALE
 from wit_pipeline.manifest import Manifest
 from wit_pipeline.report.pages import environment
 
 LEFT, TOP, WIDTH, HEIGHT = 50, 10, 840, 210  # of the chart, in units of its viewBox
+LINES = {"candidates": "#d0d5dd", "fetched": "#98a2b3", "survivors": "#667085", "kept": "#2f6feb"}
+SHOWN = 20  # queries with the most candidates, in the balance's table
 
 
 def build_page(
@@ -19,9 +23,10 @@ def build_page(
     counts: Sequence[QueryCount],
     audit: Mapping[str, Any] | None,
     crawled: Mapping[str, Any] | None = None,
+    texts: Mapping[int, str] = MappingProxyType({}),
 ) -> str:
     """The page. `queries` is a `query_section`, `extracted` a `source_section`, `crawled` a `crawl_section`,
-    `counts` pairs per query.
+    `counts` pairs per query, `texts` the queries by id, of those that are shown at least.
     """
     stages = [
         {
@@ -36,32 +41,45 @@ def build_page(
         }
         for item in manifests
     ]
-    balance = _chart(counts) if counts else None
+    balance = _balance(counts, texts) if any(item.candidates for item in counts) else None
     template = environment().get_template("index.html")
     return template.render(
         stages=stages, list=queries, extracted=extracted, crawled=crawled, balance=balance, audit=audit
     )
 
 
-def _chart(counts: Sequence[QueryCount]) -> dict[str, Any]:
-    ranked = sorted(counts, key=lambda item: (-item.before, item.query_id))
-    top = max(item.before for item in ranked)
+def _balance(counts: Sequence[QueryCount], texts: Mapping[int, str]) -> dict[str, Any]:
+    found = [item for item in counts if item.candidates]
+    top = max(item.candidates for item in found)
     powers = range(math.ceil(math.log10(top + 1)) + 1)
+    shown = sorted(found, key=lambda item: (-item.candidates, item.query_id))[:SHOWN]
     return {
-        "matched": len(ranked),
-        "before": _line([item.before for item in ranked], top),
-        "after": _line(sorted((item.after for item in ranked), reverse=True), top),
+        "matched": len(found),
+        "trimmed": sum(item.fetch_limit < SCALE for item in found),
+        "limited": sum(item.limit < SCALE for item in found),
+        "lines": [
+            {"name": name, "colour": colour, "points": _line([getattr(item, name) for item in found], top)}
+            for name, colour in LINES.items()
+        ],
         "ticks": [
             {"y": round(_y(10**power, top), 1), "label": f"{10**power:,}"}
             for power in powers
             if 10**power <= top
         ],
+        "shown": [
+            {
+                "query": texts.get(item.query_id, f"query {item.query_id}"),
+                **{name: getattr(item, name) for name in LINES},
+                "limit": item.limit / SCALE,
+            }
+            for item in shown
+        ],
     }
 
 
 def _line(values: Sequence[int], top: int) -> str:
-    """Points of a polyline: about 200 ranks, spread evenly on a logarithmic axis."""
-    last = len(values)
+    """Points of a polyline, most first: about 200 ranks, spread evenly on a logarithmic axis."""
+    last, values = len(values), sorted(values, reverse=True)
     ranks = sorted({min(last, round(last ** (step / 200))) for step in range(201)})
     points = []
     for rank in ranks:
