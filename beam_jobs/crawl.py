@@ -4,11 +4,12 @@ import atexit
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import BinaryIO
 
 from beam_jobs import progress
-from beam_jobs.files import match, open_input
+from beam_jobs.files import match, open_input, source_files
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.tables import write_whole
@@ -18,9 +19,11 @@ from wit_pipeline.crawl import Fetched, Timed, crawl
 from wit_pipeline.decoders import Decoders
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.found import Found
 from wit_pipeline.manifest import File, describe
 from wit_pipeline.records import Candidate
 from wit_pipeline.removal import BlockList
+from wit_pipeline.sources import Source
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -61,8 +64,27 @@ def blocked(lists: tuple[str, ...], removed: tuple[Path, ...]) -> BlockList:
 
 def inputs(recipe: Recipe) -> dict[str, str]:
     """The block lists, each with what tells one version of it from another."""
-    lists = recipe.crawl.block_lists
-    return match(lists, "[crawl] block_lists") if lists else {}
+    return {f"block_lists {file.name}": file.version for file in block_lists(recipe.crawl)}
+
+
+def block_lists(config: CrawlConfig) -> list[Found]:
+    """The files that the recipe's lists are."""
+    return match(config.block_lists, "[crawl] block_lists")
+
+
+@cache  # a source's files are looked for once a process
+def held_files(sources: tuple[Source, ...], number: int, plan: str) -> dict[str, str]:
+    """The paths of a source's files, by name."""
+    return {file.name: file.path for file in source_files(sources[number], number)}
+
+
+def open_held(task: Task, place: str) -> BinaryIO:
+    """The file of a source, "number:name", whose bytes need no fetching."""
+    number, _, name = place.partition(":")
+    files = held_files(task.recipe.extract.sources, int(number), task.plan)
+    if name not in files:
+        raise FileNotFoundError(f"[[extract.sources]] {number} has no file {name} any more")
+    return open_input(files[name])
 
 
 def do(task: Task, unit: Unit) -> Done:
@@ -71,6 +93,7 @@ def do(task: Task, unit: Unit) -> Done:
         path for each in takedown.lists(task.folders.root / takedown.FOLDER) for path in takedown.files(each)
     )
     config = task.recipe.crawl
+    listed = tuple(file.path for file in block_lists(config))
     with progress.Pulse() as pulse:
         return crawl(
             list(rows.read(Path(unit.covers), Candidate)),
@@ -79,8 +102,8 @@ def do(task: Task, unit: Unit) -> Done:
             folder=task.folders.out,
             unit=int(unit.name.removeprefix("unit-")),
             seed=task.recipe.seed,
-            blocked=blocked(tuple(inputs(task.recipe)), tuple(removed)),
-            open=open_input,
+            blocked=blocked(listed, tuple(removed)),
+            open=partial(open_held, task),
             tick=beat_of(pulse),
         )
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 from beam_jobs import progress
-from beam_jobs.files import match, open_input, size_of, version
+from beam_jobs.files import open_input, size_of, source_files, version
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from queries import store
@@ -26,12 +27,7 @@ from wit_pipeline.sources.source import Split, World
 
 TICK = 1000  # records between two signs of life
 
-_splits: dict[str, list[Split]] = {}  # by plan: they are asked for before the work and after it
-
-
-def where(number: int) -> str:
-    """How messages name a source of the recipe."""
-    return f"[[extract.sources]] {number} path"
+_splits: dict[Any, list[Split]] = {}  # by plan and files: they are asked for before the work and after it
 
 
 def inputs(recipe: Recipe) -> dict[str, str]:
@@ -41,43 +37,40 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     found = {}
     if recipe.extract.blocklist:
         read_blocklist(Path(recipe.extract.blocklist))
-        found[recipe.extract.blocklist] = version([Path(recipe.extract.blocklist)])
+        blocklist = Path(recipe.extract.blocklist)
+        found["blocklist"] = version([blocklist], blocklist)
     for number, source in enumerate(recipe.extract.sources):
         if KINDS[source.kind].fetches:
             found[f"{number} crawl"] = digest(recipe.table("crawl"))
         elif KINDS[source.kind].pages:
             found[f"{number} crawl.opt_outs"] = digest(recipe.crawl.opt_outs)
-        for path, state in files_of(source, number).items():
-            found[f"{number} {path}"] = state
+        for file in source_files(source, number):
+            found[f"{number} {file.name}"] = file.version
     return found
 
 
-def files_of(source: Source, number: int) -> dict[str, str]:
-    """The files that a source's globs match, each with its version; none where its kind has no files."""
-    patterns = getattr(source, "path", ())
-    return match(patterns, where(number)) if patterns else {}
-
-
-def paths_of(source: Source, number: int) -> list[str]:
-    """What a source is split by: its files, and "" for what it reads, or asks servers for, without one."""
-    files = list(files_of(source, number))
-    return [*files, ""] if KINDS[source.kind].fetches or not files else files
+def places_of(source: Source, number: int) -> list[tuple[str, str]]:
+    """(path, name) of what a source is split by: its files, and "" for what it reads without one."""
+    files = [(file.path, file.name) for file in source_files(source, number)]
+    return [*files, ("", "")] if KINDS[source.kind].fetches or not files else files
 
 
 def units(task: Task) -> Sequence[Unit]:
     """One unit for each split of each source file, in the recipe's order."""
-    if task.plan not in _splits:
-        _splits[task.plan] = list(all_splits(task))
-    return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(_splits[task.plan])]
+    places = [places_of(source, number) for number, source in enumerate(task.recipe.extract.sources)]
+    asked = (task.plan, *map(tuple, places))
+    if asked not in _splits:
+        _splits[asked] = list(all_splits(task, places))
+    return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(_splits[asked])]
 
 
-def all_splits(task: Task) -> Iterator[Split]:
-    """The splits of all sources; every file is looked into."""
+def all_splits(task: Task, places: Sequence[Iterable[tuple[str, str]]]) -> Iterator[Split]:
+    """The splits of all sources, whose files are the `places`; every file is looked into."""
     world = world_of(task)
     for number, source in enumerate(task.recipe.extract.sources):
-        for path in paths_of(source, number):
+        for path, name in places[number]:
             for first, last in KINDS[source.kind].splits(source, path, world):
-                yield Split(source=number, path=path, first=first, last=last)
+                yield Split(source=number, path=path, name=name, first=first, last=last)
 
 
 def world_of(task: Task) -> World:

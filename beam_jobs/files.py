@@ -1,6 +1,10 @@
 """Outside files through Beam's file systems: local, gs:// with the gcp extra, s3:// with aws."""
 
+import multiprocessing
+import re
 from collections.abc import Iterable, Mapping
+from functools import cache
+from os.path import relpath
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -8,8 +12,14 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_jobs import progress
+from wit_pipeline import found
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
+from wit_pipeline.found import Found
+from wit_pipeline.sources import Source
+
+STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 FileSystems.set_options(PipelineOptions([]))  # without any, Beam can name no s3:// file
 
@@ -19,28 +29,61 @@ def use(options: PipelineOptions) -> None:
     FileSystems.set_options(options)
 
 
-def match(patterns: Iterable[str], where: str) -> dict[str, str]:
-    """The files that globs match, each with what tells one version of it from another, sorted by path.
+def match(patterns: Iterable[str], where: str) -> list[Found]:
+    """The files that globs mean, each once, by name; a file that is there by a glob's very name is that file.
 
-    A `UserError` says which pattern of the recipe's `where` matches nothing.
+    A `UserError` says which pattern of the recipe's `where` means nothing.
     """
-    found: dict[str, str] = {}
+    matched: list[Found] = []
     for pattern in patterns:
-        try:
-            matched = FileSystems.match([pattern])[0].metadata_list
-        except (BeamIOError, ValueError) as error:
-            raise UserError(f"{where}: {pattern}: {_reason(error)}") from None
-        files = [item for item in matched if not (item.path.endswith("/") or Path(item.path).is_dir())]
+        files = _of_a_store(pattern, where) if STORE.match(pattern) else found.local(pattern, where)
         if not files:
             raise UserError(f"{where}: no file matches {pattern!r}")
-        for item in files:
-            found[item.path] = f"{item.size_in_bytes} bytes, modified {item.last_updated_in_seconds:.3f}"
-    return dict(sorted(found.items()))
+        matched += files
+    once = found.each_once(matched)
+    for item in once:
+        for other in item.also:
+            again = "named twice" if other == item.path else f"{other} again"
+            _say(f"{where}: {item.path} is {again}: it is read once")
+    return once
+
+
+def source_files(source: Source, number: int) -> list[Found]:
+    """The files that the globs of one of `[[extract.sources]]` match; none where its kind has no files."""
+    patterns = getattr(source, "path", ())
+    return match(patterns, f"[[extract.sources]] {number} path") if patterns else []
+
+
+@cache  # the same is asked before the work and after it
+def _say(text: str) -> None:
+    if multiprocessing.parent_process() is None:  # workers ask, too
+        progress.tell("note", text=text)
+
+
+def _of_a_store(pattern: str, where: str) -> list[Found]:
+    try:
+        store = FileSystems.get_filesystem(pattern)
+        plain = "*" not in pattern and store.exists(pattern)
+        listed = [store.metadata(pattern)] if plain else store.match([pattern])[0].metadata_list
+    except (BeamIOError, ValueError) as error:
+        raise UserError(f"{where}: {pattern}: {_reason(error)}") from None
+    begin = pattern[: pattern.rindex("/") + 1] if plain else found.begin_of(pattern)
+    return [
+        Found(
+            path=item.path,
+            name=item.path[len(begin) :],
+            version=f"{item.size_in_bytes} bytes, modified {item.last_updated_in_seconds:.3f}",
+            folder=begin.rstrip("/"),
+            identity=item.path,
+        )
+        for item in sorted(listed, key=lambda item: item.path)
+        if not item.path.endswith("/")
+    ]
 
 
 def size_of(path: str) -> int:
     """The bytes of a file that `match` found."""
-    return int(FileSystems.match([path])[0].metadata_list[0].size_in_bytes)
+    return int(FileSystems.get_filesystem(path).size(path))
 
 
 def _reason(error: Exception) -> str:
@@ -48,10 +91,11 @@ def _reason(error: Exception) -> str:
     return "; ".join(str(cause) for cause in cast(Mapping[str, object], causes).values()) or str(error)
 
 
-def version(paths: Iterable[Path]) -> str:
-    """What tells one state of some local files from another: how many, and a digest of sizes and times."""
-    stats = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
-    return f"{len(stats)} files, {digest(stats)}"
+def version(paths: Iterable[Path], below: Path) -> str:
+    """What tells one state of a folder's files from another: how many, a digest of names, sizes and times."""
+    states = [(path, path.stat()) for path in paths]
+    table = [[relpath(path, below), state.st_size, state.st_mtime_ns] for path, state in states]
+    return f"{len(table)} files, {digest(table)}"
 
 
 def open_input(path: str) -> BinaryIO:

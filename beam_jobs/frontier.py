@@ -85,8 +85,8 @@ def measured(recipe: Recipe) -> dict[str, Counts]:
 
 def inputs(recipe: Recipe) -> dict[str, str]:
     """What earlier crawls measured."""
-    counts = measured(recipe).items()
-    return {f"measured {root}": f"{count.kept} of {count.read} gave an image" for root, count in counts}
+    counts = enumerate(measured(recipe).values())
+    return {f"measured {number}": f"{count.kept} of {count.read} gave an image" for number, count in counts}
 
 
 def parts(task: Task) -> list[Path]:

@@ -63,18 +63,21 @@ def inputs(recipe: Recipe) -> dict[str, str]:
         )
     dumped, viewed = dumps(config), view_files(config)
     check_once(dumped)
-    robots = next(filter(pageviews.is_automated, viewed), "")
+    robots = next((file.path for file in viewed if pageviews.is_automated(file.path)), "")
     if robots:
         raise UserError(
             f"recipe: [queries] pageviews: {robots} counts robots; name the files that end in -user"
         )
-    found = dumped | viewed
+    found = {f"wikipedia {file.name}": file.version for file in dumped}
+    found |= {f"pageviews {file.name}": file.version for file in viewed}
     if config.wordnet:
-        next(wordnet.lemmas(Path(config.wordnet)), None)  # a folder that is none is told at once
-        found[config.wordnet] = version(wordnet.files(Path(config.wordnet)))
+        folder = Path(config.wordnet)
+        next(wordnet.lemmas(folder), None)  # a folder that is none is told at once
+        found["wordnet"] = version(wordnet.files(folder), folder)
     if config.blocklist:
-        blocklist.load(Path(config.blocklist))
-        found[config.blocklist] = version([Path(config.blocklist)])
+        listed = Path(config.blocklist)
+        blocklist.load(listed)
+        found["blocklist"] = version([listed], listed)
     return found
 
 

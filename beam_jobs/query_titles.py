@@ -35,10 +35,10 @@ NAMES = pa.schema([("query", pa.string()), ("title", pa.string()), ("views", pa.
 
 def count_views(task: Task, unit: Unit) -> Done:
     """The views of each title in one file, those of its language and no other."""
-    account = Account(unit.covers)
+    account, path = Account(unit.covers.name), unit.covers.path
     number = 0
-    with open_input(unit.covers) as stream:
-        found = good_views(pageviews.views(stream, unit.covers, task.recipe.queries.project), account)
+    with open_input(path) as stream:
+        found = good_views(pageviews.views(stream, path, task.recipe.queries.project), account)
         for number, views in enumerate(batches_of_views(found), start=1):
             table = pa.table({"title": list(views), "views": list(views.values())}, VIEWS)
             name = f"{unit.name}-{number - 1:04d}.views"

@@ -1,7 +1,8 @@
 """What the steps of the queries stage share: units, tables in parts, and what could not be read."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from queries import splits, tally, wordnet
 from queries.config import QueriesConfig
 from queries.splits import Split
 from wit_pipeline.errors import UserError
+from wit_pipeline.found import Found
 from wit_pipeline.manifest import Counts, aside, read_json, write_json
 from wit_pipeline.text import normalise
 
@@ -27,23 +29,24 @@ LISTED = 100  # and that problems.parquet lists
 REDIRECTS = pa.schema([("title", pa.string()), ("target", pa.string())])
 
 
-def dumps(config: QueriesConfig) -> dict[str, str]:
-    """The dumps and their indexes, each with its version."""
+def dumps(config: QueriesConfig) -> list[Found]:
+    """The dumps and their indexes."""
     return match(config.wikipedia, "recipe: [queries] wikipedia")
 
 
-def check_once(paths: Collection[str]) -> None:
+def check_once(files: Sequence[Found]) -> None:
     """A `UserError` where two dumps hold the same pages: Wikimedia packs each in two ways."""
-    for path in paths:
-        twin = path.replace("-multistream", "")
-        if twin != path and twin in paths:
+    paths = {file.name: file.path for file in files}
+    for name, path in paths.items():
+        twin = name.replace("-multistream", "")
+        if twin != name and twin in paths:
             raise UserError(
-                f"recipe: [queries] wikipedia: {path} and {twin} hold the same pages; name one of them"
+                f"recipe: [queries] wikipedia: {path} and {paths[twin]} hold the same pages; name one of them"
             )
 
 
-def view_files(config: QueriesConfig) -> dict[str, str]:
-    """The files of page views, each with its version."""
+def view_files(config: QueriesConfig) -> list[Found]:
+    """The files of page views."""
     return match(config.pageviews, "recipe: [queries] pageviews")
 
 
@@ -53,12 +56,14 @@ def all_splits(task: Task) -> tuple[Split, ...]:
 
 
 @cache  # an index of the English dump has 25 million lines
-def _all_splits(paths: tuple[str, ...], target: int, plan: str) -> tuple[Split, ...]:
+def _all_splits(files: tuple[Found, ...], target: int, plan: str) -> tuple[Split, ...]:
+    paths = {file.name: file.path for file in files}
     found: list[Split] = []
-    for path in paths:
-        if not splits.is_index(path):
-            index = splits.index_of(path)
-            found += splits.split(path, size_of(path), open_input, index if index in paths else "", target)
+    for name, path in paths.items():
+        if not splits.is_index(name):
+            index = paths.get(splits.index_of(name), "")
+            parts = splits.split(path, size_of(path), open_input, index, target)
+            found += [replace(part, name=name) for part in parts]
     return tuple(found)
 
 
@@ -69,9 +74,8 @@ def split_units(prefix: str, task: Task) -> Sequence[Unit]:
 
 def view_units(task: Task) -> Sequence[Unit]:
     """A unit for each file of page views."""
-    return [
-        Unit(name=f"views-{i:05d}", covers=path) for i, path in enumerate(view_files(task.recipe.queries))
-    ]
+    files = view_files(task.recipe.queries)
+    return [Unit(name=f"views-{i:05d}", covers=file) for i, file in enumerate(files)]
 
 
 def part_units(prefix: str, of: Callable[[Task], Sequence[Any]], task: Task) -> Sequence[Unit]:
@@ -82,7 +86,8 @@ def part_units(prefix: str, of: Callable[[Task], Sequence[Any]], task: Task) -> 
 def parts(task: Task) -> int:
     """How many parts tables of counts have: more for larger inputs, whoever does the work."""
     config = task.recipe.queries
-    return _parts((*dumps(config), *view_files(config)), PART_BYTES, task.plan)
+    paths = tuple(file.path for file in (*dumps(config), *view_files(config)))
+    return _parts(paths, PART_BYTES, task.plan)
 
 
 @cache

@@ -35,7 +35,7 @@ from wit_pipeline.manifest import Counts, write_json
 
 def count_words(task: Task, unit: Unit) -> Done:
     """Count the words of one split, and keep their order and the redirects."""
-    account = Account(unit.covers.path)
+    account = Account(unit.covers.name)
     redirects: list[tuple[str, str]] = []
     texts = articles(unit.covers, account, redirects, task.recipe.queries)
     tokens = number = 0

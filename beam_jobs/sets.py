@@ -52,7 +52,8 @@ def index_of(task: Task, paths: Callable[[], Iterable[Path]]) -> Evaluation:
 def inputs(recipe: Recipe) -> dict[str, str]:
     """The evaluation sets and the detector, each with what tells one version of it from another."""
     config = recipe.audit
-    found = {f"{name} {place}": version(config.files(name)) for name, place in config.named_sets().items()}
+    places = config.named_sets().items()
+    found = {f"sets {name}": version(config.files(name), place) for name, place in places}
     detector = detector_at(recipe.audit.detector)
     return {**found, **({"detector": detector.digest} if detector else {})}
 

@@ -111,7 +111,7 @@ def do(task: Task, unit: Unit) -> Done:
 
 def removals_of(folder: Path) -> Removals:
     """The lists that the root was given, read once a process and state."""
-    return _removals(folder, version(sorted(folder.glob("*.txt"))))
+    return _removals(folder, version(sorted(folder.glob("*.txt")), folder))
 
 
 @cache

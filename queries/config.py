@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from wit_pipeline.config import how
+
 
 class Bigrams(StrEnum):
     """What bigrams are admitted and ranked by."""
@@ -16,12 +18,12 @@ class Bigrams(StrEnum):
 class QueriesConfig:
     """What becomes a query. Counts are occurrences in the articles of all dumps together."""
 
-    wikipedia: tuple[str, ...] = ()  # globs of dumps: MediaWiki XML or CirrusSearch JSON, packed or not
+    wikipedia: tuple[str, ...] = how(())  # globs of dumps: MediaWiki XML or CirrusSearch JSON, packed or not
     disambiguations: bool = False  # whether pages that only part the meanings of a title are counted
-    pageviews: tuple[str, ...] = ()  # globs: pageviews, pageview_complete, or rankings as JSON
+    pageviews: tuple[str, ...] = how(())  # globs: pageviews, pageview_complete, or rankings as JSON
     project: str = "en"  # whose lines of the page views count: en is English Wikipedia, mobile included
-    wordnet: str = ""  # WordNet: a dict folder, or Open English WordNet; "" for none
-    blocklist: str = ""  # a file of queries that are left out, one a line; "" for none
+    wordnet: str = how("")  # WordNet: a dict folder, or Open English WordNet; "" for none
+    blocklist: str = how("")  # a file of queries that are left out, one a line; "" for none
     min_count: int = 100  # occurrences of a word; CLIP's own bound (Radford et al. 2021, section 2.2)
     bigrams: Bigrams = Bigrams.NPMI
     bigram_min_count: int = 0  # occurrences of a pair; 0: as min_count. Unbounded, pairs seen once rank first

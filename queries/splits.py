@@ -26,6 +26,7 @@ class Split:
     """A part of a dump: the pages that begin in it, or in a bz2 file in the streams that begin in it."""
 
     path: str
+    name: str = ""  # of the dump, in what is built: the same however its path is spelled
     start: int = 0  # byte of the file as stored
     end: int = 0  # the byte behind the last; 0: to the end of the file
 

@@ -9,7 +9,7 @@ import re
 import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
+from glob import has_magic
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from training.remote import PIPE, copied, is_remote
 from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.found import each_once, local
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
 CACHE = Path("shards")  # copies of remote shards, where no other folder is named
@@ -69,7 +70,7 @@ def find_one(pattern: str) -> list[str]:
                 )
             names.append(name)
         elif has_magic(name) and not path.exists():
-            names += sorted(glob(name, recursive=True))
+            names += [found.path for found in each_once(local(name, f"--shards {pattern}"))]
         elif path.is_dir():
             names += map(str, shards_in(path))
         elif path.exists():

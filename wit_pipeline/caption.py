@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from wit_pipeline import junk
+from wit_pipeline.config import how
 from wit_pipeline.records import Reason
 
 LONG_RUN = 16  # times one character: a drawn line, a stuck key
@@ -28,7 +29,7 @@ class CaptionConfig:
     cameras: bool = False  # … "OLYMPUS DIGITAL CAMERA", "Nikon D90, 50mm, f/2.8"
     dates: bool = False  # … "Sat, 12 March 2014"
     boilerplate: bool = False  # … "Image may contain: 2 people", "Click to enlarge"
-    blocklist: str = ""  # a file of words and phrases that no caption may contain, one a line
+    blocklist: str = how("")  # a file of words and phrases that no caption may contain, one a line
     languages: tuple[str, ...] = ()  # ISO 639-1 codes that pass, as identified from the text; all by default
     language_certainty: float = 0.4  # probability from which on another language drops a caption
 

@@ -111,7 +111,7 @@ def _one_of(configs: tuple[Any, ...], value: Any, where: str) -> Any:
 def as_table(config: object) -> dict[str, Any]:
     """A dataclass as plain tables and arrays, the inverse of `section`; for manifests and digests.
 
-    Fields marked `how()` say how fast or where, never what: they are left out.
+    Fields marked `how()` say how fast, or where the input lies, never what it is: they are left out.
     """
     assert dataclasses.is_dataclass(config)
     return {
@@ -131,6 +131,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def how(default: Any) -> Any:
-    """A dataclass field whose value changes no output: threads, buffer sizes. No digest sees it."""
+def how(default: Any = dataclasses.MISSING, *, default_factory: Any = dataclasses.MISSING) -> Any:
+    """A dataclass field whose value changes no output: threads, paths. No digest sees it.
+
+    Of a path, what lies there is an input of its own.
+    """
+    if default_factory is not dataclasses.MISSING:
+        return dataclasses.field(default_factory=default_factory, metadata={"how": True})
     return dataclasses.field(default=default, metadata={"how": True})

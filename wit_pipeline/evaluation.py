@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from wit_pipeline import picture_sets
 from wit_pipeline.codes import FLAT, NO_CODES, codes_of
+from wit_pipeline.config import how
 from wit_pipeline.errors import RunError
 from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.grey import grey
@@ -24,11 +25,11 @@ from wit_pipeline.trim import codes_inside
 class AuditConfig:
     """The recipe's `[audit]`: the evaluation sets, and how near is a copy."""
 
-    sets: Mapping[str, str] = field(default_factory=dict)  # name -> folder, archive, or pattern of archives
+    sets: Mapping[str, str] = how(default_factory=dict)  # name -> folder, archive, or pattern of archives
     fdr: float = 0.01  # of a set's copies, the share that may be there by chance: decoys tell
     distances: Mapping[str, int] = field(default_factory=dict)  # name -> bits of 256, instead of by decoys
     max_weak: float = FLAT  # share of weak coefficients above which an image is flat: exact copies only
-    detector: str = ""  # a trained detector.onnx that looks for copies too
+    detector: str = how("")  # a trained detector.onnx that looks for copies too
     pairs_kept: int = 50  # of an evaluation image, the nearest; what is cut is counted
     pairs_shown: int = 50  # side by side in the report, for each set
 

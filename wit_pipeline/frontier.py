@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from wit_pipeline.balance import Limits, is_kept, limit
 from wit_pipeline.chance import draw, fingerprint
+from wit_pipeline.config import how
 from wit_pipeline.manifest import Counts
 from wit_pipeline.records import Candidate, Reason, Reject, reject
 
@@ -26,7 +27,7 @@ class FrontierConfig:
     expected_success: float = (
         0.7  # share of URLs that still give an image; lists of a year ago give 0.8 to 0.2
     )
-    measured: tuple[str, ...] = ()  # roots of earlier builds, whose crawls say it instead
+    measured: tuple[str, ...] = how(())  # roots of earlier builds, whose crawls say it instead
 
     def __post_init__(self) -> None:
         if self.unit_urls < 1:

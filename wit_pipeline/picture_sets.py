@@ -9,7 +9,6 @@ import zipfile
 import zlib
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from glob import glob, has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_pipeline.errors import UserError
+from wit_pipeline.found import each_once, local
 
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -39,10 +39,8 @@ def pictures(what: str, place: Path) -> list[Picture]:
 
     `what` names the set in messages.
     """
-    files = files_of(what, place)
     found = []
-    for path in files:
-        below = _below(path, place)
+    for path, below in _files(what, place):
         if _is(path, ARCHIVES):
             found += _members(what, path, "" if path == place else below)
         else:
@@ -54,24 +52,26 @@ def pictures(what: str, place: Path) -> list[Picture]:
 
 def files_of(what: str, place: Path) -> list[Path]:
     """The files that hold a set: what tells one version of it from another."""
+    return [path for path, _ in _files(what, place)]
+
+
+def _files(what: str, place: Path) -> list[tuple[Path, str]]:
+    """The same, each with its name below the set's folder, or below what is no pattern."""
     if place.is_dir():
-        return sorted(path for path in place.rglob("*") if _is(path, IMAGES + ARCHIVES) and path.is_file())
+        paths = sorted(path for path in place.rglob("*") if _is(path, IMAGES + ARCHIVES) and path.is_file())
+        return [(path, path.relative_to(place).as_posix()) for path in paths]
     if place.is_file():
         if not _is(place, ARCHIVES):
             raise UserError(f"{what}: {place} is no folder and no archive ({', '.join(ARCHIVES)})")
-        return [place]
-    found = sorted(map(Path, glob(str(place), recursive=True))) if has_magic(str(place)) else []
+        return [(place, place.name)]
+    found = each_once(local(str(place), what))
     if not found:
         raise UserError(f"{what}: {place} is not there; wants a folder, an archive or a pattern of archives")
-    return [path for path in found if _is(path, IMAGES + ARCHIVES) and path.is_file()]
+    return [(Path(item.path), item.name) for item in found if _is(Path(item.path), IMAGES + ARCHIVES)]
 
 
 def _is(path: Path, endings: tuple[str, ...]) -> bool:
     return path.name.lower().endswith(endings) and not path.name.startswith("._")  # macOS's shadow of a file
-
-
-def _below(path: Path, place: Path) -> str:
-    return path.relative_to(place).as_posix() if place.is_dir() else path.name
 
 
 def _members(what: str, path: Path, below: str) -> list[Picture]:

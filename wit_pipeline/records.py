@@ -132,7 +132,7 @@ class Raw(NamedTuple):
     attribution: str = ""
     language: str = ""
     text_kind: str = ""  # which of an image's texts: "alt", "title", "figcaption", "reference", …
-    held: str = ""  # where the image's bytes lie, if somebody fetched them before: "path#offset+length"
+    held: str = ""  # "source:file#offset+length" of its bytes, if somebody fetched them before
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,7 +149,7 @@ class Candidate:
     attribution: str = ""
     language: str = ""  # as the source states it, or as identified where languages are filtered
     text_kind: str = ""  # which of an image's texts
-    held: str = ""  # "path#offset+length" of bytes that need no fetching
+    held: str = ""  # "source:file#offset+length" of bytes that need no fetching
     queries: tuple[int, ...] = ()  # ids of the queries that the caption contains, ascending
 
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import re
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -139,7 +140,67 @@ def test_every_kind_gives_its_pairs_and_its_funnel_adds_up(queried: Path, tmp_pa
         assert told["kind"] == kind
         assert told["read"] == told["kept"] + sum(told["rejected"].values()) > told["kept"] > 0, told
     assert sum(told["read"] for told in results) == signed.counts.read
-    assert all(item.where.startswith(str(tmp_path)) and item.text_kind for item in kept)
+    names = {kind: name for kind, (name, _, _) in GOOD.items()}
+    assert all(item.where.startswith(names[item.source]) and item.text_kind for item in kept)
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_nothing_depends_on_how_a_path_is_spelled(
+    kind: str, queried: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, body, _ = GOOD[kind]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_bytes(body)
+    (tmp_path / "link").symlink_to("data")
+    monkeypatch.chdir(tmp_path / "data")
+    whole, folder = tmp_path / "data" / name, queried / "root" / "extract"
+    assert extract(queried, source(kind, whole)) == 0
+    signed = manifest.load(folder)
+    assert signed is not None
+    for spelling in (name, f"../data/{name}", f"{tmp_path}/link/{name}", f"{tmp_path}//./data/{name}"):
+        assert extract(queried, f'[[extract.sources]]\nkind = "{kind}"\npath = ["{spelling}"]\n') == 0
+        assert manifest.load(folder) == signed  # not even built again
+    (tmp_path / "data").rename(tmp_path / "moved [1]")
+    shutil.rmtree(folder)
+    assert extract(queried, source(kind, tmp_path / "moved [1]" / f"*{name[1:]}")) == 0
+    moved = manifest.load(folder)
+    assert moved is not None
+    assert moved.digest == signed.digest
+    assert str(tmp_path) not in json.dumps([dict(moved.inputs), moved.recipe])
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_file_is_read_by_its_name_beside_one_that_the_name_would_match(
+    kind: str, queried: Path, tmp_path: Path
+) -> None:
+    name, body, kept = GOOD[kind]
+    stem, _, suffix = name.partition(".")
+    (tmp_path / f"{stem}[1].{suffix}").write_bytes(body)
+    (tmp_path / f"{stem}1.{suffix}").write_bytes(body)
+    (tmp_path / f"{stem}2.{suffix}").symlink_to(f"{stem}1.{suffix}")
+    folder = queried / "root" / "extract"
+    for pattern, files in (
+        (f"{stem}*.{suffix}", 2),
+        (f"{stem}[1].{suffix}", 1),
+        (f"{stem}[1-9].{suffix}", 1),
+    ):
+        assert extract(queried, source(kind, tmp_path / pattern)) == 0
+        signed = manifest.load(folder)
+        assert signed is not None
+        found = [item for file in signed.named("part-") for item in rows.read(folder / file.name, Candidate)]
+        assert [item.caption for item in found] == kept * files, pattern
+
+
+def test_what_is_read_once_is_said(queried: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name, body, kept = GOOD["list"]
+    (tmp_path / name).write_bytes(body)
+    paths = json.dumps([f"{tmp_path}/{name}", f"{tmp_path}/./*"])
+    text = f'[[extract.sources]]\nkind = "list"\npath = {paths}\n'
+    assert extract(queried, text, "--json") == 0
+    assert f"{tmp_path / name} is named twice: it is read once" in capsys.readouterr().out
+    signed = manifest.load(queried / "root" / "extract")
+    assert signed is not None
+    assert signed.counts.kept == len(kept)
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -185,7 +246,7 @@ def test_damage_is_counted_or_told_and_what_came_before_is_kept(
         assert told["kept"] <= len(kept)
     else:
         assert code in (1, 2)
-        assert str(path) in captured.err.splitlines()[-1]
+        assert path.name in captured.err.splitlines()[-1]
     if trouble in ("cut", "noise behind") and kind in ("list", "yfcc", "warc"):
         assert code == 0
         assert told["kept"] == len(kept)

@@ -142,7 +142,7 @@ def test_earlier_crawls_say_how_much_is_lost(tmp_path: Path) -> None:
         expected[measured] = made.counts.kept
     assert expected[()] == len(candidates()) - 1  # 80 of 78 are wanted
     assert 25 < expected[recipe.frontier.measured] < 55
-    assert made.inputs[f"measured {tmp_path / 'old'}"] == "9 of 10 gave an image"
+    assert made.inputs["measured 0"] == "9 of 10 gave an image"
     sign_counts(tmp_path / "older2", "crawl", Counts(read=10, kept=1, rejected={"timeout": 9}))
     (tmp_path / "older2" / "crawl" / "manifest.json").rename(tmp_path / "older" / "crawl" / "manifest.json")
     assert run(tmp_path, recipe) == made  # the same counts

@@ -39,7 +39,7 @@ class CrawlConfig:
     retries: int = 2  # after 429, 503, a reset connection or one that is not accepted
     robots: bool = True  # obey robots.txt
     opt_outs: tuple[str, ...] = SIGNALS  # the signals that are obeyed
-    block_lists: tuple[str, ...] = ()  # files with a URL, a domain or a sha256 a line: never stored
+    block_lists: tuple[str, ...] = how(())  # files with a URL, a domain or a sha256 a line: never stored
 
     connections: int = how(64)  # at once, over all hosts, of a process
     connections_per_host: int = how(2)  # at once, over all processes of a machine

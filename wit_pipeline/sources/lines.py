@@ -77,7 +77,7 @@ def first_lines(head: Head, path: str) -> list[bytes]:
 
 def place(split: Split) -> str:
     """What stands before "#row" in the position of a split's rows, which are counted from its first byte."""
-    return f"{split.path}@{split.first}" if split.first else split.path
+    return f"{split.place}@{split.first}" if split.first else split.place
 
 
 def text(line: bytes) -> str:

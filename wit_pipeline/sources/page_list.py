@@ -33,14 +33,14 @@ Listed = Page | Raw | Reject
 def entries(
     urls: tuple[str, ...], sitemaps: tuple[str, ...], path: str, world: World
 ) -> Iterator[tuple[str, Entry]]:
-    """Where and what a file lists, in order; where there is no file, what the recipe itself lists."""
+    """The number and what a file lists, in order; where there is none, URLs and what the recipe lists."""
     if not path:
         yield from ((url, Location(url=url)) for url in urls)
         yield from ((url, Location(url=url, sitemap=True)) for url in sitemaps)
         return
     with world.open(path) as stream:
         for number, entry in enumerate(_read(stream)):
-            yield f"{path}#{number}", entry
+            yield f"{number}", entry
 
 
 def _read(stream: BinaryIO) -> Iterator[Entry]:

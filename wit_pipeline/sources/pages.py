@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from wit_pipeline.chance import draw
+from wit_pipeline.config import how
 from wit_pipeline.errors import UserError
 from wit_pipeline.fetch import guard
 from wit_pipeline.fetch.client import FetchError
@@ -29,7 +30,7 @@ class PagesSource:
     """`kind = "pages"`: pages of the web, fetched politely."""
 
     kind: Literal["pages"] = "pages"
-    path: tuple[str, ...] = ()  # globs of lists, a URL a line, or of sitemaps; both also .gz
+    path: tuple[str, ...] = how(())  # globs of lists, a URL a line, or of sitemaps; both also .gz
     urls: tuple[str, ...] = ()  # of pages
     sitemaps: tuple[str, ...] = ()  # URLs of sitemaps, which list the pages
     depth: int = 0  # links followed from a listed page, within its host
@@ -85,7 +86,7 @@ def read(config: PagesSource, split: Split, world: World) -> Iterator[Raw | Reje
     A page that gives none because it could not be read is one Reject. The order, and what is asked, depend on
     no clock and on no number of threads.
     """
-    mine = share(config, split.path, (split.first, split.last), world)
+    mine = share(config, split, world)
     walk = Walk(world.client(world.crawl), world.crawl, config.max_pages)
     pages = walk.expand(mine)
     for depth in range(config.depth + 1):
@@ -93,9 +94,10 @@ def read(config: PagesSource, split: Split, world: World) -> Iterator[Raw | Reje
         pages = walk.linked()
 
 
-def share(config: PagesSource, path: str, part: Range, world: World) -> Iterator[Listed]:
+def share(config: PagesSource, split: Split, world: World) -> Iterator[Listed]:
     """What is listed of the hosts of one share, in order: a host's pages stay together."""
-    number, shares = part
-    for where, entry in entries(config.urls, config.sitemaps, path, world):
+    number, shares = split.first, split.last
+    for where, entry in entries(config.urls, config.sitemaps, split.path, world):
         if draw(host_of(entry), seed=world.seed, purpose="pages:share") % shares == number:
-            yield from items(where, entry)
+            place = f"{split.place}#{where}" if split.path else where
+            yield from items(place, entry)

@@ -23,8 +23,14 @@ class Split:
 
     source: int  # position in the recipe's sources
     path: str  # "" for a source that has no files
+    name: str = ""  # of the file, in what is built: the same however its path is spelled
     first: int = 0  # row groups, bytes, queries …
     last: int = 0  # exclusive; 0 is the whole file
+
+    @property
+    def place(self) -> str:
+        """What `where` begins with."""
+        return self.name or self.path
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
+from wit_pipeline.config import how
 from wit_pipeline.html.page import read_page
 from wit_pipeline.records import Raw, Reject, unreadable
 from wit_pipeline.sources.archives import records, wacz
@@ -28,7 +29,7 @@ class WarcSource:
     """`kind = "warc"`: pages of web archives."""
 
     kind: Literal["warc"] = "warc"
-    path: tuple[str, ...]  # globs of .warc .arc, both also .gz, .warc.zst, .wacz
+    path: tuple[str, ...] = how()  # globs of .warc .arc, both also .gz, .warc.zst, .wacz
 
     def __post_init__(self) -> None:
         needs_path(self.path)
@@ -54,17 +55,18 @@ def read(config: WarcSource, split: Split, world: World) -> Iterator[Raw | Rejec
         zipped = stream.read(4) in wacz.ZIP
         stream.seek(0)
         if not zipped:
-            yield from _pages(stream, split.path, split.first, split.last, world.crawl.opt_outs)
+            yield from _pages(stream, split.place, split.first, split.last, world.crawl.opt_outs)
         elif split.first == 0:
-            yield from _wacz(stream, split.path, world.crawl.opt_outs)
+            yield from _wacz(stream, split, world.crawl.opt_outs)
 
 
-def _wacz(stream: BinaryIO, path: str, honoured: Collection[str]) -> Iterator[Raw | Reject]:
-    for name, info, file in wacz.warcs(stream, path):
+def _wacz(stream: BinaryIO, split: Split, honoured: Collection[str]) -> Iterator[Raw | Reject]:
+    for name, info, file in wacz.warcs(stream, split.path):
+        place = f"{split.place}!{name}"
         try:
-            yield from _pages(wacz.opened(stream, info, file), f"{path}!{name}", *WHOLE, honoured)
+            yield from _pages(wacz.opened(stream, info, file), place, *WHOLE, honoured)
         except wacz.DAMAGED as error:
-            yield unreadable(f"{path}!{name}", f"{error}")
+            yield unreadable(place, f"{error}")
 
 
 def _pages(

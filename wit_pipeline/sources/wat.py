@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from wit_pipeline.config import how
 from wit_pipeline.html.address import Base
 from wit_pipeline.html.facts import Facts, refusal
 from wit_pipeline.html.page import Page, shared_images
@@ -31,7 +32,7 @@ class WatSource:
     """`kind = "wat"`: the links that a crawl noted."""
 
     kind: Literal["wat"] = "wat"
-    path: tuple[str, ...]  # globs of .wat .wat.gz
+    path: tuple[str, ...] = how()  # globs of .wat .wat.gz
 
     def __post_init__(self) -> None:
         needs_path(self.path)
@@ -46,7 +47,7 @@ def read(config: WatSource, split: Split, world: World) -> Iterator[Raw | Reject
     """The images of a split's pages; a Reject for each record, or place of the file, that cannot be read."""
     with world.open(split.path) as stream:
         for item in records.records(stream, split.first, split.last, WANTED):
-            where = f"{split.path}#{item.where}"
+            where = f"{split.place}#{item.where}"
             if isinstance(item, Broken):
                 yield unreadable(where, item.detail)
             else:

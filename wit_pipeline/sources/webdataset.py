@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from typing import Any, BinaryIO, Literal
 
+from wit_pipeline.config import how
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reject, unreadable
 from wit_pipeline.sources.lists.columns import Row, Unfit, records_of, single, value_of
@@ -18,6 +20,7 @@ IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
 TEXTS = ("txt", "caption")  # the first that is there
 JSON = "json"
 MAX_MEMBER = 1 << 20  # bytes of a text or a JSON member
+MARKED = 1 << 16  # bytes of a shard that tell it from others
 READ = frozenset({*IMAGES, *TEXTS, JSON})
 UNNAMED: dict[str, str] = dict.fromkeys(FIELDS, "")
 
@@ -27,7 +30,7 @@ class WebdatasetSource:
     """`kind = "webdataset"`: shards of images and texts."""
 
     kind: Literal["webdataset"] = "webdataset"
-    path: tuple[str, ...]  # globs of .tar
+    path: tuple[str, ...] = how()  # globs of .tar
     texts: tuple[str, ...] = ()  # further fields of the JSON member: each text gives a record of its own
 
     def __post_init__(self) -> None:
@@ -40,6 +43,20 @@ class Sample:
 
     key: str
     members: dict[str, Member] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """A shard that is being read."""
+
+    split: Split
+    stream: BinaryIO
+
+    @cached_property
+    def name(self) -> str:
+        """Names it among all: other folders have namesakes, with other images under the same keys."""
+        self.stream.seek(0)
+        return f"{self.split.place}@{sha256(self.stream.read(MARKED)).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,11 +84,12 @@ def splits(config: WebdatasetSource, path: str, world: World) -> list[Range]:
 def read(config: WebdatasetSource, split: Split, world: World) -> Iterator[Raw | Reject]:
     """The texts of each sample; where the tar breaks, those before it, and a Reject that says so."""
     with opened(split.path, world) as stream:
+        shard = Shard(split=split, stream=stream)
         for sample in _samples(stream, world.size(split.path)):
             if isinstance(sample, Sample):
-                yield from _read_sample(sample, stream, split.path, config)
+                yield from _read_sample(sample, shard, config)
             else:
-                yield unreadable(f"{split.path}#{sample.key}", sample.detail)
+                yield unreadable(f"{split.place}#{sample.key}", sample.detail)
 
 
 def _samples(stream: BinaryIO, size: int) -> Iterator[Sample | Torn]:
@@ -102,34 +120,33 @@ def key_of(name: str) -> tuple[str, str]:
     return (folder + slash + key, suffix.lower()) if key and suffix else ("", "")
 
 
-def _read_sample(
-    sample: Sample, stream: BinaryIO, path: str, config: WebdatasetSource
-) -> Iterator[Raw | Reject]:
+def _read_sample(sample: Sample, shard: Shard, config: WebdatasetSource) -> Iterator[Raw | Reject]:
     if not sample.key:
         return
-    where = f"{path}#{sample.key}"
+    split = shard.split
+    where = f"{split.place}#{sample.key}"
     image = next((sample.members[suffix] for suffix in IMAGES if suffix in sample.members), None)
     if image is None:
         yield unreadable(where, "no image is among the sample's members")
         return
     try:
-        row = _row(sample, stream, path, config.texts)
+        row = _row(sample, shard, config.texts)
     except Unfit as error:
         yield unreadable(where, f"{error}")
         return
-    held = f"{path}#{image.offset}+{image.length}"
+    held = f"{split.source}:{split.place}#{image.offset}+{image.length}"
     for found in records_of(row, where, config.texts):
         yield found._replace(held=held) if isinstance(found, Raw) else found
 
 
-def _row(sample: Sample, stream: BinaryIO, path: str, texts: Sequence[str]) -> Row:
+def _row(sample: Sample, shard: Shard, texts: Sequence[str]) -> Row:
     """What the members of a sample say of its image."""
-    facts = _facts(sample, stream)
+    facts = _facts(sample, shard.stream)
     named = {name: facts.get(column, "") for name, column in _columns(tuple(facts)).items()}
     text = next((sample.members[suffix] for suffix in TEXTS if suffix in sample.members), None)
     return (
-        single(named["url"]) or f"wds:{path}/{sample.key}",
-        value_of(named["text"]) if text is None else _content(text, stream),
+        single(named["url"]) or f"wds:{shard.name}/{sample.key}",
+        value_of(named["text"]) if text is None else _content(text, shard.stream),
         *(single(named[name]) for name in FIELDS[2:]),
         *(value_of(facts.get(name)) for name in texts),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
 
+from wit_pipeline.config import how
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reason, Reject, dropped, unreadable
 from wit_pipeline.sources.lines import body_of, first_lines, split_lines
@@ -51,7 +52,7 @@ class WitTsvSource:
     """`kind = "wit_tsv"`: files of WIT."""
 
     kind: Literal["wit_tsv"] = "wit_tsv"
-    path: tuple[str, ...]  # globs of .tsv, also .gz .bz2 .zst
+    path: tuple[str, ...] = how()  # globs of .tsv, also .gz .bz2 .zst
     texts: Literal["best", "all"] = "best"  # the most telling text of a row, or each as a record of its own
     languages: tuple[str, ...] = ()  # of the pages that are kept, as Wikipedia writes them; all by default
 
@@ -81,13 +82,13 @@ def read(config: WitTsvSource, split: Split, world: World) -> Iterator[Raw | Rej
         body = body_of(head_of(stream, split.path))
         try:
             for number, fields in enumerate(_rows(stream, split, body)):
-                where = f"{split.path}#{number}"
+                where = f"{split.place}#{number}"
                 if isinstance(fields, dict):
                     yield from _read_row(fields, where, config)
                 elif fields:
                     yield unreadable(where, fields)
         except Damaged as error:
-            yield unreadable(f"{split.path}#{number + 1}", f"{error}")
+            yield unreadable(f"{split.place}#{number + 1}", f"{error}")
 
 
 def _rows(stream: BinaryIO, split: Split, body: int) -> Iterator[dict[str, str] | str]:

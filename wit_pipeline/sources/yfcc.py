@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, unquote_plus
 
+from wit_pipeline.config import how
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Raw, Reason, Reject, dropped, unreadable
 from wit_pipeline.sources.lines import TOO_LONG, first_lines, place, ranges, split_lines
@@ -32,7 +33,7 @@ class YfccSource:
     """`kind = "yfcc"`: the metadata of YFCC100M."""
 
     kind: Literal["yfcc"] = "yfcc"
-    path: tuple[str, ...]  # globs, with any suffix or none, also .gz .bz2 .zst
+    path: tuple[str, ...] = how()  # globs, with any suffix or none, also .gz .bz2 .zst
 
     def __post_init__(self) -> None:
         needs_path(self.path)

@@ -22,7 +22,7 @@ from wit_pipeline.sources import page_walk, pages
 from wit_pipeline.sources.page_list import Page
 from wit_pipeline.sources.page_walk import may_be_page
 from wit_pipeline.sources.pages import PagesSource
-from wit_pipeline.sources.source import World
+from wit_pipeline.sources.source import Split, World
 
 
 def html(*links: str, image: str = "", more: str = "") -> str:
@@ -474,7 +474,8 @@ def test_every_page_is_in_one_share_and_a_host_in_one_only(hosts: list[int], siz
         found: dict[str, set[int]] = {}
         for number, (share, shares) in enumerate(pages.splits(source, "l", where)):
             assert (share, shares) == (number, max(len(hosts) // size, 1))
-            for item in pages.share(source, "l", (share, shares), where):
+            split = Split(source=0, path="l", first=share, last=shares)
+            for item in pages.share(source, split, where):
                 assert isinstance(item, Page)
                 found.setdefault(item.site, set()).add(share)
     assert found.keys() == {f"h{host}.test" for host in hosts}

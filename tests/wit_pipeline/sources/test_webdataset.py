@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from wit_pipeline import tar
 from wit_pipeline.errors import UserError
 from wit_pipeline.records import Candidate, Pair, Raw, Reason, Reject
 from wit_pipeline.shard import write_shard
+from wit_pipeline.sources import webdataset
+from wit_pipeline.sources.source import Split
 from wit_pipeline.sources.webdataset import WebdatasetSource
+
+MARK = re.compile("@[0-9a-f]{16}")
 
 JPEG = encoded(photograph(1))
 UNREADABLE = ("", Reason.SOURCE_UNREADABLE)
@@ -35,7 +40,10 @@ def read(content: bytes, name: str = "d/00000.tar", **fields: Any) -> list[Raw |
 
 
 def facts(items: list[Raw | Reject]) -> list[tuple[str, str]]:
-    return [(item.url, item.text) if isinstance(item, Raw) else ("", item.reason) for item in items]
+    """(URL, text) of each record, without what tells a shard from its namesakes."""
+    return [
+        (MARK.sub("", item.url), item.text) if isinstance(item, Raw) else ("", item.reason) for item in items
+    ]
 
 
 def held(raw: Raw | Reject, content: bytes) -> bytes:
@@ -64,7 +72,7 @@ def test_a_sample_of_img2dataset() -> None:
         where="d/00000.tar#0001",
         license="CC0",
         text_kind="caption",
-        held=f"d/00000.tar#512+{len(JPEG)}",
+        held=f"0:d/00000.tar#512+{len(JPEG)}",
     )
 
 
@@ -112,6 +120,24 @@ def test_a_sample_of_img2dataset() -> None:
 )
 def test_samples(files: list[tuple[str, Any]], expected: list[tuple[str, str]]) -> None:
     assert facts(read(shard(files))) == expected
+
+
+def test_namesakes_name_their_samples_differently_and_a_copy_elsewhere_does_not() -> None:
+    one, other = (shard([("1.jpg", JPEG), ("1.txt", text)]) for text in ("a dog", "a cat"))
+    config = WebdatasetSource(path=("x",))
+    urls = {
+        (path, content): next(
+            raw.url
+            for raw in webdataset.read(
+                config, Split(source=0, path=path, name="a.tar"), world({path: content})
+            )
+            if isinstance(raw, Raw)
+        )
+        for path in ("/x/a.tar", "/y/a.tar")
+        for content in (one, other)
+    }
+    assert urls["/x/a.tar", one] == urls["/y/a.tar", one] != urls["/x/a.tar", other]
+    assert MARK.sub("", urls["/x/a.tar", one]) == "wds:a.tar/1"
 
 
 def test_further_texts() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from wit_pipeline.config import how
 from wit_pipeline.sources.lists.names import FIELDS, recognise
 from wit_pipeline.sources.source import needs_path
 
@@ -12,7 +13,9 @@ class ListSource:
     """`kind = "list"`: tables of URLs and captions."""
 
     kind: Literal["list"] = "list"
-    path: tuple[str, ...]  # globs of .parquet .csv .tsv .txt .jsonl .json, but for Parquet also .gz .bz2 .zst
+    path: tuple[str, ...] = (
+        how()
+    )  # globs of .parquet .csv .tsv .txt .jsonl .json, but for Parquet also .gz .bz2 .zst
     url: str = ""  # names of columns; "" takes the first of the known names that is there
     text: str = ""
     page_url: str = ""

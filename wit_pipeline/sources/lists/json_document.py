@@ -41,7 +41,7 @@ def read(config: ListSource, split: Split, world: World) -> Iterator[Raw | Rejec
     """The records of a document; where it breaks, those before it, and a Reject that says so."""
     columns = _columns(config, split.path, world)
     found = _objects(partial(_items, split.path, world), config, split.path)
-    yield from raws(rows_of(found, columns), split.path, config.texts)
+    yield from raws(rows_of(found, columns), split.place, config.texts)
 
 
 def _columns(config: ListSource, path: str, world: World) -> tuple[str, ...]:

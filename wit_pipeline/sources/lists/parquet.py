@@ -46,7 +46,7 @@ def read(config: ListSource, split: Split, world: World) -> Iterator[Raw | Rejec
         columns = wanted(config, _names(file, config), split.path)
         first = sum(file.metadata.row_group(number).num_rows for number in range(split.first))
         for number in range(split.first, split.last):
-            yield from raws(_rows(file, number, columns), split.path, config.texts, first)
+            yield from raws(_rows(file, number, columns), split.place, config.texts, first)
             first += file.metadata.row_group(number).num_rows
 
 
