@@ -18,7 +18,7 @@ CRAWL = Manifest(
     stage="crawl",
     plan="",
     inputs={},
-    recipe={},
+    recipe={"crawl": {"store": "resized"}},
     counts=Counts(read=1500, kept=1200, rejected={"timeout": 100, "http_not_found": 200}),
     files=(File(name="unit-000000.tar", rows=0, bytes=5000, sha256="0" * 64),),
     started="",

@@ -1,7 +1,7 @@
 """What describes the shards to others: the dataset card and Croissant metadata."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wit_pipeline.chance import digest
@@ -45,7 +45,7 @@ def size_class(samples: int) -> str:
 
 def image_members(before: Sequence[Manifest]) -> list[str]:
     """The endings that a sample's image may have: jpg, and more only where bytes are stored as they came."""
-    crawl = next((stage.recipe.get("crawl", {}) for stage in before if stage.stage == "crawl"), {})
+    crawl: Mapping[str, Any] = next((item.recipe["crawl"] for item in before if item.stage == "crawl"), {})
     formats = crawl["formats"] if crawl.get("store") == "raw" else ["JPEG"]
     return [ending for name, ending in EXTENSIONS.items() if name in formats]
 
