@@ -98,9 +98,8 @@ def holds_what_it_should(sdist: Path, wheel: Path) -> None:
 def known_files() -> set[str]:
     """The files of the checkout, without those that git ignores; of an unpacked sdist, all."""
     if not (HERE / ".git").exists():
-        return {
-            path.relative_to(HERE).as_posix() for path in HERE.rglob("*") if "__pycache__" not in path.parts
-        }
+        files = (path for path in HERE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+        return {path.relative_to(HERE).as_posix() for path in files}
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     done = subprocess.run(command, cwd=HERE, check=True, stdout=subprocess.PIPE, text=True)
     return {name for name in done.stdout.splitlines() if (HERE / name).exists()}
