@@ -8,7 +8,7 @@ BEAM   ?=
 STAGES := queries extract frontier crawl filter dedup balance shard audit
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo build $(STAGES) train eval report test test-all lint bench clean
+.PHONY: help install demo build $(STAGES) train eval report test test-all lint wheel bench clean
 
 help: ## this list
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ lint: install ## ruff, mypy, import-linter, codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+wheel: install ## the wheel, built, installed alone and used outside the checkout
+	$(BIN)/python .ci/wheel.py
 
 bench: install ## the measurements behind the claims, side by side with the peers
 	$(BIN)/python -m benchmarks

@@ -125,6 +125,8 @@ def test_hugging_face_datasets_opens_the_shards(root: Path, tmp_path: Path) -> N
     assert loaded.num_rows == len(samples(root))
     assert sorted(loaded["txt"]) == sorted(row.caption for row in samples(root))
     assert loaded[0]["json"]["status"] == "success"
+    folder = datasets.load_dataset(str(root / "shard"), split="train", cache_dir=str(tmp_path))
+    assert folder["txt"][:] == loaded["txt"][:]
 
 
 def test_plain_tar_lists_the_members(root: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from wit_pipeline.manifest import Counts, File, Manifest
 from wit_pipeline.records import Kind, Query, Reason, Reject
 from wit_pipeline.report import hosts as hosts_module
 from wit_pipeline.report.build_report import build_page
-from wit_pipeline.report.card import croissant, dataset_card
+from wit_pipeline.report.card import croissant, dataset_card, image_members, size_class
 from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
 from wit_pipeline.report.sources import source_section
@@ -19,7 +20,7 @@ CRAWL = Manifest(
     stage="crawl",
     plan="",
     inputs={},
-    recipe={},
+    recipe={"crawl": {"store": "resized"}},
     counts=Counts(read=1500, kept=1200, rejected={"timeout": 100, "http_not_found": 200}),
     files=(File(name="unit-000000.tar", rows=0, bytes=5000, sha256="0" * 64),),
     started="",
@@ -132,6 +133,44 @@ def test_the_card_holds_the_funnel_and_the_columns() -> None:
     assert "| crawl | 1,500 | 1,200 | 100 timeout, 200 http_not_found |" in card
     assert "| `evaluation` | string |" in card
     assert "1K<n<10K" in card
+    assert "sample in load_dataset(FOLDER" in card
+    assert 'image = sample["jpg"]\n' in card
+
+
+@pytest.mark.parametrize(("store", "images"), [("resized", ["jpg"]), ("raw", ["jpg", "gif"])])
+def test_images_have_the_formats_that_the_crawl_stored(store: str, images: list[str]) -> None:
+    crawl = replace(CRAWL, recipe={"crawl": {"store": store, "formats": ["GIF", "JPEG"]}})
+    assert image_members([crawl]) == images
+    card = dataset_card([crawl], [])
+    assert ('image = sample["jpg"] or sample["gif"]\n' in card) is (store == "raw")
+    assert ("`KEY.jpg` or `KEY.gif`, `KEY.txt`" in card) is (store == "raw")
+
+
+@pytest.mark.parametrize(
+    ("samples", "size"),
+    [
+        (0, "n<1K"),
+        (10**3 - 1, "n<1K"),
+        (10**3, "1K<n<10K"),
+        (10**4 - 1, "1K<n<10K"),
+        (10**4, "10K<n<100K"),
+        (10**5, "100K<n<1M"),
+        (10**6 - 1, "100K<n<1M"),
+        (10**6, "1M<n<10M"),
+        (10**7 - 1, "1M<n<10M"),
+        (10**7, "10M<n<100M"),
+        (10**8, "100M<n<1B"),
+        (10**9 - 1, "100M<n<1B"),
+        (10**9, "1B<n<10B"),
+        (10**10, "10B<n<100B"),
+        (10**11, "100B<n<1T"),
+        (10**12 - 1, "100B<n<1T"),
+        (10**12, "n>1T"),
+        (10**15, "n>1T"),
+    ],
+)
+def test_the_size_is_a_class_of_the_hub(samples: int, size: str) -> None:
+    assert size_class(samples) == size
 
 
 def test_croissant_names_every_shard_with_its_sum() -> None:
@@ -139,6 +178,10 @@ def test_croissant_names_every_shard_with_its_sum() -> None:
     made = croissant([tar_file], [table])
     tar = next(item for item in made["distribution"] if item["@id"] == "00000.tar")
     assert (tar["sha256"], tar["contentSize"]) == ("ab", "9 B")
+
+
+def test_nothing_leads_to_a_page_that_is_not_there() -> None:
+    assert "example.org" not in json.dumps(croissant([], [])) + dataset_card([CRAWL], [])
 
 
 def host(name: str, urls: int, success: int) -> Host:

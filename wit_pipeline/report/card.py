@@ -1,15 +1,23 @@
 """What describes the shards to others: the dataset card and Croissant metadata."""
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wit_pipeline.chance import digest
 from wit_pipeline.manifest import File, Manifest
 from wit_pipeline.report.pages import environment
 from wit_pipeline.rows import schema_of
 from wit_pipeline.shard import Row
+from wit_pipeline.structure import EXTENSIONS
 
 NAME = "webimagetext"
 DATA_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float"}
+HUB_TYPES = {"double": "float64"}  # what `datasets` calls otherwise than Arrow does
+SIZES = (  # the Hub's list, closed: a card that names another class is refused there
+    "n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M",
+    "100M<n<1B", "1B<n<10B", "10B<n<100B", "100B<n<1T", "n>1T",
+)  # fmt: skip
 
 
 def dataset_card(before: Sequence[Manifest], shards: Sequence[File], taken_down: int = 0) -> str:
@@ -20,12 +28,40 @@ def dataset_card(before: Sequence[Manifest], shards: Sequence[File], taken_down:
         shards=shards,
         samples=sum(file.rows for file in shards),
         taken_down=taken_down,
+        size=size_class(sum(file.rows for file in shards)),
+        images=image_members(before),
+        # `datasets` caches a local folder by its name and its card, so the card names the bytes: without
+        # that, what was taken down, or another build's samples, would come from the cache.
+        digest=digest([[file.name, file.sha256] for file in shards]),
         columns=schema_of(Row),
+        features=[_feature(field.name, str(field.type)) for field in schema_of(Row)],
     )
 
 
+def size_class(samples: int) -> str:
+    """The Hub's class of a dataset's size."""
+    return SIZES[bisect_right([10**power for power in range(3, 3 + len(SIZES) - 1)], samples)]
+
+
+def image_members(before: Sequence[Manifest]) -> list[str]:
+    """The endings that a sample's image may have: jpg, and more only where bytes are stored as they came."""
+    crawl: Mapping[str, Any] = next((item.recipe["crawl"] for item in before if item.stage == "crawl"), {})
+    formats = crawl["formats"] if crawl.get("store") == "raw" else ["JPEG"]
+    return [ending for name, ending in EXTENSIONS.items() if name in formats]
+
+
+def _feature(name: str, arrow_type: str) -> tuple[str, str, str]:
+    """(name, "dtype" or "sequence", type) of a column, as a card states it."""
+    if arrow_type.startswith("list"):
+        return name, "sequence", "int64"
+    return name, "dtype", HUB_TYPES.get(arrow_type, arrow_type)
+
+
 def croissant(shards: Sequence[File], tables: Sequence[File]) -> dict[str, Any]:
-    """Croissant 1.0 metadata: the tars, the tables, and the tables' columns as one set of records."""
+    """Croissant 1.0 metadata: the tars, the tables, and the tables' columns as one set of records.
+
+    Without `url`: a dataset has no page until someone publishes it, and readers ask for none.
+    """
     rows = {  # without containedIn: files that lie beside this one, which readers take as they are
         "@type": "cr:FileSet",
         "@id": "tables",
@@ -43,7 +79,6 @@ def croissant(shards: Sequence[File], tables: Sequence[File]) -> dict[str, Any]:
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": NAME,
         "description": "Image-text pairs, each with its source, its queries and its evaluation overlap.",
-        "url": "https://example.org/webimagetext",
         "distribution": [*objects, rows],
         "recordSet": [
             {
