@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from training.remote import PIPE, copied, is_remote
 from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.paths import has_scheme
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
 CACHE = Path("shards")  # copies of remote shards, where no other folder is named
@@ -68,6 +69,8 @@ def find_one(pattern: str) -> list[str]:
                     f"--shards {pattern}: a store is not searched; write braces: {{00000..00099}}.tar"
                 )
             names.append(name)
+        elif has_scheme(name):
+            raise UserError(f"--shards {pattern}: wants paths, s3://, gs:// or pipe:COMMAND")
         elif has_magic(name) and not path.exists():
             names += sorted(glob(name, recursive=True))
         elif path.is_dir():
