@@ -15,6 +15,7 @@ from beam_jobs import audit, build, engine, files, inspect, progress, recipe, re
 from beam_jobs.failure import of_the_disk
 from beam_jobs.stage import Stage
 from beam_jobs.stages import STAGES, between
+from wit_pipeline import extras
 from wit_pipeline.errors import UserError, WitError
 from wit_pipeline.paths import local
 
@@ -176,6 +177,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
     except WitError as error:
         return _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if not (said := extras.missing(error)):
+            raise
+        return _fail(said, UserError.exit_code)
     except OSError as error:
         return _fail(of_the_disk(error), 1)
     return 0

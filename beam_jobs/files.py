@@ -4,19 +4,31 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
+from apache_beam.io import filesystems
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes, MatchResult
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
+from wit_pipeline.extras import needs_store
 
-FileSystems.set_options(PipelineOptions([]))  # without any, Beam can name no s3:// file
+
+class FileSystems(filesystems.FileSystems):
+    """Beam's, which die of a store whose client is not installed, or say to install what is not ours."""
+
+    @staticmethod
+    def match(patterns: list[str], limits: list[int] | None = None) -> list[MatchResult]:
+        for pattern in patterns:
+            needs_store(pattern)
+        return filesystems.FileSystems.match(patterns, limits)
+
+
+filesystems.FileSystems.set_options(PipelineOptions([]))  # without any, Beam can name no s3:// file
 
 
 def use(options: PipelineOptions) -> None:
     """Open files as Beam's flags say from now on, such as --s3_endpoint_url."""
-    FileSystems.set_options(options)
+    filesystems.FileSystems.set_options(options)
 
 
 def match(patterns: Iterable[str], where: str) -> dict[str, str]:

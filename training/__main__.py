@@ -12,6 +12,7 @@ from typing import NoReturn
 from rich.console import Console
 
 from training.config import read_recipe
+from wit_pipeline import extras
 from wit_pipeline.errors import RunError, UserError, WitError
 from wit_pipeline.paths import local
 
@@ -33,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WitError as error:
         sys.stderr.write(f"wit-clip: {error}\n")
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if not (said := extras.missing(error)):
+            raise
+        sys.stderr.write(f"wit-clip: {said}\n")
+        return UserError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("wit-clip: interrupted; the same command goes on from the last checkpoint\n")
         return INTERRUPTED
