@@ -109,9 +109,10 @@ def _check_endpoint(endpoint: str) -> None:
         raise UserError(f"--job_endpoint={endpoint}: wants HOST:PORT, or {EMBEDDED} for Beam's own")
     try:
         socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN).close()
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter: no name of a host
+        why = getattr(error, "strerror", None) or error
         raise UserError(
-            f"--job_endpoint={endpoint}: no job server is there ({error.strerror or error}); start it first"
+            f"--job_endpoint={endpoint}: no job server is there ({why}); start it first"
         ) from None
 
 

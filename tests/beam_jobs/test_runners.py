@@ -83,6 +83,7 @@ def command(folder: Path, flags: Sequence[str], name: str = "build") -> list[str
         ("PortableRunner", "--runner=PortableRunner needs --job_endpoint=HOST:PORT of a job server"),
         ("PortableRunner --job_endpoint=127.0.0.1:{port}", "{port}: no job server is there (Connection"),
         ("PrismRunner --job_endpoint=127.0.0.1:{port}", "{port}: no job server is there (Connection"),
+        ("PortableRunner --job_endpoint=a..test:1", "a..test:1: no job server is there ("),
         ("PortableRunner --job_endpoint=localhost", "localhost: wants HOST:PORT"),
         ("PortableRunner --job_endpoint=localhost:70000", "localhost:70000: wants HOST:PORT"),
         ("PortableRunner --job_endpoint=127.0.0.1:{listening}", "give --environment_type=LOOPBACK, or beam:"),
