@@ -15,7 +15,9 @@ from beam_jobs import audit, build, engine, files, inspect, progress, recipe, re
 from beam_jobs.failure import of_the_disk
 from beam_jobs.stage import Stage
 from beam_jobs.stages import STAGES, between
+from wit_pipeline import extras
 from wit_pipeline.errors import UserError, WitError
+from wit_pipeline.paths import local
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         if stage.name == "queries":
             command.add_argument(
                 "--diff",
-                type=Path,
+                type=local,
                 metavar="OLD",
                 help="then say what changed since OLD, a root or queries.parquet",
             )
@@ -51,27 +53,27 @@ def parser() -> argparse.ArgumentParser:
         ("verify", inspect.run_verify, "check every signed file against its manifest"),
     ):
         command = commands.add_parser(name, help=about, description=about)
-        command.add_argument("--root", type=Path, required=True, metavar="DIR")
+        command.add_argument("--root", type=local, required=True, metavar="DIR")
         command.set_defaults(run=run)
     why = commands.add_parser("why", help="the life of one pair, or why a query is in the list")
-    why.add_argument("--root", type=Path, required=True, metavar="DIR")
+    why.add_argument("--root", type=local, required=True, metavar="DIR")
     why.add_argument("what", metavar="KEY|URL|QUERY")
     why.set_defaults(run=inspect.run_why)
     take_down = commands.add_parser("remove", help="take what a list names out of a root, and keep it out")
-    take_down.add_argument("--root", type=Path, required=True, metavar="DIR")
+    take_down.add_argument("--root", type=local, required=True, metavar="DIR")
     take_down.add_argument(
-        "--list", type=Path, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
+        "--list", type=local, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
     )
     take_down.set_defaults(run=remove.run)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
-    plan.add_argument("--recipe", type=Path, required=True, metavar="R.toml")
+    plan.add_argument("--recipe", type=local, required=True, metavar="R.toml")
     plan.set_defaults(run=inspect.run_plan)
     return top
 
 
 def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
-    command.add_argument("--recipe", type=Path, required=True, metavar="R.toml", help="what the dataset is")
-    command.add_argument("--root", type=Path, required=True, metavar="DIR", help="where it is built")
+    command.add_argument("--recipe", type=local, required=True, metavar="R.toml", help="what the dataset is")
+    command.add_argument("--root", type=local, required=True, metavar="DIR", help="where it is built")
     command.add_argument(
         "--workers", type=_count, default=os.cpu_count() or 1, metavar="N", help="local processes (all cores)"
     )
@@ -91,7 +93,7 @@ def _add_evidence(command: argparse.ArgumentParser) -> None:
         help="a model's answers to a set, CSV, JSONL or Parquet: image, correct[, class]; kept in the root",
     )
     command.add_argument(
-        "--reviewed", type=Path, metavar="FILE", help="verdicts saved from report.html; kept in the root"
+        "--reviewed", type=local, metavar="FILE", help="verdicts saved from report.html; kept in the root"
     )
 
 
@@ -99,7 +101,7 @@ def _named_file(text: str) -> tuple[str, Path]:
     name, equals, path = text.partition("=")
     if not name or not equals or not path:
         raise argparse.ArgumentTypeError(f"wants NAME=FILE, found {text!r}")
-    return name, Path(path)
+    return name, local(path)
 
 
 def _count(text: str) -> int:
@@ -175,6 +177,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.run(arguments)
     except WitError as error:
         return _fail(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        if not (said := extras.missing(error)):
+            raise
+        return _fail(said, UserError.exit_code)
     except OSError as error:
         return _fail(of_the_disk(error), 1)
     return 0

@@ -24,24 +24,24 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
-from apache_beam.runners.runner import create_runner
 
-from beam_jobs import failure, lock, progress
+from beam_jobs import failure, lock, progress, runners
 from beam_jobs.stage import Shuffle, Task, Unit, Work
 from wit_pipeline import manifest
 from wit_pipeline.errors import RunError, UserError, WitError
 from wit_pipeline.manifest import Receipt
 
-LOCAL = "FnApiRunner"
 CHUNKS = 4  # pipelines a worker gets through a step: few enough to start, enough to even out
-WRONG = {
-    "DaskRunner": "it drops branches and writes empty files without an error",
-    "RayRunner": "it does not run on this Beam",
-    "PySparkRunner": "it mixes tagged outputs without an error",
-}
 
 
 def options(flags: Sequence[str]) -> PipelineOptions:
+    """Beam's own flags, for a runner that is there; a `UserError` says what is wrong, before any work."""
+    given = _read(flags)
+    runners.check(_runner(given), flags)
+    return given
+
+
+def _read(flags: Sequence[str]) -> PipelineOptions:
     """Beam's own flags; a `UserError` for what Beam cannot read, and for what is known to lose records."""
     said = io.StringIO()
     try:
@@ -51,29 +51,21 @@ def options(flags: Sequence[str]) -> PipelineOptions:
             strange = given.get_all_options(drop_default=True, retain_unknown_options=True).keys() - named
     except SystemExit:
         raise UserError(f"after --: {said.getvalue().splitlines()[-1].rpartition('error: ')[2]}") from None
-    runner = str(given.view_as(StandardOptions).runner or LOCAL).rsplit(".", 1)[-1]
     mode = given.view_as(DirectOptions).direct_running_mode
-    if runner in WRONG:
-        raise UserError(f"--runner={runner} cannot be trusted with a dataset: {WRONG[runner]}")
-    if runner == "DataflowRunner":
-        raise UserError("--runner=DataflowRunner needs a root on gs://, which cannot be written yet")
     if mode in ("multi_threading", "multi_processing"):
         raise UserError(
             f"--direct_running_mode={mode} loses records without an error on Beam 2.77; use wit --workers N"
         )
-    if "runner" not in named or runner == "DirectRunner":
-        given.view_as(StandardOptions).runner = LOCAL
-    _check_runner(str(given.view_as(StandardOptions).runner))
-    if strange and given.view_as(StandardOptions).runner == LOCAL:  # others have flags of their own
+    if "runner" not in named or runners.is_direct(_runner(given)):
+        given.view_as(StandardOptions).runner = runners.LOCAL
+    runners.named(_runner(given))
+    if strange and _runner(given) == runners.LOCAL:  # others have flags of their own
         raise UserError(f"after --: Beam knows no flag --{min(strange)}")
     return given
 
 
-def _check_runner(name: str) -> None:
-    try:
-        create_runner(name)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise UserError(f"--runner={name}: {str(error).splitlines()[0]}") from None
+def _runner(given: PipelineOptions) -> str:
+    return str(given.view_as(StandardOptions).runner)
 
 
 def run_shuffle(step: Shuffle, task: Task, flags: Sequence[str]) -> None:
@@ -221,12 +213,18 @@ def _do(step: Work, task: Task, unit: Unit) -> str:
 
 def _run(build: Callable[[beam.Pipeline], None], flags: Sequence[str]) -> None:
     failure.forget()
-    pipeline = beam.Pipeline(options=options(flags))
+    given = _read(flags)
+    runner = _runner(given)
+    runners.hush(runner)
+    pipeline = beam.Pipeline(options=given)
     build(pipeline)
     try:
         pipeline.run().wait_until_finish()
-    except (RuntimeError, WitError):  # Beam adds to the message, and may change the type
+    except (WitError, *runners.FAILURES) as error:  # Beam adds to the message, and may change the type
         failure.raise_remembered()
+        said = runners.failed(runner, error)
+        if said:
+            raise RunError(said) from None
         raise
 
 

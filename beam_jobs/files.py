@@ -1,7 +1,6 @@
 """Outside files through Beam's file systems: local, gs:// with the gcp extra, s3:// with aws."""
 
 import multiprocessing
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from os.path import relpath
@@ -16,10 +15,10 @@ from beam_jobs import progress
 from wit_pipeline import found
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
+from wit_pipeline.extras import needs_store
 from wit_pipeline.found import Found
+from wit_pipeline.paths import has_scheme
 from wit_pipeline.sources import Source
-
-STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 FileSystems.set_options(PipelineOptions([]))  # without any, Beam can name no s3:// file
 
@@ -36,7 +35,7 @@ def match(patterns: Iterable[str], where: str) -> list[Found]:
     """
     matched: list[Found] = []
     for pattern in patterns:
-        files = _of_a_store(pattern, where) if STORE.match(pattern) else found.local(pattern, where)
+        files = _of_a_store(pattern, where) if has_scheme(pattern) else found.meant(pattern, where)
         if not files:
             raise UserError(f"{where}: no file matches {pattern!r}")
         matched += files
@@ -61,6 +60,7 @@ def _say(text: str) -> None:
 
 
 def _of_a_store(pattern: str, where: str) -> list[Found]:
+    needs_store(pattern)  # Beam dies of a client that is not installed, or says to install what is not ours
     try:
         store = FileSystems.get_filesystem(pattern)
         plain = "*" not in pattern and store.exists(pattern)

@@ -46,7 +46,7 @@ from queries.config import QueriesConfig
 from queries.merge import Dropped, Merged
 from queries.ngrams import Bigram
 from queries.titles import Title
-from wit_pipeline import rows
+from wit_pipeline import extras, rows
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import File, aside, describe, read_json, write_json
 from wit_pipeline.records import Kind
@@ -63,6 +63,9 @@ def inputs(recipe: Recipe) -> dict[str, str]:
         )
     dumped, viewed = dumps(config), view_files(config)
     check_once(dumped)
+    for file in dumped:
+        if file.name.endswith(".7z"):
+            extras.needs("py7zr", f"recipe: [queries] wikipedia: {file.path}")
     robots = next((file.path for file in viewed if pageviews.is_automated(file.path)), "")
     if robots:
         raise UserError(

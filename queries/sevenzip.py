@@ -8,11 +8,12 @@ from threading import Event, Thread
 from typing import Any, BinaryIO
 
 from queries.page import Problem
+from wit_pipeline.extras import install
 
 MAGIC = b"7z\xbc\xaf\x27\x1c"
 HEADER = struct.Struct("<12xQQ4x")  # where the list of contents begins behind this header, its length
 BLOCK = 1 << 15  # packed bytes at a time; py7zr unpacks 128 MB at most at a time, whatever they claim to hold
-MISSING = "is packed with 7z, which needs py7zr: pip install 'webimagetext[sevenzip]'; or unpack it"
+MISSING = f"is packed with 7z, which needs py7zr: {install('py7zr')}; or unpack it"
 
 
 class Refused(Exception):

@@ -5,6 +5,7 @@ import ast
 import dataclasses
 import importlib
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from beam_jobs.recipe import Recipe
 from beam_jobs.stages import STAGES
 from training.__main__ import parser as clip_parser
 from wit_pipeline.extract import ExtractConfig
+from wit_pipeline.paths import local
 from wit_pipeline.records import Reason
 from wit_pipeline.sources import KINDS
 
@@ -56,6 +58,21 @@ def test_every_reason_is_given_by_somebody() -> None:
         reason.name for reason in Reason if not any(f"Reason.{reason.name}" in text for text in sources)
     ]
     assert unused == []
+
+
+@pytest.mark.parametrize("parser", [wit_parser, clip_parser])
+def test_every_option_that_names_a_path_refuses_urls(parser: Callable[[], argparse.ArgumentParser]) -> None:
+    named = {action.dest for action in _actions(parser()) if action.type is local}
+    assert {action.dest for action in _actions(parser()) if action.type is Path} == set()
+    assert named >= {"recipe"}
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _actions(command)
 
 
 @pytest.mark.parametrize("package", ["wit_pipeline", "queries", "beam_jobs", "training", "tests"])

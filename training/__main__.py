@@ -12,7 +12,9 @@ from typing import NoReturn
 from rich.console import Console
 
 from training.config import read_recipe
+from wit_pipeline import extras
 from wit_pipeline.errors import RunError, UserError, WitError
+from wit_pipeline.paths import local
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
@@ -32,6 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WitError as error:
         sys.stderr.write(f"wit-clip: {error}\n")
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if not (said := extras.missing(error)):
+            raise
+        sys.stderr.write(f"wit-clip: {said}\n")
+        return UserError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("wit-clip: interrupted; the same command goes on from the last checkpoint\n")
         return INTERRUPTED
@@ -47,12 +54,13 @@ def parser() -> argparse.ArgumentParser:
     )
 
     train = commands.add_parser("train", help="train on shards, resumable", allow_abbrev=False)
-    train.add_argument("--recipe", type=Path, required=True, help="a TOML file; its [train] table is read")
+    train.add_argument("--recipe", type=local, required=True, help="a TOML file; its [train] table is read")
     train.add_argument("--shards", nargs="+", required=True, metavar="PATTERN", help=shards_help)
-    train.add_argument("--out", type=Path, required=True, help="folder for metrics.jsonl and checkpoints/")
+    train.add_argument("--out", type=local, required=True, help="folder for metrics.jsonl and checkpoints/")
     train.add_argument("--steps", type=positive, help="instead of the recipe's steps or epochs")
     train.add_argument(
         "--resume",
+        type=place,
         default="auto",
         metavar="auto|PATH|never",
         help="auto: from the newest checkpoint in --out (the default); never: anew; or a checkpoint",
@@ -60,7 +68,9 @@ def parser() -> argparse.ArgumentParser:
     train.set_defaults(run=run_train)
 
     evaluate = commands.add_parser("eval", help="zero-shot classification, retrieval", allow_abbrev=False)
-    evaluate.add_argument("--checkpoint", type=Path, required=True, help="a step-NNNNNN.pt, or a run's --out")
+    evaluate.add_argument(
+        "--checkpoint", type=local, required=True, help="a step-NNNNNN.pt, or a run's --out"
+    )
     evaluate.add_argument(
         "--dataset",
         type=named_path,
@@ -71,20 +81,21 @@ def parser() -> argparse.ArgumentParser:
         help="an image folder, PATH/<class name>/*.jpg",
     )
     evaluate.add_argument("--retrieval", nargs="+", default=[], metavar="PATTERN", help="held-out shards")
-    evaluate.add_argument("--templates", type=Path, help="a file with a prompt a line, {} for the class")
-    evaluate.add_argument("--out", type=Path, required=True, help="folder for results.json")
+    evaluate.add_argument("--templates", type=local, help="a file with a prompt a line, {} for the class")
+    evaluate.add_argument("--out", type=local, required=True, help="folder for results.json")
     evaluate.set_defaults(run=run_eval)
 
     detector = commands.add_parser("detector", help="train a copy detector for the audit", allow_abbrev=False)
     detector.add_argument(
         "--images",
+        type=place,
         nargs="+",
         required=True,
         metavar="PLACE",
         help="pictures to learn from, as 'ROOT/crawl/*.tar': folders, tars, zips, Parquet files or patterns",
     )
     detector.add_argument(
-        "--out", type=Path, required=True, help="folder for detector.onnx and metrics.jsonl"
+        "--out", type=local, required=True, help="folder for detector.onnx and metrics.jsonl"
     )
     detector.add_argument(
         "--steps", type=positive, default=4000, help="default 4000: 50 minutes on two cores"
@@ -98,7 +109,7 @@ def parser() -> argparse.ArgumentParser:
 
     tokenizer = commands.add_parser("tokenizer", help="train a tokenizer on captions", allow_abbrev=False)
     tokenizer.add_argument("--shards", nargs="+", required=True, metavar="PATTERN", help=shards_help)
-    tokenizer.add_argument("--out", type=Path, required=True, help="the tokenizer.json to write")
+    tokenizer.add_argument("--out", type=local, required=True, help="the tokenizer.json to write")
     tokenizer.add_argument("--vocab-size", type=positive, default=49_408, help="default 49408")
     tokenizer.set_defaults(run=run_tokenizer)
     return top
@@ -111,12 +122,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def place(text: str) -> str:
+    """A local path, or a word or pattern in its place."""
+    return str(local(text))
+
+
 def named_path(text: str) -> tuple[str, Path]:
     """NAME=PATH as its two parts."""
     name, equals, path = text.partition("=")
     if not (name and equals and path):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH")
-    return name, Path(path)
+    return name, local(path)
 
 
 # Torch takes seconds to import: --help and a wrong flag need not wait for it.

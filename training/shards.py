@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from training.remote import PIPE, copied, is_remote
 from wit_pipeline.errors import RunError, UserError
-from wit_pipeline.found import each_once, local
+from wit_pipeline.found import each_once, meant
+from wit_pipeline.paths import has_scheme
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
 CACHE = Path("shards")  # copies of remote shards, where no other folder is named
@@ -69,8 +70,10 @@ def find_one(pattern: str) -> list[str]:
                     f"--shards {pattern}: a store is not searched; write braces: {{00000..00099}}.tar"
                 )
             names.append(name)
+        elif has_scheme(name):
+            raise UserError(f"--shards {pattern}: wants paths, s3://, gs:// or pipe:COMMAND")
         elif has_magic(name) and not path.exists():
-            names += [found.path for found in each_once(local(name, f"--shards {pattern}"))]
+            names += [found.path for found in each_once(meant(name, f"--shards {pattern}"))]
         elif path.is_dir():
             names += map(str, shards_in(path))
         elif path.exists():

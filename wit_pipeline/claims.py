@@ -9,6 +9,8 @@ import json
 from collections.abc import Collection, Iterator
 from typing import Any
 
+from wit_pipeline import extras
+
 # Of the entries of an assertion those that a data set for training falls under; "ai_inference" is another's.
 ENTRIES = ("ai_training", "ai_generative_training", "data_mining")
 REFUSALS = ("notAllowed", "constrained")
@@ -16,7 +18,7 @@ SIGNALS = ("c2pa", "cawg")
 MIME = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/webp", b"GI": "image/gif"}
 OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}  # only fetch/ asks the network
 RAW_CHARACTERS = 1_000
-NOT_INSTALLED = "read by its bytes; pip install 'webimagetext[c2pa]' to read it exactly"
+NOT_INSTALLED = f"read by its bytes; {extras.install('c2pa')} to read it exactly"
 
 
 def claimed(body: bytes, store: bytes, honoured: Collection[str]) -> tuple[str, dict[str, str]]:
@@ -42,9 +44,7 @@ def _assertions(body: bytes) -> Iterator[tuple[str, Any]]:
     try:
         import c2pa
     except ImportError:
-        raise UnreadableError(
-            "read by its bytes; pip install 'webimagetext[c2pa]' to read it exactly"
-        ) from None
+        raise UnreadableError(NOT_INSTALLED) from None
     try:
         context = c2pa.Context.from_dict(OFFLINE)
         with c2pa.Reader(MIME[body[:2]], io.BytesIO(body), context=context) as reader:

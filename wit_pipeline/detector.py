@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from wit_pipeline import extras
 from wit_pipeline.errors import UserError
 
 METADATA = "wit.detector"  # the key of the model's metadata: a JSON object
@@ -19,12 +20,9 @@ class Detector:
 
     def __init__(self, path: Path) -> None:
         """A `UserError` where `path` is no detector, or nothing is installed that could run it."""
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UserError(
-                f"{path}: running it needs onnxruntime: pip install 'webimagetext[detector]'"
-            ) from None
+        extras.needs("onnxruntime", f"{path}: running it")
+        import onnxruntime
+
         try:
             content = path.read_bytes()
         except OSError as error:

@@ -29,7 +29,7 @@ class Found:
     also: tuple[str, ...] = ()  # other paths of it that the patterns mean
 
 
-def local(pattern: str, where: str) -> list[Found]:
+def meant(pattern: str, where: str) -> list[Found]:
     """The files of this machine that a pattern means, in order, links after what is none; not folders.
 
     A `UserError`, which begins with `where`, for a link that leads nowhere.

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_pipeline.errors import UserError
-from wit_pipeline.found import each_once, local
+from wit_pipeline.found import each_once, meant
+from wit_pipeline.paths import no_uri
 
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -64,7 +65,7 @@ def _files(what: str, place: Path) -> list[tuple[Path, str]]:
         if not _is(place, ARCHIVES):
             raise UserError(f"{what}: {place} is no folder and no archive ({', '.join(ARCHIVES)})")
         return [(place, place.name)]
-    found = each_once(local(str(place), what))
+    found = each_once(meant(str(place), what))
     if not found:
         raise UserError(f"{what}: {place} is not there; wants a folder, an archive or a pattern of archives")
     return [(Path(item.path), item.name) for item in found if _is(Path(item.path), IMAGES + ARCHIVES)]
@@ -107,6 +108,7 @@ def _parquet_names(path: Path) -> list[tuple[str, str]] | None:
 
     None where it has no images, as a table about the images beside it.
     """
+    path = no_uri(path)
     with pq.ParquetFile(path) as file:
         column = _image_column(file.schema_arrow)
         if column is None:
@@ -170,7 +172,7 @@ def _unzipped(archive: zipfile.ZipFile, name: str) -> bytes:
 
 def _parquet_contents(path: Path, wanted: Container[str]) -> Iterator[tuple[str, bytes]]:
     row = 0
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(no_uri(path)) as file:
         column = _image_column(file.schema_arrow)
         assert column is not None, "it was there when the rows were counted"
         for batch in file.iter_batches(batch_size=256, columns=[column.name]):

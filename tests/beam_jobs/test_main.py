@@ -1,6 +1,7 @@
 """What the user gets wrong: one line, what to do, exit code 2."""
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,16 +134,13 @@ def test_a_stage_before_its_turn(recipe: Path, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("flag", "line"),
     [
-        ("--runner=DaskRunner", "cannot be trusted with a dataset"),
-        ("--runner=DataflowRunner", "needs a root on gs://"),
         ("--direct_running_mode=multi_processing", "loses records without an error"),
         ("--direct_running_mode=multi_threading", "loses records without an error"),
-        ("--runner=Bogus", "--runner=Bogus: "),
         ("--direct_num_workers=x", "after --: argument --direct_num_workers: invalid int value: 'x'"),
         ("--no_such_flag=1", "after --: Beam knows no flag --no_such_flag"),
     ],
 )
-def test_engines_that_lose_records(
+def test_flags_that_beam_should_not_get(
     recipe: Path, tmp_path: Path, flag: str, line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert line in fails(capsys, 2, "build", "--recipe", recipe, "--root", tmp_path / "root", "--", flag)
@@ -150,6 +148,130 @@ def test_engines_that_lose_records(
 
 def test_a_root_that_cannot_be_written(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "cannot be written" in fails(capsys, 2, "build", "--recipe", recipe, "--root", "/proc/none")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "build --recipe {recipe} --root {elsewhere}",
+        "crawl --recipe {recipe} --root {elsewhere}",
+        "build --recipe {elsewhere} --root root",
+        "plan --recipe {elsewhere}",
+        "report --root {elsewhere}",
+        "verify --root {elsewhere}",
+        "why --root {elsewhere} dog",
+        "remove --root {elsewhere} --list {recipe}",
+        "remove --root root --list {elsewhere}",
+        "queries --recipe {recipe} --root root --diff {elsewhere}",
+        "audit --recipe {recipe} --root root --reviewed {elsewhere}",
+        "audit --recipe {recipe} --root root --predictions set={elsewhere}",
+    ],
+)
+@pytest.mark.parametrize("elsewhere", ["gs://bucket/root", "FILE:///root"])
+def test_no_option_takes_a_url_for_a_path(
+    arguments: str,
+    elsewhere: str,
+    recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    line = fails(capsys, 2, *arguments.format(recipe=recipe, elsewhere=elsewhere).split())
+    assert f": wants a path on this machine, found '{elsewhere}'; see wit " in line
+    assert not list(Path().iterdir())
+
+
+def test_a_root_of_no_name(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails(capsys, 2, "build", "--recipe", recipe, "--root", "")
+    assert line == "wit build: argument --root: wants a path, found ''; see wit build --help"
+
+
+@pytest.mark.parametrize("root", ["./run:1", "gs:b"])
+def test_a_root_may_have_a_colon_in_its_name(
+    root: str,
+    recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w:1").mkdir()
+    for name in ("dump.xml", "list.csv"):
+        (tmp_path / name).rename(tmp_path / "w:1" / name)
+    for name, content in {
+        "block.txt": "nude\n",
+        "hosts.txt": "a.test\n",
+        "lemmas.tsv": "lemma\ndog\n",
+    }.items():
+        (tmp_path / "w:1" / name).write_text(content)
+    text = (
+        recipe.read_text()
+        .replace(f"{tmp_path}/", "w:1/")
+        .replace("[crawl]", '[crawl]\nblock_lists = ["w:1/hosts.txt"]')
+    )
+    text = text.replace("[queries]", '[queries]\nwordnet = "w:1/lemmas.tsv"\nblocklist = "w:1/block.txt"')
+    recipe.rename("w:1/r.toml").write_text(text)
+    run = ["--recipe", "w:1/r.toml", "--root", root]
+    assert main(["build", *run, "--to", "frontier", "--workers", "1"]) == 0
+    assert main(["queries", *run, "--diff", root]) == 0
+    assert main(["report", "--root", root]) == 0
+    assert main(["verify", "--root", root]) == 0
+    capsys.readouterr()
+    assert main(["why", "--root", root, "dog"]) == 0
+    assert "'dog' is query " in capsys.readouterr().out
+    assert "kept none of 1 records" in fails(capsys, 1, "crawl", *run, "--workers", 1)
+    assert (tmp_path / root / "frontier" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "line"),
+    [
+        ("boto3", "{here}/list.csv", "s3://bucket/list.csv", "s3://bucket/list.csv needs boto3, which"),
+        ("google.cloud.storage", "{here}/list.csv", "gs://bucket/*", "pip install 'webimagetext[gcp]'"),
+        ("boto3", "{here}/dump.xml", "s3://bucket/dump.xml", "pip install 'webimagetext[aws]'"),
+        ("py7zr", "dump.xml", "dump.7z", "dump.7z needs py7zr, which is not installed: pip install"),
+        (
+            "onnxruntime",
+            "[crawl]",
+            '[audit]\ndetector = "{here}/dump.xml"\n[crawl]',
+            "webimagetext[detector]",
+        ),
+    ],
+)
+def test_a_missing_extra_is_told_before_any_work(
+    module: str,
+    old: str,
+    new: str,
+    line: str,
+    recipe: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    (tmp_path / "dump.7z").write_bytes(b"7z")
+    edited(recipe, old.format(here=tmp_path), new.format(here=tmp_path))
+    assert line in fails(capsys, 2, "build", "--recipe", recipe, "--root", tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+    assert line in fails(capsys, 2, "plan", "--recipe", recipe)
+
+
+@pytest.mark.parametrize(("name", "told"), [("torch", True), ("torch.nowhere", False), ("nowhere", False)])
+def test_an_import_that_fails_is_a_missing_extra_or_a_traceback(
+    name: str, told: bool, recipe: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(path: Path) -> None:
+        raise ModuleNotFoundError(name=name)
+
+    monkeypatch.setattr("beam_jobs.recipe.load", fail)
+    if told:
+        line = fails(capsys, 2, "plan", "--recipe", recipe)
+        assert line == "wit: torch is not installed: pip install 'webimagetext[train]'"
+    else:
+        with pytest.raises(ModuleNotFoundError):
+            main(["plan", "--recipe", str(recipe)])
 
 
 def test_from_after_to(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

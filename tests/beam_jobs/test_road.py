@@ -173,6 +173,18 @@ def test_two_workers_build_the_same(world: World, root: Path, tmp_path: Path) ->
     assert not list((tmp_path / "two").rglob("*.tmp"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("environment", ["LOOPBACK", "beam:env:embedded_python:v1"])
+def test_beams_embedded_job_server_builds_the_same(
+    world: World, root: Path, tmp_path: Path, environment: str
+) -> None:
+    flags = ["--runner=PortableRunner", "--job_endpoint=embed", f"--environment_type={environment}"]
+    assert build(world, tmp_path / "other", "--", *flags) == 0
+    for stage in STAGES:
+        if stage != "crawl":  # its table holds times
+            assert signed(tmp_path / "other", stage).digest == signed(root, stage).digest, stage
+
+
 def test_another_threshold_redoes_what_it_touches(world: World, root: Path, tmp_path: Path) -> None:
     changed = tmp_path / "recipe.toml"
     changed.write_text(world.recipe.read_text() + "\n[filter]\nmin_side = 30\n")

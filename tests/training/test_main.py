@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,6 +77,16 @@ def test_train_eval_and_tokenizer_from_end_to_end(
         ("eval --checkpoint c --out o --retrieval none", "--shards none: there is no none"),
         ("eval --checkpoint none.pt --out o --dataset a={images}", "none.pt: no such checkpoint"),
         ("tokenizer --shards s --out o --vocab-size 513", "wants 514 or more"),
+        ("train --recipe gs://b/r --shards s --out o", "--recipe: wants a path on this machine, found 'gs:"),
+        ("train --recipe {recipe} --shards s --out file:///o", "--out: wants a path on this machine"),
+        ("train --recipe {recipe} --shards s --out o --resume s3://b", "--resume: wants a path on this"),
+        ("eval --checkpoint s3://b/c --out o --dataset a={images}", "--checkpoint: wants a path on this"),
+        ("eval --checkpoint c --out S3://o --dataset a={images}", "--out: wants a path on this machine"),
+        ("eval --checkpoint c --out o --dataset a=s3://b", "--dataset: wants a path on this machine"),
+        ("eval --checkpoint c --out o --dataset a={images} --templates s3://t", "--templates: wants a path"),
+        ("detector --images s3://b --out o", "--images: wants a path on this machine, found 's3://b'"),
+        ("detector --images {images} --out s3://b", "--out: wants a path on this machine"),
+        ("tokenizer --shards s --out hdfs://o", "--out: wants a path on this machine, found 'hdfs://o'"),
     ],
 )
 def test_a_users_mistake_is_one_line_and_code_2(
@@ -90,6 +102,40 @@ def test_a_users_mistake_is_one_line_and_code_2(
     assert message in error
     assert error.count("\n") == 1
     assert error.startswith("wit-clip: ")
+
+
+WITHOUT = """
+import sys
+sys.modules[{module!r}] = None
+from training.__main__ import main
+sys.exit(main({command!r}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("train --recipe {recipe} --shards s --out {out}", "torch"),
+        ("train --recipe {recipe} --shards s --out {out}", "tokenizers"),
+        ("train --recipe {recipe} --shards s --out {out}", "tensorboard"),
+        ("eval --checkpoint c --out {out} --dataset a=b", "torch"),
+        ("detector --images i --out {out}", "onnx"),
+    ],
+)
+def test_a_missing_extra_is_one_line_and_code_2(
+    command: str, module: str, recipe_file: str, tmp_path: Path
+) -> None:
+    arguments = command.format(recipe=recipe_file, out=tmp_path / "out").split()
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT.format(module=module, command=arguments)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == f"wit-clip: {module} is not installed: pip install 'webimagetext[train]'\n"
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
 
 
 def test_failing_data_is_one_line_and_code_1(

@@ -38,6 +38,26 @@ def test_of_a_finished_stage_the_listed_shards_are_read(make_shards: MakeShards)
     assert find([str(folder)]) == [folder / "00001.tar"]
 
 
+def test_a_folder_may_have_a_colon_in_its_name(
+    make_shards: MakeShards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_shards(shards=2)
+    expected = index(find([str(folder)]))
+    image = expected.image(0)
+    monkeypatch.chdir(tmp_path)
+    folder.rename("run:1")
+    for pattern in ("run:1/{00000..00001}.tar", "run:1/*.tar", "run:1"):
+        found = index(find([pattern]))
+        assert found.digest == expected.digest
+        assert found.image(0) == image
+
+
+@pytest.mark.parametrize("pattern", ["http://a.test/0.tar", "S3://b/{0..1}.tar", "file:///a/*.tar"])
+def test_another_store_is_refused(pattern: str) -> None:
+    with pytest.raises(UserError, match=r"wants paths, s3://, gs:// or pipe:COMMAND$"):
+        find([pattern])
+
+
 def test_a_missing_shard_is_named(make_shards: MakeShards, tmp_path: Path) -> None:
     folder = make_shards()
     with pytest.raises(UserError, match=r"there is no .*00002\.tar"):

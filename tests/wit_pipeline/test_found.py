@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_pipeline.errors import UserError
-from wit_pipeline.found import Found, begin_of, each_once, local
+from wit_pipeline.found import Found, begin_of, each_once, meant
 
 FILES = ("a.tsv", "a[1].tsv", "a1.tsv", "w?.tsv", "wx.tsv", "en/b.tsv", "fr/b.tsv", "r[1]/c.tsv", "r1/c.tsv")
 
@@ -24,7 +24,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def found(*patterns: str) -> list[Found]:
-    return each_once([item for pattern in patterns for item in local(pattern, "recipe")])
+    return each_once([item for pattern in patterns for item in meant(pattern, "recipe")])
 
 
 def names(*patterns: str) -> list[str]:
@@ -125,7 +125,7 @@ def test_any_name_that_is_there_is_found_by_itself(
             made.add(path)
     for path in made:
         if "*" not in str(path):
-            assert [item.path for item in local(str(path), "")] == [str(path)]
+            assert [item.path for item in meant(str(path), "")] == [str(path)]
 
 
 @pytest.mark.parametrize(

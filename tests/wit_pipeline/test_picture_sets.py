@@ -52,6 +52,15 @@ def test_a_zip(tmp_path: Path) -> None:
     assert found(zipped(tmp_path / "x.zip", {**BODIES, "__MACOSX/._1.jpg": b"a shadow"})) == BODIES
 
 
+def test_no_name_is_taken_for_a_uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s:1").mkdir()
+    rows = [{"bytes": body, "path": name} for name, body in BODIES.items()]
+    pq.write_table(pa.table({"image": rows}), tmp_path / "s:1" / "x.parquet")
+    for place in ("s:1/x.parquet", "s:1", "s:?/*.parquet"):
+        assert sorted(found(Path(place)).values()) == sorted(BODIES.values())
+
+
 def test_a_damaged_member_is_an_image_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
