@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from beam_jobs import audit, build, engine, files, inspect, progress, recipe, remove
+from beam_jobs import audit, build, engine, files, inspect, keeping, progress, recipe, remove
 from beam_jobs.failure import of_the_disk
 from beam_jobs.stage import Stage
 from beam_jobs.stages import STAGES, between
@@ -65,6 +65,10 @@ def parser() -> argparse.ArgumentParser:
         "--list", type=local, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
     )
     take_down.set_defaults(run=remove.run)
+    drop = commands.add_parser("drop", help="delete a crawl that was moved aside by --refetch")
+    drop.add_argument("--root", type=local, required=True, metavar="DIR")
+    drop.add_argument("name", metavar="crawl.DATE")
+    drop.set_defaults(run=keeping.run_drop)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
     plan.add_argument("--recipe", type=local, required=True, metavar="R.toml")
     plan.set_defaults(run=inspect.run_plan)
@@ -76,6 +80,9 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
     command.add_argument("--root", type=local, required=True, metavar="DIR", help="where it is built")
     command.add_argument(
         "--workers", type=_count, default=os.cpu_count() or 1, metavar="N", help="local processes (all cores)"
+    )
+    command.add_argument(
+        "--refetch", action="store_true", help="let what was fetched be asked again; it is kept as crawl.DATE"
     )
     command.add_argument("--json", action="store_true", help="progress as one JSON object a line, on stdout")
     command.epilog = "Flags after -- go to Beam, unread."
@@ -126,7 +133,7 @@ def run_build(arguments: argparse.Namespace) -> None:
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
     try:
         with _stopping_at_once(display):
-            build.run_stages(stages, loaded, arguments.root, running)
+            build.run_stages(stages, loaded, arguments.root, running, refetch=arguments.refetch)
         if arguments.last == list(STAGES)[-1]:
             found = f"{arguments.root}/shard and {arguments.root}/audit/report.html"
             progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")

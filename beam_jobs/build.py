@@ -13,30 +13,43 @@ from typing import Any
 from beam_jobs import lock, pending, progress
 from beam_jobs.engine import Engine
 from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Folders, Shuffle, Stage, Task, Unit, Work, upstream
+from beam_jobs.stage import NOTE, Folders, Shuffle, Stage, Task, Unit, Work, upstream
 from wit_pipeline import manifest, rows
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest, Receipt
 
-FORMAT = 5  # raised when the same recipe and input come to mean other bytes: folders are then built anew
+FORMAT = 5  # of a stage's folder, where it is not below
+FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
+    "queries": 6,
+    "extract": 6,
+    "frontier": 6,
+    "balance": 6,
+}
 
 
 def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     """The digest of all that decides a stage's content: its part of the recipe and what it reads."""
-    return digest([FORMAT, stage, table, inputs])
+    return digest([FORMATS.get(stage, FORMAT), stage, table, inputs])
 
 
-def run_stages(stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine) -> list[Manifest]:
-    """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first."""
+def run_stages(
+    stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False
+) -> list[Manifest]:
+    """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
+
+    Nothing that was fetched is asked for again, or leaves its place, without `refetch`.
+    """
     for stage in stages:
         stage.inputs(recipe)
     with lock.building(root):
         pending.check(root)
-        return [run_stage(stage, recipe, root, engine) for stage in stages]
+        for stage in stages:
+            stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
+        return [run_stage(stage, recipe, root, engine, refetch=refetch) for stage in stages]
 
 
-def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manifest:
+def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False) -> Manifest:
     """The stage's manifest, made now unless it stands there for this recipe and input."""
     before = upstream(stage, root)
     inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
@@ -47,11 +60,12 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manif
     if signed is not None and signed.plan == plan:
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
-    if signed is not None:
+    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch)
+    stage.settle(task)
+    if signed is not None and not stage.in_place:
         progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: built again")
     began, started = time.monotonic(), datetime.now(UTC)
-    task = Task(folders=folders, recipe=recipe, plan=plan)
-    _prepare(task, signed)
+    _prepare(task, table, inputs)
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
     made = Manifest(
         stage=stage.name,
@@ -65,6 +79,7 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manif
     )
     _check_funnel(made, before.get(stage.accounts))
     _check_not_empty(stage, made, folders)
+    stage.replaces(task, made)
     _publish(stage, task, made)
     progress.tell(
         "stage",
@@ -78,17 +93,19 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine) -> Manif
     return made
 
 
-def _prepare(task: Task, signed: Manifest | None) -> None:
+def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
     """Go on from what a killed run of the same plan left; drop what belongs to another plan."""
-    folders, note = task.folders, task.folders.work / "plan.json"
+    folders, note = task.folders, task.folders.work / NOTE
     left = manifest.read_json(note)["plan"] if note.exists() else None
-    if left != task.plan or (folders.in_place and signed is not None):
-        folders.clear()
+    if left != task.plan:
+        shutil.rmtree(folders.work, ignore_errors=True)
     folders.out.mkdir(parents=True, exist_ok=True)
     for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
         torn.unlink()
     folders.scratch.mkdir(parents=True, exist_ok=True)
-    manifest.write_json(note, {"plan": task.plan})
+    manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
+    if folders.in_place:  # what is under way is not signed; the note tells of it from here on
+        (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
 
 
 def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> list[Receipt]:

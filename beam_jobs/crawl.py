@@ -8,9 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import BinaryIO
 
-from beam_jobs import progress
-from beam_jobs.files import match, open_input, source_files
-from beam_jobs.recipe import Recipe
+from beam_jobs import keeping, progress
+from beam_jobs.files import block_lists, open_input, source_files
 from beam_jobs.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.tables import write_whole
 from wit_pipeline import rows, takedown
@@ -19,7 +18,6 @@ from wit_pipeline.crawl import Fetched, Timed, crawl
 from wit_pipeline.decoders import Decoders
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.found import Found
 from wit_pipeline.manifest import File, describe
 from wit_pipeline.records import Candidate
 from wit_pipeline.removal import BlockList
@@ -60,16 +58,6 @@ def decoders(config: CrawlConfig) -> Decoders:
 def blocked(lists: tuple[str, ...], removed: tuple[Path, ...]) -> BlockList:
     """What the recipe's lists name, and what the root was told to take down since."""
     return BlockList.read([*lists, *map(str, removed)], open_input)
-
-
-def inputs(recipe: Recipe) -> dict[str, str]:
-    """The block lists, each with what tells one version of it from another."""
-    return {f"block_lists {file.name}": file.version for file in block_lists(recipe.crawl)}
-
-
-def block_lists(config: CrawlConfig) -> list[Found]:
-    """The files that the recipe's lists are."""
-    return match(config.block_lists, "[crawl] block_lists")
 
 
 @cache  # a source's files are looked for once a process
@@ -145,7 +133,9 @@ STAGE = Stage(
     reads=("frontier",),
     accounts="frontier",
     steps=(Work(name="Fetch", units=units, do=do),),
-    inputs=inputs,
+    inputs=keeping.inputs,
     finish=finish,
     in_place=True,
+    check=keeping.check,
+    settle=keeping.before_crawl,
 )

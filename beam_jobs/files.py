@@ -16,6 +16,7 @@ from wit_pipeline import found
 from wit_pipeline.chance import digest
 from wit_pipeline.errors import UserError
 from wit_pipeline.extras import needs_store
+from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.found import Found
 from wit_pipeline.paths import has_scheme
 from wit_pipeline.sources import Source
@@ -51,6 +52,11 @@ def source_files(source: Source, number: int) -> list[Found]:
     """The files that the globs of one of `[[extract.sources]]` match; none where its kind has no files."""
     patterns = getattr(source, "path", ())
     return match(patterns, f"[[extract.sources]] {number} path") if patterns else []
+
+
+def block_lists(config: CrawlConfig) -> list[Found]:
+    """The files of the recipe's block lists."""
+    return match(config.block_lists, "[crawl] block_lists")
 
 
 @cache  # the same is asked before the work and after it

@@ -11,6 +11,7 @@ import apache_beam as beam
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from beam_jobs import keeping
 from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.tables import ReadParts, WriteTable, write_whole
@@ -339,4 +340,5 @@ STAGE = Stage(
         Work(name="Units", units=buckets, do=write_bucket),
     ),
     finish=index,
+    replaces=keeping.before_frontier,
 )

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from rich.console import Console
 
-from beam_jobs import recipe
+from beam_jobs import keeping, recipe
 from beam_jobs.stages import STAGES
 from queries import store
 from queries.diff import diff, lines, provenance
@@ -100,7 +100,7 @@ def run_report(arguments: argparse.Namespace) -> None:
 
 
 def run_verify(arguments: argparse.Namespace) -> None:
-    """wit verify: every signed file's size and sum, and the funnel; exit 1 at the first that is off."""
+    """wit verify: every signed file's sum, and the funnel; exit 1 at the first that is off."""
     for item in signed(arguments.root):
         folder = arguments.root / item.stage
         for file in item.files:
@@ -108,6 +108,11 @@ def run_verify(arguments: argparse.Namespace) -> None:
         if not item.counts.adds_up():
             raise RunError(f"{folder / manifest.MANIFEST}: the counts do not add up")
         say(f"{item.stage:>8}  {len(item.files):,} files as signed, digest {item.digest}")
+    for home in keeping.aside(arguments.root):
+        files = keeping.files_of(home)
+        for file in files:
+            _verify_file(home / file.name, file)
+        say(f"{home.name}  {len(files):,} files as they were when it was moved aside")
 
 
 def _verify_file(path: Path, file: manifest.File) -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from beam_jobs import lock, pending
+from beam_jobs import keeping, lock, pending
 from beam_jobs.build import plan_of
 from beam_jobs.shard import REMOVED, describe_shards, named_tables
 from wit_pipeline import manifest, rows
@@ -52,7 +52,7 @@ def remove(root: Path, path: Path, clock: Clock = now) -> str:
     """Take down what a list names, and all that earlier lists name; returns what was done, in a line."""
     if not len(BlockList.read([str(path)], _open)):
         raise UserError(f"--list {path}: names nothing")
-    if manifest.load(root / "crawl") is None:
+    if manifest.load(root / "crawl") is None and not keeping.aside(root):
         raise UserError(f"--root {root}: holds no signed crawl; there is nothing to remove from")
     with lock.building(root):
         pending.complete(root)
@@ -63,12 +63,6 @@ def _open(path: str) -> BinaryIO:
     return Path(path).open("rb")
 
 
-def _signed(root: Path, stage: str) -> Manifest:
-    found = manifest.load(root / stage)
-    assert found is not None  # asked before
-    return found
-
-
 class _Removal:
     """One take-down: new files wait in a folder until all are whole."""
 
@@ -76,6 +70,8 @@ class _Removal:
         self.root = root
         self.waiting = waiting
         self.time = time
+        self.crawls = {keeping.STAGE: "frontier"}  # and where the candidates of each lie
+        self.crawls |= {path.name: f"{path.name}/{keeping.CANDIDATES}" for path in keeping.aside(root)}
         self.files: list[str] = []  # in the order in which they go to their places
         self.erased = self.shards = 0
         self.gone: list[Removed] = []
@@ -118,7 +114,7 @@ class _Removal:
         """The sums of the images that each list names, beside it."""
         known = Removals.read(self.waiting / FOLDER).lists
         sums: dict[str, set[str]] = {listed.name: set() for listed in known}
-        for _, image, pages in self.images():
+        for _, _, image, pages in self.images():
             for listed in known:
                 if named(image, pages, listed.entries):
                     sums[listed.name].add(image.sha256)
@@ -134,43 +130,58 @@ class _Removal:
             if text and not (before.exists() and before.read_text() == text):
                 self.files.append(f"{FOLDER}/{path.name}")
 
-    def images(self) -> Iterator[tuple[str, Stored, set[str]]]:
-        """(unit, image, pages on which it was found) of every image of the crawl."""
-        for file in _signed(self.root, "crawl").named("unit-", ".parquet"):
-            unit = file.name.removesuffix(".parquet")
-            wanted = self.root / "frontier" / f"part-{unit.removeprefix('unit-')}.parquet"
-            pages: dict[str, set[str]] = {}
-            for row in rows.read_rows(wanted, ["url", "page_url"]) if wanted.exists() else ():
-                pages.setdefault(row["url"], set()).add(row["page_url"])
-            for image in rows.read(self.root / "crawl" / file.name, Stored):
-                if image.status == SUCCESS:
-                    yield unit, image, pages.get(image.url, set())
+    def images(self) -> Iterator[tuple[str, str, Stored, set[str]]]:
+        """(crawl, unit, image, pages on which it was found) of every image of every crawl."""
+        for crawl, frontier in self.crawls.items():
+            for file in keeping.files_of(self.root / crawl):
+                if file.name.startswith("unit-") and file.name.endswith(".parquet"):
+                    unit = file.name.removesuffix(".parquet")
+                    pages = self.pages(self.root / frontier / f"part-{unit.removeprefix('unit-')}.parquet")
+                    for image in rows.read(self.root / crawl / file.name, Stored):
+                        if image.status == SUCCESS:
+                            yield crawl, unit, image, pages.get(image.url, set())
+
+    def pages(self, part: Path) -> dict[str, set[str]]:
+        """The pages on which each URL of a unit was found."""
+        found: dict[str, set[str]] = {}
+        for row in rows.read_rows(part, ["url", "page_url"]) if part.exists() else ():
+            found.setdefault(row["url"], set()).add(row["page_url"])
+        return found
 
     def erase_images(self, removals: Removals) -> None:
-        """Zeros over the named images in the crawl's tars; the sums of all of them are known by now."""
-        spans: dict[str, list[tuple[int, int]]] = {}
-        for unit, image, _ in self.images():
+        """Zeros over the named images in the crawls' tars; the sums of all of them are known by now."""
+        spans: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for crawl, unit, image, _ in self.images():
             if any(listed.entries.found_bytes(image.sha256) for listed in removals.lists):
-                spans.setdefault(unit, []).append((image.offset, image.length))
-        changed = {}
-        for unit, places in spans.items():
+                spans.setdefault((crawl, unit), []).append((image.offset, image.length))
+        changed: dict[str, dict[str, File]] = {}
+        for (crawl, unit), places in spans.items():
             name = f"{unit}.tar"
-            erased = erase(self.root / "crawl" / name, self.put(f"crawl/{name}"), places)
+            erased = erase(self.root / crawl / name, self.put(f"{crawl}/{name}"), places)
             if erased:
                 self.erased += erased
-                self.files.append(f"crawl/{name}")
-                changed[name] = describe(self.waiting / "crawl" / name)
-                self.write_receipt(unit, changed)
-        if changed:
-            crawl = _signed(self.root, "crawl")
-            self.sign(
-                replace(crawl, files=tuple(changed.get(file.name, file) for file in crawl.files)), crawl
-            )
+                self.files.append(f"{crawl}/{name}")
+                changed.setdefault(crawl, {})[name] = describe(self.waiting / crawl / name)
+                self.write_receipt(crawl, unit, changed[crawl])
+        for crawl, files in changed.items():
+            self.sign_crawl(crawl, files)
+
+    def sign_crawl(self, crawl: str, changed: Mapping[str, File]) -> None:
+        """Sign a crawl anew, and what reads it; nothing reads one that was moved aside."""
+        signed = manifest.load(self.root / crawl)
+        if signed is None:
+            return
+        made = replace(signed, files=tuple(changed.get(file.name, file) for file in signed.files))
+        if crawl == keeping.STAGE:
+            self.sign(made, signed)
             self.follow("filter")
             self.follow("dedup")
+        else:
+            manifest.sign(self.put(f"{crawl}/{manifest.MANIFEST}").parent, made)
+            self.files.append(f"{crawl}/{manifest.MANIFEST}")
 
-    def write_receipt(self, unit: str, changed: Mapping[str, File]) -> None:
-        name = f"crawl/{unit}.receipt.json"
+    def write_receipt(self, crawl: str, unit: str, changed: Mapping[str, File]) -> None:
+        name = f"{crawl}/{unit}.receipt.json"
         receipt = manifest.read_json(self.root / name)
         receipt["files"] = [
             asdict(changed[file["name"]]) if file["name"] in changed else file for file in receipt["files"]

@@ -21,6 +21,8 @@ from wit_pipeline import manifest
 from wit_pipeline.errors import RunError, UserError
 from wit_pipeline.manifest import Counts, File, Manifest
 
+NOTE = "plan.json"  # in a stage's work folder: what it is under way to
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folders:
@@ -65,7 +67,7 @@ class Folders:
         return found
 
     def clear(self) -> None:
-        """Drop what an earlier, different attempt left."""
+        """Drop all that an attempt left, units that are whole too."""
         shutil.rmtree(self.work, ignore_errors=True)
         if self.in_place:
             (self.home / manifest.MANIFEST).unlink(missing_ok=True)  # first: half a folder is not signed
@@ -79,6 +81,7 @@ class Task:
     folders: Folders
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
+    refetch: bool = False  # whether what was fetched may be asked for again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,6 +136,11 @@ class Stage:
     # Indexes and reports over the whole folder, from the files that the units wrote; returns its own.
     finish: Callable[[Task, Sequence[File]], tuple[File, ...]] = lambda task, files: ()
     in_place: bool = False  # whole units stand in the folder before the stage is signed
+    # What may refuse: before all stages, by the recipe alone; before the stage's own work, where it is to be
+    # made anew; and before its folder takes the place of another.
+    check: Callable[[Task], None] = lambda task: None
+    settle: Callable[[Task], None] = lambda task: None
+    replaces: Callable[[Task, Manifest], None] = lambda task, made: None
 
     def folders(self, root: Path) -> Folders:
         return Folders(root=root, stage=self.name, in_place=self.in_place)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from wit_pipeline.errors import RunError
 from wit_pipeline.frontier import host_of
+from wit_pipeline.manifest import Counts
 from wit_pipeline.records import SUCCESS
 
 MESSAGES = 5  # shown of each status
@@ -140,6 +141,15 @@ class Classes:
                 messages=tuple(message for message, _ in top),
                 counts=tuple(count for _, count in top),
             )
+
+
+def counted(statuses: Iterable[tuple[str, str]], weights: Mapping[str, int]) -> Counts:
+    """What became of a unit's candidates, from (URL, status); `weights` are the candidates of each URL."""
+    found: Counter[str] = Counter()
+    for url, status in statuses:
+        found[status] += weights[url]
+    kept = found.pop(SUCCESS, 0)
+    return Counts(read=kept + found.total(), kept=kept, rejected=dict(sorted(found.items())))
 
 
 def check(unit: str, outcomes: Sequence[Outcome], wanted: Mapping[str, int]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wit_pipeline import rows, structure, tar
+from wit_pipeline.accounts import counted
 from wit_pipeline.chance import draw
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.image import Decoded, ImageError
@@ -191,11 +192,7 @@ def crawl(
     with Pile(folder) as pile:
         results = client.run(_fetch_all(order(weight, seed), supply, pile, tick))
         files = _write(results, pile, folder, unit)
-    statuses: Counter[str] = Counter()
-    for fetched, _, _ in results:
-        statuses[fetched.status] += weight[fetched.url]
-    kept = statuses.pop(SUCCESS, 0)
-    return Counts(read=len(candidates), kept=kept, rejected=dict(sorted(statuses.items()))), files
+    return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
 
 
 Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the pile's file

@@ -134,8 +134,8 @@ def write_receipt(path: Path, receipt: Receipt) -> None:
     write_json(path, dataclasses.asdict(receipt))
 
 
-def read_receipt(path: Path, plan: str) -> Receipt | None:
-    """The receipt at `path` if it belongs to `plan` and each of its files is there in full, else None."""
+def read_receipt(path: Path, plan: str = "") -> Receipt | None:
+    """The receipt at `path` if it belongs to `plan`, or any, and its files are there in full, else None."""
     if not path.exists():
         return None
     value = read_json(path)
@@ -146,7 +146,7 @@ def read_receipt(path: Path, plan: str) -> Receipt | None:
         files=_files(value["files"]),
     )
     whole = all(_has_size(path.parent / file.name, file.bytes) for file in receipt.files)
-    return receipt if receipt.plan == plan and whole else None
+    return receipt if plan in ("", receipt.plan) and whole else None
 
 
 def _has_size(path: Path, size: int) -> bool:
