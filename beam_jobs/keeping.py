@@ -29,6 +29,7 @@ from wit_pipeline.standing import Standing, changed, recounted, size_in_words, s
 
 STAGE = "crawl"
 ASIDE = re.compile(r"crawl\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\.[0-9]+)?")
+UNKNOWN = "what began it is not known (an older release, or .work was deleted)"
 CANDIDATES = "frontier"  # folder of a crawl that was moved aside
 
 
@@ -72,7 +73,7 @@ def of(folders: Folders) -> Crawl | None:
 
 
 def made(folders: Folders) -> Made:
-    """What the crawl of a root was made by; nothing of one that an older release began."""
+    """What the crawl of a root was made by; nothing where that is not known."""
     signed, note = manifest.load(folders.home), folders.work / NOTE
     if signed is not None:
         return {"plan": signed.plan, "recipe": signed.recipe, "inputs": signed.inputs}
@@ -89,7 +90,7 @@ def differences(folders: Folders, recipe: Recipe) -> list[str]:
     by = made(folders)
     before, now = by.get("recipe"), recipe.table(STAGE)
     if not before:
-        return ["the release that began it"]
+        return [UNKNOWN]
     found = [f"[crawl] {key}" for key in changed(before.get(STAGE, {}), now[STAGE])]
     found += ["seed"] * (before.get("seed") != now["seed"])
     outside = (version for name, version in by["inputs"].items() if name != "frontier")
@@ -101,7 +102,7 @@ def differences(folders: Folders, recipe: Recipe) -> list[str]:
 def check(task: Task) -> None:
     """Before any work: a `UserError` where the recipe alone says that all would be asked for again."""
     other = differences(task.folders, task.recipe)
-    crawl = of(task.folders) if other and not task.refetch else None
+    crawl = of(task.folders) if other not in ([], [UNKNOWN]) and not task.refetch else None
     if crawl is not None:
         frontier = task.folders.reads("frontier")
         _refuse(task, other, crawl.standing(_parts(frontier, manifest.load(frontier))))
@@ -152,7 +153,7 @@ def _holds(task: Task, crawl: Crawl, parts: Mapping[int, Path]) -> bool:
 
 
 def _refuse(task: Task, other: Sequence[str], found: Standing) -> None:
-    why = f"{' and '.join(other)} changed"
+    why = UNKNOWN if UNKNOWN in other else f"{' and '.join(other)} changed"
     kept = f"{task.folders.home}.DATE until `wit drop`"
     raise UserError(f"crawl: {why}: {told(found)}; --refetch does so, and keeps what is there as {kept}")
 

@@ -1,4 +1,4 @@
-"""What was fetched stays: what is asked again, counted by the server, and where a crawl that gives way goes."""
+"""What was fetched stays: what is asked again, counted by the server, and where a crawl goes that yields."""
 
 import json
 import re
@@ -238,6 +238,19 @@ def test_a_crawl_that_is_under_way_is_as_dear(
     code, requests = asked(world, lambda: run(world.recipe, root))
     assert (code, requests) == (0, lost)
     assert signed(root).counts == old.counts
+
+
+def test_a_crawl_under_way_outlives_its_notes(world: World, root: Path, tmp_path: Path) -> None:
+    """.work may be deleted when no build runs: the same recipe goes on, another is refused."""
+    crawl = root / "crawl"
+    (crawl / "manifest.json").unlink()
+    (crawl / "unit-000000.receipt.json").unlink()
+    shutil.rmtree(root / ".work", ignore_errors=True)
+    files = state(crawl)
+    assert asked(world, lambda: run(changed(world, tmp_path, rows=ROWS), root)) == (2, 0)
+    assert state(crawl) == files
+    lost = len(list(rows.read_rows(crawl / "unit-000000.parquet")))
+    assert asked(world, lambda: run(world.recipe, root)) == (0, lost)
 
 
 def test_a_unit_whose_file_is_damaged_is_said_to_be_asked_again(
