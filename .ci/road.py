@@ -14,7 +14,7 @@ from beam_jobs.demo import truth
 from beam_jobs.demo.__main__ import write_recipe
 from beam_jobs.demo.server import Server
 from beam_jobs.demo.world import make_world
-from wit_pipeline import manifest
+from wit_pipeline.vocabulary import manifest
 
 IMAGES = 200  # sound pictures: in a smaller world no query has a surplus
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from beam_jobs import audit, build, engine, files, inspect, keeping, progress, recipe, remove
-from beam_jobs.failure import of_the_disk
-from beam_jobs.stage import Stage
-from beam_jobs.stages import STAGES, between
-from wit_pipeline import extras
-from wit_pipeline.errors import UserError, WitError
-from wit_pipeline.paths import local
+from beam_jobs.commands import drop, inspect, remove
+from beam_jobs.engine import build, engine, files, progress, recipe
+from beam_jobs.engine.failure import of_the_disk
+from beam_jobs.engine.stage import Stage
+from beam_jobs.stages import audit
+from beam_jobs.stages.stages import STAGES, between
+from wit_pipeline.vocabulary import extras
+from wit_pipeline.vocabulary.errors import UserError, WitError
+from wit_pipeline.vocabulary.paths import local
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,10 +67,10 @@ def parser() -> argparse.ArgumentParser:
         "--list", type=local, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
     )
     take_down.set_defaults(run=remove.run)
-    drop = commands.add_parser("drop", help="delete a crawl that was moved aside by --refetch")
-    drop.add_argument("--root", type=local, required=True, metavar="DIR")
-    drop.add_argument("name", metavar="crawl.DATE")
-    drop.set_defaults(run=keeping.run_drop)
+    delete = commands.add_parser("drop", help="delete a crawl that was moved aside by --refetch")
+    delete.add_argument("--root", type=local, required=True, metavar="DIR")
+    delete.add_argument("name", metavar="crawl.DATE")
+    delete.set_defaults(run=drop.run)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
     plan.add_argument("--recipe", type=local, required=True, metavar="R.toml")
     plan.set_defaults(run=inspect.run_plan)

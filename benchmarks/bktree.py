@@ -15,7 +15,7 @@ from importlib import import_module
 
 from benchmarks.clock import cpu, say
 from benchmarks.nearest import made_up
-from wit_pipeline.nearest import Nearest
+from wit_pipeline.copies.nearest import Nearest
 
 DEEP = 100_000  # calls: crowded codes make chains of children, and the tree is built by recursion
 

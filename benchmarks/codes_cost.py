@@ -20,12 +20,12 @@ from PIL import Image
 
 from benchmarks.clock import ratio, say, timed
 from benchmarks.pictures import DATA, photos
-from wit_pipeline.codes import codes_of
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.grey import grey
-from wit_pipeline.image import decode, seen
-from wit_pipeline.resize import Pixels
-from wit_pipeline.trim import codes_inside, trimmed
+from wit_pipeline.pictures.codes import codes_of
+from wit_pipeline.pictures.grey import grey
+from wit_pipeline.pictures.image import decode, seen
+from wit_pipeline.pictures.resize import Pixels
+from wit_pipeline.pictures.trim import codes_inside, trimmed
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 
 def ours(pixels: Pixels) -> None:

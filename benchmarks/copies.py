@@ -25,7 +25,7 @@ from benchmarks.clock import say
 from benchmarks.pictures import DATA, Photo, opened, photos, same, unlike
 from benchmarks.transforms import ALL, GROUPS, copy
 from benchmarks.ways import Sights, Table, house, nearest, peers, sights, threshold
-from wit_pipeline.detector import Detector
+from wit_pipeline.copies.detector import Detector
 
 RATES = (1e-5, 1e-6)
 ALIKE = 90  # bits of phash16

@@ -20,18 +20,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beam_jobs import build, extract
-from beam_jobs.engine import Engine, Workers
-from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Done, Task, Unit, Work
+from beam_jobs.engine import build
+from beam_jobs.engine.engine import Engine, Workers
+from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.stage import Done, Task, Unit, Work
+from beam_jobs.stages import extract
 from benchmarks.clock import cpu, say
 from benchmarks.matching import captions, stand_in
 from queries import store
-from wit_pipeline import manifest
 from wit_pipeline.extract import ExtractConfig
-from wit_pipeline.manifest import Counts, Manifest
-from wit_pipeline.records import Kind, Query
 from wit_pipeline.sources.lists.config import ListSource
+from wit_pipeline.vocabulary import manifest
+from wit_pipeline.vocabulary.manifest import Counts, Manifest
+from wit_pipeline.vocabulary.records import Kind, Query
 
 
 def sign_queries(root: Path, texts: list[str]) -> None:

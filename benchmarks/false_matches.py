@@ -24,7 +24,7 @@ from benchmarks.clock import say
 from benchmarks.drawn_pictures import frames, logos, sentences
 from benchmarks.pictures import DATA, photos, same, unlike
 from benchmarks.ways import Sights, Table, cosines, nearest, peers, sights
-from wit_pipeline.detector import Detector
+from wit_pipeline.copies.detector import Detector
 
 BLOCK = 500  # pictures that are compared with all at once
 SHEET = 48  # bits of phash16

@@ -14,15 +14,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from beam_jobs import build, frontier
-from beam_jobs.engine import Engine, Workers
-from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Shuffle, Task
+from beam_jobs.engine import build
+from beam_jobs.engine.engine import Engine, Workers
+from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.stage import Shuffle, Task
+from beam_jobs.stages import frontier
 from benchmarks.clock import cpu, say
 from benchmarks.matching import captions
-from wit_pipeline import manifest, rows
-from wit_pipeline.manifest import Counts, Manifest, describe
-from wit_pipeline.records import Candidate, pair_key
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.manifest import Counts, Manifest, describe
+from wit_pipeline.vocabulary.records import Candidate, pair_key
 
 HOSTS = 50_000
 QUERIES = 20_000

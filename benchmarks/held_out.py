@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from wit_pipeline.chance import uniform
+from wit_pipeline.vocabulary.chance import uniform
 
 SHARE = 0.35
 

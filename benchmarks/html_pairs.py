@@ -28,11 +28,11 @@ from wit_pipeline.html.media import HTML_TYPES
 from wit_pipeline.html.page import read_page
 from wit_pipeline.html.rows import attributes, rows_of, scan, value
 from wit_pipeline.html.scan import IMG
-from wit_pipeline.records import Raw
 from wit_pipeline.sources import warc
 from wit_pipeline.sources.archives.http_page import MAX_PAGE
 from wit_pipeline.sources.archives.records import records
 from wit_pipeline.sources.source import Split, World
+from wit_pipeline.vocabulary.records import Raw
 
 SAMPLES = Path(__file__).parents[2] / "shared/data/warc_samples"
 SLOW_COPIES = 1  # of html5lib, which needs minutes for what the others do in one second

@@ -19,15 +19,15 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks.clock import say, timed
-from wit_pipeline.decoders import Decoders
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import Decoded, decode
+from wit_pipeline.pictures.decoders import Decoders
+from wit_pipeline.pictures.image import Decoded, decode
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 DATA = Path(__file__).parents[2] / "shared/data/pairs_openstax_ccby/images"
 BYTES = 110_000  # of an image of the open web
 STORED = 20_000  # of its small JPEG
 AT_ONCE = 16  # bodies that wait for a decoder, as in a crawl
-DECODE = "wit_pipeline.image:decode"
+DECODE = "wit_pipeline.pictures.image:decode"
 ANYTHING = {str: "x" * 32, int: 1, float: 0.5, bytes: bytes(STORED)}
 NOTHING = Decoded(**{field.name: ANYTHING[field.type] for field in fields(Decoded)})  # type: ignore[index]
 

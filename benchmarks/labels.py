@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.clock import cpu, say
 from training.__main__ import main as wit_clip
-from wit_pipeline.chance import draw, uniform
+from wit_pipeline.vocabulary.chance import draw, uniform
 
 HELD_OUT = 0.25  # of EuroSAT's, which has no test set of its own
 SHARD = 1_000  # pairs

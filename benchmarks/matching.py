@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.clock import cpu, ratio, say, timed
-from wit_pipeline.match import Matcher
+from wit_pipeline.text.match import Matcher
 
 DATA = Path(__file__).parents[2] / "shared/data"
 COUNTS = {"WordNet": 86_654, "words": 251_465, "bigrams": 100_646, "titles": 61_235}  # 500,000 together

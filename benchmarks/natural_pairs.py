@@ -20,11 +20,11 @@ import numpy as np
 from benchmarks.clock import say
 from benchmarks.held_out import components
 from benchmarks.pictures import DATA, Photo, photos, same
+from wit_pipeline.copies.neardup import phash16_words, phash_words
+from wit_pipeline.copies.self_join import CODE, Rows, joined
 from wit_pipeline.dedup import DedupConfig
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import decode
-from wit_pipeline.neardup import phash16_words, phash_words
-from wit_pipeline.self_join import CODE, Rows, joined
+from wit_pipeline.pictures.image import decode
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 Pair = frozenset[str]
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.clock import cpu, ratio, say, timed
-from wit_pipeline.nearest import Nearest, Words
+from wit_pipeline.copies.nearest import Nearest, Words
 
 
 def turned_over(codes: Words, most: int, generator: np.random.Generator) -> Words:

@@ -29,10 +29,10 @@ from benchmarks.clock import say
 from benchmarks.held_out import components
 from benchmarks.pictures import DATA, Photo, opened, photos, same
 from benchmarks.transforms import ALL, GROUPS, copy, encoded
-from wit_pipeline import rows
-from wit_pipeline.audit import Overlap
-from wit_pipeline.chance import draw
-from wit_pipeline.records import Pair
+from wit_pipeline.audit.audit import Overlap
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.chance import draw
+from wit_pipeline.vocabulary.records import Pair
 
 BOOKS, THINGS, DISTRACTORS = 700, 300, 10_000
 LARGER = 4  # times, of pictures with sides below SMALL

@@ -23,8 +23,8 @@ from benchmarks.drawn_pictures import logos, sentences
 from benchmarks.pictures import DATA, photos
 from benchmarks.planted import Planted, build, is_true, write_shard
 from benchmarks.transforms import encoded
-from wit_pipeline import rows
-from wit_pipeline.audit import Overlap
+from wit_pipeline.audit.audit import Overlap
+from wit_pipeline.vocabulary import rows
 
 OF_SET, PLANTED = 300, 100
 SMALLER = 0.8  # times a side

@@ -27,10 +27,10 @@ import pyarrow.compute as pc
 from benchmarks.clock import cpu, ratio, say, timed
 from queries import ngrams
 from queries.count import Segment, segments
-from queries.unpack import unpacked
-from queries.wikipedia import Page, article, pages
-from queries.wikitext import plain
-from wit_pipeline.text import words
+from queries.dumps.unpack import unpacked
+from queries.dumps.wikipedia import Page, article, pages
+from queries.dumps.wikitext import plain
+from wit_pipeline.text.text import words
 
 SAMPLE = Path(__file__).parents[2] / "shared/data/wiki_dumps/gensim"
 ENGLISH_GB = 100  # of XML in the full English dump, about

@@ -21,17 +21,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from beam_jobs import dedup
-from beam_jobs.engine import run_shuffle
-from beam_jobs.recipe import Recipe
-from beam_jobs.stage import Shuffle, Task
+from beam_jobs.engine.engine import run_shuffle
+from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.stage import Shuffle, Task
+from beam_jobs.stages import dedup
 from benchmarks.clock import cpu, say
 from benchmarks.nearest import made_up, turned_over
-from wit_pipeline import manifest, rows
+from wit_pipeline.copies.self_join import CODE, THIN
 from wit_pipeline.dedup import COLUMNS
-from wit_pipeline.manifest import Counts, Manifest, describe
-from wit_pipeline.records import Pair
-from wit_pipeline.self_join import CODE, THIN
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.manifest import Counts, Manifest, describe
+from wit_pipeline.vocabulary.records import Pair
 
 PART = 10_000
 WEB = 400_000_000  # images of CLIP's own set

@@ -22,9 +22,9 @@ import simplejpeg
 from PIL import Image
 
 from benchmarks.clock import ratio, say, timed
-from wit_pipeline import image as stage
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.resize import Pixels, resize
+from wit_pipeline.pictures import image as stage
+from wit_pipeline.pictures.resize import Pixels, resize
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 PHOTOS = Path(__file__).parents[2] / "shared/data/pairs_openstax_ccby/images"
 CONFIG = CrawlConfig()

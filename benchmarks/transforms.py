@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont, ImageOps
 from PIL.Image import Resampling, Transpose
 
-from wit_pipeline.chance import draw
+from wit_pipeline.vocabulary.chance import draw
 
 Made = Callable[[Image.Image, np.random.Generator], Image.Image | bytes]
 

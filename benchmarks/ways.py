@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wit_pipeline.codes import FLAT, Codes, codes_of
-from wit_pipeline.detector import Detector
-from wit_pipeline.evaluation import rgb, views
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.grey import grey
-from wit_pipeline.image import decode, seen
-from wit_pipeline.neardup import phash16_words, phash_words
-from wit_pipeline.nearest import Words
-from wit_pipeline.resize import Pixels
-from wit_pipeline.sightings import NEAR8
-from wit_pipeline.trim import codes_inside
+from wit_pipeline.copies.detector import Detector
+from wit_pipeline.copies.evaluation import rgb, views
+from wit_pipeline.copies.neardup import phash16_words, phash_words
+from wit_pipeline.copies.nearest import Words
+from wit_pipeline.copies.sightings import NEAR8
+from wit_pipeline.pictures.codes import FLAT, Codes, codes_of
+from wit_pipeline.pictures.grey import grey
+from wit_pipeline.pictures.image import decode, seen
+from wit_pipeline.pictures.resize import Pixels
+from wit_pipeline.pictures.trim import codes_inside
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 NONE = 999  # bits: farther than any two codes are
 Bits = NDArray[np.uint16]  # [evaluation's pictures, crawled pictures]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wit_pipeline.errors import UserError
-from wit_pipeline.text import normalise
+from wit_pipeline.text.text import normalise
+from wit_pipeline.vocabulary.errors import UserError
 
 ANY = "*"  # at the end of a line: also with further words behind
 

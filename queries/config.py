@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from wit_pipeline.config import how
+from wit_pipeline.vocabulary.config import how
 
 
 class Bigrams(StrEnum):

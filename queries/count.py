@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from wit_pipeline.manifest import aside
-from wit_pipeline.tokens import Lexicon, Sequence, batches
+from wit_pipeline.text.tokens import Lexicon, Sequence, batches
+from wit_pipeline.vocabulary.manifest import aside
 
 # A segment ends at the first of these. It takes some 200 MB while it is made, and about 10 MB on disk.
 WORDS = 1 << 19  # distinct words

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wit_pipeline.records import Query
+from wit_pipeline.vocabulary.records import Query
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from queries.config import QueriesConfig
 from queries.ngrams import Bigram, admits, best_first
 from queries.titles import Title
-from wit_pipeline.records import Kind, Query, Reason
-from wit_pipeline.text import normalise
+from wit_pipeline.text.text import normalise
+from wit_pipeline.vocabulary.records import Kind, Query, Reason
 
 Count = tuple[int, int]  # occurrences, documents
 

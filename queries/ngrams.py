@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from queries.config import Bigrams, QueriesConfig
-from wit_pipeline.tokens import Sequence
+from wit_pipeline.text.tokens import Sequence
 
 Array = npt.NDArray[Any]
 

@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import PurePath
 from typing import BinaryIO
 
-from queries.unpack import Broken, Piece, text, unpacked
-from wit_pipeline.text import valid
+from queries.dumps.unpack import Broken, Piece, text, unpacked
+from wit_pipeline.text.text import valid
 
 MAX_LINE = 1 << 20  # bytes; a title has 255 at most, a month's string of hours some thousand
 SAMPLE = 1 << 20  # bytes among which one row at least must be

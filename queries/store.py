@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wit_pipeline import rows
-from wit_pipeline.errors import RunError
-from wit_pipeline.records import Query
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import Query
 
 
 def write(path: Path, queries: Sequence[Query]) -> None:

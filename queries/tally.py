@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from wit_pipeline.manifest import aside
-from wit_pipeline.tokens import hashes
+from wit_pipeline.text.tokens import hashes
+from wit_pipeline.vocabulary.manifest import aside
 
 Array = npt.NDArray[Any]
 

@@ -5,9 +5,9 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from queries.namespaces import MEANINGS
-from queries.page import MEANING
-from wit_pipeline.text import normalise
+from queries.dumps.namespaces import MEANINGS
+from queries.dumps.page import MEANING
+from wit_pipeline.text.text import normalise
 
 MAX_TITLE = 1024  # characters; MediaWiki takes 255 bytes, which are 765 characters percent-encoded
 ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 from xml.parsers import expat
 
-from queries.unpack import unpacked
-from wit_pipeline.errors import UserError
+from queries.dumps.unpack import unpacked
+from wit_pipeline.vocabulary.errors import UserError
 
 PARTS = ("noun", "verb", "adj", "adv")
 MARKER = re.compile(r"\((?:a|p|ip)\)$")  # where an adjective may stand: "galore(ip)", wninput(5WN)

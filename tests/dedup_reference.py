@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wit_pipeline.copies.nearest import bit_order
+from wit_pipeline.copies.self_join import CODE, Rows
 from wit_pipeline.dedup import Verdict
-from wit_pipeline.nearest import bit_order
-from wit_pipeline.self_join import CODE, Rows
 
 DISTANCE = 32  # bits of 256
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from wit_pipeline.records import Candidate, Image, Kind, Pair, Query, Raw, Reject, pair_key
 from wit_pipeline.sources import KINDS
 from wit_pipeline.sources.source import Split, World
+from wit_pipeline.vocabulary.records import Candidate, Image, Kind, Pair, Query, Raw, Reject, pair_key
 
 
 def query(query_id: int, text: str, **fields: Any) -> Query:

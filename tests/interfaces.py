@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.web import Answer, Endpoint, Visit, Web, whole
-from wit_pipeline.records import SUCCESS
+from wit_pipeline.vocabulary.records import SUCCESS
 
 Results = Mapping[str, Sequence[Any]]  # what is found for each search, as it is asked
 Parameters = dict[str, str]

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.factories import records_of, world
-from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lists.config import ListSource
+from wit_pipeline.vocabulary.records import Raw, Reject
 
 if sys.version_info >= (3, 14):
     from compression import zstd

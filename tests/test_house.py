@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from beam_jobs.__main__ import parser as wit_parser
-from beam_jobs.recipe import Recipe
-from beam_jobs.stages import STAGES
+from beam_jobs.engine.recipe import Recipe
+from beam_jobs.stages.stages import STAGES
 from training.__main__ import parser as clip_parser
 from wit_pipeline.extract import ExtractConfig
-from wit_pipeline.paths import local
-from wit_pipeline.records import Reason
 from wit_pipeline.sources import KINDS
+from wit_pipeline.vocabulary.paths import local
+from wit_pipeline.vocabulary.records import Reason
 
 HERE = Path(__file__).parents[1]
+PACKAGES = ["wit_pipeline", "queries", "beam_jobs", "training"]
 ORDER = ["queries", "extract", "frontier", "crawl", "filter", "dedup", "balance", "shard", "audit"]
 
 
@@ -30,13 +31,41 @@ def test_the_stages_and_their_order() -> None:
 @pytest.mark.parametrize("name", ORDER)
 def test_one_word_per_stage(name: str) -> None:
     assert STAGES[name].name == name
-    assert importlib.import_module(f"beam_jobs.{name}").STAGE is STAGES[name]
+    assert importlib.import_module(f"beam_jobs.stages.{name}").STAGE is STAGES[name]
     assert name in {field.name for field in dataclasses.fields(Recipe)}
-    assert (HERE / "wit_pipeline" / f"{name}.py").exists() or (HERE / name).is_dir()
-    assert (HERE / "tests" / "wit_pipeline" / f"test_{name}.py").exists() or (HERE / "tests" / name).is_dir()
+    rules, tests = HERE / "wit_pipeline", HERE / "tests" / "wit_pipeline"
+    assert (rules / f"{name}.py").exists() or (rules / name).is_dir() or (HERE / name).is_dir()
+    assert (tests / f"test_{name}.py").exists() or (tests / name).is_dir() or (HERE / "tests" / name).is_dir()
     makefile = (HERE / "Makefile").read_text()
     assert f" {name}" in next(line for line in makefile.splitlines() if line.startswith("STAGES :="))
     assert f"\n## {name}\n" in (HERE / "docs" / "architecture.md").read_text()
+
+
+def test_at_the_top_of_the_rules_stand_the_stages_and_rooms() -> None:
+    modules = {path.stem for path in (HERE / "wit_pipeline").glob("*.py")}
+    assert modules <= {"__init__", *ORDER}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_room_has_too_many_doors(package: str) -> None:
+    for folder in [HERE / package, *(HERE / package).rglob("*/")]:
+        modules = [path for path in folder.glob("*.py") if path.stem != "__init__"]
+        assert len(modules) <= 18, folder
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_room_says_what_it_is_for(package: str) -> None:
+    for path in (HERE / package).rglob("__init__.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())), path
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_tests_stand_where_what_they_test_stands(package: str) -> None:
+    """A test of a module's name is of that module; tests of several have names of their own."""
+    for path in (HERE / "tests" / package).rglob("test_*.py"):
+        tested = (HERE / package).rglob(f"{path.stem.removeprefix('test_')}.py")
+        rooms = [module.parent.relative_to(HERE) for module in tested]
+        assert not rooms or path.parent.relative_to(HERE / "tests") in rooms, path
 
 
 def test_stages_look_only_forward() -> None:
@@ -101,7 +130,7 @@ def test_only_fetch_opens_a_socket() -> None:
 
 
 def test_the_sockets_of_decoders_are_pairs() -> None:
-    for path in (HERE / "wit_pipeline/decoders").rglob("*.py"):
+    for path in (HERE / "wit_pipeline/pictures/decoders").rglob("*.py"):
         tree = ast.parse(path.read_text())
         assert "socket" not in {
             alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names

@@ -12,9 +12,9 @@ from typing import NoReturn
 from rich.console import Console
 
 from training.config import read_recipe
-from wit_pipeline import extras
-from wit_pipeline.errors import RunError, UserError, WitError
-from wit_pipeline.paths import local
+from wit_pipeline.vocabulary import extras
+from wit_pipeline.vocabulary.errors import RunError, UserError, WitError
+from wit_pipeline.vocabulary.paths import local
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 

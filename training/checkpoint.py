@@ -15,8 +15,8 @@ from torch import Tensor
 from training.clip import Clip
 from training.config import ClipConfig
 from training.tokenizer import Tokenizer
-from wit_pipeline.config import section
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.config import section
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 NAME = re.compile(r"step-(\d{6,})\.pt")
 

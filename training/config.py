@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from wit_pipeline.config import did_you_mean, how, read_toml, section
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.config import did_you_mean, how, read_toml, section
+from wit_pipeline.vocabulary.errors import UserError
 
 HEAD_WIDTH = 64  # of every attention head of every published CLIP
 

@@ -16,8 +16,8 @@ from torch import Tensor
 from training.image import UNREADABLE, fast_square
 from training.shards import Samples
 from training.tokenizer import Tokenizer
-from wit_pipeline.chance import draw, uniform
-from wit_pipeline.errors import RunError
+from wit_pipeline.vocabulary.chance import draw, uniform
+from wit_pipeline.vocabulary.errors import RunError
 
 CHUNK = 16  # samples that one thread loads at a time
 AHEAD = 2  # batches loaded while one is used; a batch of 1,024 at 224 px is 154 MB

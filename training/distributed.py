@@ -15,7 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

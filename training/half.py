@@ -14,7 +14,7 @@ from torch.nn.parameter import Parameter
 from torch.optim import Optimizer
 
 from training.parallel import local, maximum, own_part
-from wit_pipeline.chance import draw
+from wit_pipeline.vocabulary.chance import draw
 
 LARGEST = torch.finfo(torch.float16).max
 SMALLEST = torch.finfo(torch.float32).tiny  # a factor to divide by where all values are 0

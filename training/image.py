@@ -12,7 +12,7 @@ from PIL import Image
 from simplejpeg import decode_jpeg, decode_jpeg_header
 from torch import Tensor
 
-from wit_pipeline.resize import BICUBIC, resize
+from wit_pipeline.pictures.resize import BICUBIC, resize
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)  # of red, green and blue in [0, 1], as openai/CLIP
 DEVIATION = (0.26862954, 0.26130258, 0.27577711)

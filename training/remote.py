@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 PIPE = "pipe:"  # what follows is a command whose output is a shard, as in WebDataset
 REMOTE = re.compile(r"pipe:|s3://|gs://|gcs://")

@@ -7,8 +7,8 @@ from training import checkpoint
 from training.checkpoint import Checkpoint
 from training.config import TrainConfig
 from training.shards import Samples
-from wit_pipeline.config import as_table
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.config import as_table
+from wit_pipeline.vocabulary.errors import UserError
 
 EXTENDABLE = {"steps", "epochs"}  # a run may be made longer or shorter; its schedule is then the new one's
 OF_A_RUN = ("checkpoints", "metrics.jsonl", "tensorboard")

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.remote import PIPE, copied, is_remote
-from wit_pipeline.errors import RunError, UserError
-from wit_pipeline.found import each_once, meant
-from wit_pipeline.paths import has_scheme
+from wit_pipeline.vocabulary.errors import RunError, UserError
+from wit_pipeline.vocabulary.found import each_once, meant
+from wit_pipeline.vocabulary.paths import has_scheme
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
 CACHE = Path("shards")  # copies of remote shards, where no other folder is named

@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 from training import checkpoint
 from training.clip import Clip
 from training.tokenizer import Tokenizer
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 PLACES = "visual.positional_embedding"
 UNREADABLE = (OSError, EOFError, RuntimeError, SafetensorError, zipfile.BadZipFile, pickle.UnpicklingError)

@@ -19,7 +19,7 @@ import tokenizers
 from numpy.typing import NDArray
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 WORD_END = "</w>"

@@ -31,8 +31,8 @@ from training.shards import Samples, find, index
 from training.start import begin_with, weights_of
 from training.stopping import listening
 from training.tokenizer import Tokenizer
-from wit_pipeline.config import as_table
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.config import as_table
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 NAMED = 8  # samples that an error names
 

@@ -19,9 +19,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from wit_pipeline.chance import SCALE, draw
-from wit_pipeline.records import Pair, Reason, Reject, reject
-from wit_pipeline.texts import by_image
+from wit_pipeline.text.texts import by_image
+from wit_pipeline.vocabulary.chance import SCALE, draw
+from wit_pipeline.vocabulary.records import Pair, Reason, Reject, reject
 
 STAGE = "balance"
 Limits = Mapping[int, int]  # query id -> limit in [0, SCALE]; a query that is absent keeps all its pairs

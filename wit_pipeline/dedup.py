@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from wit_pipeline import rows
-from wit_pipeline.codes import FLAT
-from wit_pipeline.records import Pair, Reason, Reject, reject
-from wit_pipeline.self_join import CODE, Rows
-from wit_pipeline.sightings import Sighting
-from wit_pipeline.texts import by_image
+from wit_pipeline.copies.self_join import CODE, Rows
+from wit_pipeline.copies.sightings import Sighting
+from wit_pipeline.pictures.codes import FLAT
+from wit_pipeline.text.texts import by_image
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.records import Pair, Reason, Reject, reject
 
 STAGE = "dedup"
 

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from wit_pipeline.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
-from wit_pipeline.errors import UserError
-from wit_pipeline.match import Matcher, Mode
-from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
 from wit_pipeline.sources import Source
-from wit_pipeline.text import clean
-from wit_pipeline.tokens import distinct, longest_runs, packed, word_hashes
+from wit_pipeline.text.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
+from wit_pipeline.text.match import Matcher, Mode
+from wit_pipeline.text.text import clean
+from wit_pipeline.text.tokens import distinct, longest_runs, packed, word_hashes
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Candidate, Raw, Reason, Reject, pair_key
 
 STAGE = "extract"
 BATCH = 4096  # records judged at once …

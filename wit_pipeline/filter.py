@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from wit_pipeline.records import Image, Pair, Reason, Reject, reject
+from wit_pipeline.vocabulary.records import Image, Pair, Reason, Reject, reject
 
 STAGE = "filter"
 

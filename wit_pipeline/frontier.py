@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wit_pipeline.balance import Limits, is_kept, limit
-from wit_pipeline.chance import draw, fingerprint
-from wit_pipeline.config import how
-from wit_pipeline.manifest import Counts
-from wit_pipeline.records import Candidate, Reason, Reject, reject
+from wit_pipeline.vocabulary.chance import draw, fingerprint
+from wit_pipeline.vocabulary.config import how
+from wit_pipeline.vocabulary.manifest import Counts
+from wit_pipeline.vocabulary.records import Candidate, Reason, Reject, reject
 
 STAGE = "frontier"
 HOST = "frontier:host"  # purposes of draws

@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wit_pipeline import rows, tar
-from wit_pipeline.chance import draw
-from wit_pipeline.errors import RunError
-from wit_pipeline.manifest import Counts, File, aside, describe, read_json, write_json
-from wit_pipeline.records import SUCCESS, Example, Image, Pair, Reason
-from wit_pipeline.structure import EXTENSIONS, extension
+from wit_pipeline.pictures.structure import EXTENSIONS, extension
+from wit_pipeline.vocabulary import rows, tar
+from wit_pipeline.vocabulary.chance import draw
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
+from wit_pipeline.vocabulary.records import SUCCESS, Example, Image, Pair, Reason
 
 STAGE = "shard"
 INDEX_DIGITS = 4  # of a sample within its shard

@@ -17,7 +17,7 @@ from beam_jobs.demo import truth
 from beam_jobs.demo.server import Server
 from beam_jobs.demo.truth import Line
 from beam_jobs.demo.world import EVALUATION_SET, World, make_world
-from wit_pipeline.errors import UserError, WitError
+from wit_pipeline.vocabulary.errors import UserError, WitError
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "tiny.toml"
 IMAGES = 3600  # sound pictures; a quarter as many troubled ones come on top

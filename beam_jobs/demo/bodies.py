@@ -16,9 +16,9 @@ from beam_jobs.demo.pictures import encode, render
 from beam_jobs.demo.plan import Picture
 from beam_jobs.demo.posts import Held, Post
 from beam_jobs.demo.troubles import Trouble
-from wit_pipeline.codes import Codes, codes
-from wit_pipeline.errors import RunError
-from wit_pipeline.neardup import phash16_words, phash_word
+from wit_pipeline.copies.neardup import phash16_words, phash_word
+from wit_pipeline.pictures.codes import Codes, codes
+from wit_pipeline.vocabulary.errors import RunError
 
 CLEAR8, CLEAR16 = 13, 56  # bits of 64 and of 256, one of which lies between two pictures at least ...
 # ... where within 4 and 32 dedup sees a copy, and within 10 and 48 the audit.

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from wit_pipeline.chance import draw, uniform
+from wit_pipeline.vocabulary.chance import draw, uniform
 
 T = TypeVar("T")
 

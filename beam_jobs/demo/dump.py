@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from beam_jobs.demo.prose import wikitext
 from beam_jobs.demo.vocabulary import COLOURS, PLACES, SHAPES, SURFACES, TEXTURES
-from wit_pipeline.chance import fingerprint
+from wit_pipeline.vocabulary.chance import fingerprint
 
 SCHEMA = "http://www.mediawiki.org/xml/export-0.11/"
 NAMESPACES: Mapping[int, str] = {

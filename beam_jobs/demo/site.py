@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from beam_jobs.demo.dice import Dice
 from beam_jobs.demo.posts import Post
 from beam_jobs.demo.troubles import FOLDERS, Trouble
-from wit_pipeline.chance import fingerprint
+from wit_pipeline.vocabulary.chance import fingerprint
 
 ON_PAGES = 0.6  # share of the posts that pages show; the list has the others
 A_PAGE = 12  # posts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from wit_pipeline.records import SUCCESS, Reason
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 
 class Trouble(StrEnum):

@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from beam_jobs.demo.posts import Post, fate
 from beam_jobs.demo.troubles import FATES, FLAGGED, Trouble
 from beam_jobs.demo.world import EVALUATION_SET, World
-from wit_pipeline import manifest
-from wit_pipeline.errors import RunError
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary import manifest
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import Reason
 
 SIFTING = ("extract", "frontier", "filter", "dedup", "balance")  # the stages that write rejects
 FAIR = (Reason.OVER_SAMPLED, Reason.BALANCED_OUT)  # a sound pair may be one too many

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from wit_pipeline import manifest, rows
 from wit_pipeline.frontier import QueryFetch
-from wit_pipeline.manifest import Counts, File, Manifest, describe
-from wit_pipeline.records import Candidate, Pair
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, describe
+from wit_pipeline.vocabulary.records import Candidate, Pair
 
 
 def sign_pairs(root: Path, stage: str, pairs: Sequence[Pair], parts: int) -> None:

@@ -8,15 +8,15 @@ from urllib.parse import unquote_plus
 
 import pytest
 
-from beam_jobs import extract as job
 from beam_jobs.__main__ import main
+from beam_jobs.stages import extract as job
 from tests.interfaces import commons, file, in_turn, interface
 from tests.web import Answer, Endpoint, Web, whole
-from wit_pipeline import manifest, rows
 from wit_pipeline.fetch import pace
-from wit_pipeline.manifest import Manifest
-from wit_pipeline.records import SUCCESS, Candidate
-from wit_pipeline.sources import api
+from wit_pipeline.sources.web import api
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.manifest import Manifest
+from wit_pipeline.vocabulary.records import SUCCESS, Candidate
 
 PAGE = "<page><title>A</title><ns>0</ns><revision><text>{text}</text></revision></page>"
 RECIPE = """

@@ -14,15 +14,15 @@ import pytest
 from datasets.utils.metadata import MetadataConfigs
 from PIL import Image as Pillow
 
-from beam_jobs.shard import describe_shards
+from beam_jobs.stages.shard import describe_shards
 from tests.factories import encoded, pair, photograph
-from wit_pipeline import manifest, rows
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.manifest import Counts, Manifest, describe, sign
-from wit_pipeline.records import Image, Pair
 from wit_pipeline.report.card import SIZES
 from wit_pipeline.shard import Row, position, wids_index, write_shard
-from wit_pipeline.takedown import Removed
+from wit_pipeline.takedown.takedown import Removed
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.manifest import Counts, Manifest, describe, sign
+from wit_pipeline.vocabulary.records import Image, Pair
 
 # The reader leaves files to the garbage collector, which is its to mend.
 pytestmark = pytest.mark.filterwarnings(

@@ -14,10 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 from beam_jobs.__main__ import main
 from tests.beam_jobs.world import DUMP, PAGE
 from tests.factories import encoded, photograph
-from wit_pipeline import manifest, rows
-from wit_pipeline.audit import Overlap
-from wit_pipeline.detector import METADATA
-from wit_pipeline.records import Pair, Reject
+from wit_pipeline.audit.audit import Overlap
+from wit_pipeline.copies.detector import METADATA
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.records import Pair, Reject
 
 SIDE, CELLS = 32, 8
 RECIPE = """

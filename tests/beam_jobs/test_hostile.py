@@ -13,13 +13,13 @@ from PIL import Image
 
 from beam_jobs.__main__ import main
 from tests.web import ENDPOINTS, JPEG, MAX_BYTES, Endpoint, Visit, Web, whole
-from wit_pipeline import manifest, rows
-from wit_pipeline.crawl import Fetched
-from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.crawl.crawl import Fetched
 from wit_pipeline.fetch.sites import FILES
-from wit_pipeline.image import decode
-from wit_pipeline.records import SUCCESS, Reason
+from wit_pipeline.pictures.image import decode
 from wit_pipeline.shard import read_bytes
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of broken EXIF
 

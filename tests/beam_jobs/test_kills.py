@@ -15,10 +15,10 @@ import pytest
 
 from tests.factories import encoded, photograph
 from tests.web import JPEG, Endpoint, Visit, Web, to, whole
-from wit_pipeline import manifest, rows
-from wit_pipeline.chance import uniform
-from wit_pipeline.crawl import Fetched
-from wit_pipeline.records import SUCCESS, Candidate
+from wit_pipeline.crawl.crawl import Fetched
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.chance import uniform
+from wit_pipeline.vocabulary.records import SUCCESS, Candidate
 
 HOSTS, PICTURES = 6, 30
 FIRST, LAST = 1.5, 5.0  # seconds after its start when a build may be killed: most of it is in the crawl

@@ -265,7 +265,7 @@ def test_an_import_that_fails_is_a_missing_extra_or_a_traceback(
     def fail(path: Path) -> None:
         raise ModuleNotFoundError(name=name)
 
-    monkeypatch.setattr("beam_jobs.recipe.load", fail)
+    monkeypatch.setattr("beam_jobs.engine.recipe.load", fail)
     if told:
         line = fails(capsys, 2, "plan", "--recipe", recipe)
         assert line == "wit: torch is not installed: pip install 'webimagetext[train]'"

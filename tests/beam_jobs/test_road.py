@@ -20,12 +20,12 @@ import webdataset
 
 from beam_jobs.__main__ import main
 from tests.beam_jobs.world import IMAGES, World, make
-from wit_pipeline import manifest, rows
-from wit_pipeline.accounts import Class, Host
-from wit_pipeline.audit import Overlap
-from wit_pipeline.manifest import Manifest
-from wit_pipeline.records import Reject
+from wit_pipeline.audit.audit import Overlap
+from wit_pipeline.crawl.accounts import Class, Host
 from wit_pipeline.shard import Row
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.manifest import Manifest
+from wit_pipeline.vocabulary.records import Reject
 
 # The readers leave files to the garbage collector, which is theirs to mend.
 READER_LEAKS = pytest.mark.filterwarnings(

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from beam_jobs.__main__ import main
-from beam_jobs.inspect import signed
-from wit_pipeline import rows
+from beam_jobs.commands.inspect import signed
 from wit_pipeline.balance import QueryCount, hash_of
-from wit_pipeline.chance import SCALE, uniform
-from wit_pipeline.records import Pair, Query
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.chance import SCALE, uniform
+from wit_pipeline.vocabulary.records import Pair, Query
 
 CANDIDATES = 500  # of each query
 T = 60

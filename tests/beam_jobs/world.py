@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.factories import encoded, photograph
 from tests.web import Endpoint, Web, whole
-from wit_pipeline.records import SUCCESS, Reason
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 IMAGES = 24
 DUMP = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="en">

@@ -20,7 +20,7 @@ from benchmarks.ways import (
     threshold,
     undescribed,
 )
-from wit_pipeline.sightings import NEAR8
+from wit_pipeline.copies.sightings import NEAR8
 
 
 def coded(*codes: tuple[int, int] | None) -> Coded:

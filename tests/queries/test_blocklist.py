@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.blocklist import BlockList, load
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 RULES = """\
 # Names of sites.

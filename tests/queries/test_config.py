@@ -3,8 +3,8 @@
 import pytest
 
 from queries.config import Bigrams, QueriesConfig
-from wit_pipeline.config import section
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.config import section
+from wit_pipeline.vocabulary.errors import UserError
 
 
 def test_every_key_has_a_default() -> None:

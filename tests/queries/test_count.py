@@ -7,7 +7,7 @@ import pytest
 
 from queries import count
 from queries.count import read_segment, segments, write_segment
-from wit_pipeline.text import phrases, words
+from wit_pipeline.text.text import phrases, words
 
 TEXTS = [f"Text {number}, the dog's {number % 7} tails – and {number % 3}." for number in range(50)]
 

@@ -1,7 +1,7 @@
 """What a newer list changes, in lines that a shell can cut."""
 
 from queries.diff import diff, lines, provenance
-from wit_pipeline.records import Kind, Query
+from wit_pipeline.vocabulary.records import Kind, Query
 
 
 def query(name: str, kind: Kind = Kind.WORD, count: int = 5) -> Query:

@@ -11,8 +11,8 @@ from queries.config import QueriesConfig
 from queries.merge import Merged, merge, worth_asking
 from queries.ngrams import Bigram
 from queries.titles import Title
-from wit_pipeline.records import Kind, Query, Reason
-from wit_pipeline.text import normalise
+from wit_pipeline.text.text import normalise
+from wit_pipeline.vocabulary.records import Kind, Query, Reason
 
 CONFIG = QueriesConfig(min_count=10, bigram_min_count=5, bigram_min_npmi=0.3, bigram_budget=2)
 WORDS = [("dog", 50, 9), ("cat", 50, 8), ("york", 30, 5), ("aardvark", 9, 3), ("a", 900, 10), ("1998", 10, 2)]

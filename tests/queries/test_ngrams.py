@@ -16,7 +16,7 @@ from queries.config import Bigrams, QueriesConfig
 from queries.count import segments
 from queries.ngrams import PAIRS as SCHEMA
 from queries.ngrams import admits, best_first, count_pairs, llr, npmi, pmi, rank_bigrams, score, unpair
-from wit_pipeline.text import phrases
+from wit_pipeline.text.text import phrases
 
 TEXTS = ["The dog barks. The dog’s tail!", "A dog\nbarks", ""]
 ANY_TEXTS = st.lists(st.text("ab .'é\n", max_size=20), max_size=5)

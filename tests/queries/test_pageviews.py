@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries import pageviews, unpack
+from queries import pageviews
+from queries.dumps import unpack
 from queries.pageviews import Problem, Views, ViewsError, is_automated, views
 
 HOURLY = b"""\

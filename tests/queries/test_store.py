@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from queries import store
-from wit_pipeline.errors import RunError
-from wit_pipeline.records import Kind, Query
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import Kind, Query
 
 QUERIES = [
     Query(query_id=0, query="dog", kind=Kind.WORD, count=5, document_count=2),

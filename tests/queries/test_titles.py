@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from queries.namespaces import NUMBERS
+from queries.dumps.namespaces import NUMBERS
 from queries.titles import MAX_TITLE, Title, article_title, canonical, named, rank
 
 TITLES = st.text(st.one_of(st.sampled_from("%0124aAeE_ :#\u200e\u00a0(ßǆა"), st.characters()), max_size=24)

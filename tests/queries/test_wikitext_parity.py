@@ -14,9 +14,9 @@ from statistics import mean
 import mwparserfromhell
 import pytest
 
-from queries.wikipedia import Page, article, pages
-from queries.wikitext import plain
-from wit_pipeline.text import words
+from queries.dumps.wikipedia import Page, article, pages
+from queries.dumps.wikitext import plain
+from wit_pipeline.text.text import words
 
 ENGLISH = (
     "gensim/enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from queries.wordnet import _keys, files, heads, lemmas
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 LICENCE = "  1 This software and database is being provided to you.  \n"
 NOUN = (

@@ -5,7 +5,7 @@ import torch
 
 from training import checkpoint
 from training.checkpoint import Checkpoint
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 
 def at(step: int) -> Checkpoint:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from training.config import MODELS, TrainConfig, VitConfig, peak, read_recipe
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 

@@ -10,7 +10,7 @@ import torch
 from training.data import Loader, Tally, epoch_order, plan
 from training.shards import Samples, find, index
 from training.tokenizer import Tokenizer
-from wit_pipeline.errors import RunError
+from wit_pipeline.vocabulary.errors import RunError
 
 MakeShards = Callable[..., Path]
 

@@ -15,7 +15,7 @@ from tests.training.conftest import TOY, write_shards
 from training import checkpoint
 from training.__main__ import main
 from training.distributed import ALONE, World, world_of
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 STEPS = 20
 # Each command in a group of its own: the next one would meet what is left of the last one's.

@@ -12,7 +12,7 @@ import pytest
 from tests.training.conftest import MakeShards
 from training.remote import place
 from training.shards import find, index
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 
 class Store(BaseHTTPRequestHandler):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.shards import expand, find, index
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 MakeShards = Callable[..., Path]
 

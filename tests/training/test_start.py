@@ -14,7 +14,7 @@ from training.config import MODELS, TextConfig, TrainConfig, VitConfig
 from training.start import begin_with, resized, weights_of
 from training.tokenizer import Tokenizer
 from training.train import train
-from wit_pipeline.errors import UserError, WitError
+from wit_pipeline.vocabulary.errors import UserError, WitError
 
 TEXT = TextConfig(layers=1, width=64, context=8, vocab_size=600)
 SMALL = replace(MODELS["ViT-Ti/8-64"], text=TEXT)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.openclip import open_clip
 from training.tokenizer import PLAIN, Tokenizer, byte_alphabet, clean
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 CAPTIONS = [f"A {colour} bird on the roof of house {i}" for i in range(40) for colour in ("red", "blue")]
 

@@ -15,7 +15,7 @@ from training.config import TrainConfig
 from training.loss import contrastive
 from training.progress import Pace, Progress, line
 from training.train import train
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 MakeShards = Callable[..., Path]
 WALL = {"samples_per_second", "loader_wait", "tflops"}  # figures that two equal runs may differ in

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from tests.web.server import Answer, Endpoint, Visit
-from wit_pipeline.records import SUCCESS
+from wit_pipeline.vocabulary.records import SUCCESS
 
 
 def head(status: str = "200 OK", *headers: str) -> bytes:

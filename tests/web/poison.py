@@ -18,7 +18,7 @@ from tests.web.pictures import (
     picture,
     with_chunks,
 )
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 BLACK_50_MB = zlib.compress(bytes(50_000_000), 9)
 

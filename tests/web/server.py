@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 RESET = b"\0reset"  # in an answer: drop the connection with a TCP reset
 

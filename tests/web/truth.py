@@ -20,7 +20,7 @@ from tests.web.answers import (
 from tests.web.pictures import GIF, JPEG, PICTURES, PNG, WEBP, segment, with_segments
 from tests.web.poison import LARGER_THAN_MAY_BE, NO_PICTURES
 from tests.web.server import NOT_FOUND, RESET, Endpoint
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 SMALL = PICTURES["small"]
 CHUNKS = head("200 OK", "Transfer-Encoding: chunked")

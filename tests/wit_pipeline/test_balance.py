@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from tests.factories import pair
 from wit_pipeline.balance import BalanceConfig, hash_of, is_kept, judge, limit
-from wit_pipeline.chance import SCALE, uniform
 from wit_pipeline.frontier import FrontierConfig, fetch_limit
-from wit_pipeline.records import Pair, Reason, Reject
+from wit_pipeline.vocabulary.chance import SCALE, uniform
+from wit_pipeline.vocabulary.records import Pair, Reason, Reject
 
 # 4,000 pairs: query 0 in all of them, 1 in every second, 2 in every hundredth.
 PAIRS = [

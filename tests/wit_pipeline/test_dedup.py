@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from tests.factories import pair
-from wit_pipeline import rows
+from wit_pipeline.copies.sightings import Sighting
 from wit_pipeline.dedup import DedupConfig, Verdict, judge, read_codes
-from wit_pipeline.errors import RunError
-from wit_pipeline.records import Pair, Reason, Reject
-from wit_pipeline.sightings import Sighting
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import Pair, Reason, Reject
 
 
 def coded(folder: Path, *pairs: Pair, **fields: Any) -> Any:

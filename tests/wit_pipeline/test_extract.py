@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 
 from tests.strategies import TEXTS
-from wit_pipeline import extract, rows
-from wit_pipeline.errors import UserError
+from wit_pipeline import extract
 from wit_pipeline.extract import ExtractConfig, batches, candidates, judge, reject_url, rules_of
 from wit_pipeline.frontier import host_of
-from wit_pipeline.match import Matcher
-from wit_pipeline.records import Candidate, Raw, Reason, Reject, pair_key
 from wit_pipeline.sources.lists.config import ListSource
-from wit_pipeline.text import valid
+from wit_pipeline.text.match import Matcher
+from wit_pipeline.text.text import valid
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Candidate, Raw, Reason, Reject, pair_key
 
 MATCHER = Matcher(["dog", "red"])
 

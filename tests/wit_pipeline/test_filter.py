@@ -2,7 +2,7 @@ import pytest
 
 from tests.factories import image, pair
 from wit_pipeline.filter import FilterConfig, judge, reject_image
-from wit_pipeline.records import Reason, Reject
+from wit_pipeline.vocabulary.records import Reason, Reject
 
 
 @pytest.mark.parametrize(

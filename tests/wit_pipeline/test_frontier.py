@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import candidate
-from wit_pipeline.chance import SCALE
 from wit_pipeline.frontier import (
     WORST,
     FrontierConfig,
@@ -18,8 +17,9 @@ from wit_pipeline.frontier import (
     pack,
     unit_of,
 )
-from wit_pipeline.manifest import Counts
-from wit_pipeline.records import Candidate, Reason, Reject
+from wit_pipeline.vocabulary.chance import SCALE
+from wit_pipeline.vocabulary.manifest import Counts
+from wit_pipeline.vocabulary.records import Candidate, Reason, Reject
 
 HOSTS = st.dictionaries(st.from_regex(r"[a-z]{1,6}\.test", fullmatch=True), st.integers(1, 50), max_size=30)
 

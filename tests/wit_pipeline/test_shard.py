@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.factories import encoded, pair, photograph
-from wit_pipeline import rows
-from wit_pipeline.errors import RunError
-from wit_pipeline.records import Image, Pair
 from wit_pipeline.shard import Row, ShardConfig, position, read_bytes, wids_index, write_shard
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import Image, Pair
 
 JPEG = encoded(photograph(0, (64, 48)))
 PAIRS = [pair(f"http://a.test/{i}.jpg", f"a dog, no. {i}\u2019s “étoile”", queries=(i, 7)) for i in range(12)]

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from training.detector.augment import planes, strong
 from training.detector.net import Net, described
-from wit_pipeline.codes import codes_of
-from wit_pipeline.detector import square
-from wit_pipeline.grey import grey
-from wit_pipeline.neardup import distances16, phash16_words
+from wit_pipeline.copies.detector import square
+from wit_pipeline.copies.neardup import distances16, phash16_words
+from wit_pipeline.pictures.codes import codes_of
+from wit_pipeline.pictures.grey import grey
 
 COPIES = 8  # of each held-out picture
 ALIKE = 90  # bits of 256: pictures within these of another are left out, as they may be one picture

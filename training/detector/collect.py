@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from training.image import UNREADABLE
-from wit_pipeline import picture_sets
-from wit_pipeline.chance import draw
-from wit_pipeline.codes import FLAT, codes_of
-from wit_pipeline.detector import square
-from wit_pipeline.errors import UserError
-from wit_pipeline.grey import grey
-from wit_pipeline.neardup import phash16_words
+from wit_pipeline.copies import picture_sets
+from wit_pipeline.copies.detector import square
+from wit_pipeline.copies.neardup import phash16_words
+from wit_pipeline.pictures.codes import FLAT, codes_of
+from wit_pipeline.pictures.grey import grey
+from wit_pipeline.vocabulary.chance import draw
+from wit_pipeline.vocabulary.errors import UserError
 
 LEAST = 500  # pictures: fewer tell nothing of what pictures share
 HELD_OUT = 20  # one of so many is kept for the calibration

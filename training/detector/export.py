@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from training.detector.net import Net, StandardConv
-from wit_pipeline.detector import BATCH, METADATA
-from wit_pipeline.manifest import aside
+from wit_pipeline.copies.detector import BATCH, METADATA
+from wit_pipeline.vocabulary.manifest import aside
 
 
 def export(net: Net, size: int, told: dict[str, Any], path: Path) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
-from wit_pipeline.detector import square
+from wit_pipeline.copies.detector import square
 
 Draws = np.random.Generator
 Pixels = NDArray[np.uint8]

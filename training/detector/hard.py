@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from training.detector.augment import planes
 from training.detector.net import Net, described
-from wit_pipeline.detector import square
+from wit_pipeline.copies.detector import square
 
 Draws = np.random.Generator
 NEAREST = 16  # pictures that are known as near to each

@@ -25,7 +25,7 @@ from training.detector.drawn import FAMILY, families
 from training.detector.export import export
 from training.detector.hard import Company, company
 from training.detector.net import Net
-from wit_pipeline.manifest import aside
+from wit_pipeline.vocabulary.manifest import aside
 
 TEMPERATURE = 0.07
 SPREAD = 0.3  # weight of the term that spreads descriptors

@@ -12,7 +12,7 @@ from training import checkpoint
 from training.evaluate.retrieval import retrieval
 from training.evaluate.zero_shot import TEMPLATES, find_images, read_templates, zero_shot
 from training.shards import find
-from wit_pipeline.errors import RunError
+from wit_pipeline.vocabulary.errors import RunError
 
 Results = dict[str, Any]
 

@@ -17,7 +17,7 @@ from training.evaluate.zero_shot import BATCH, CENTRE
 from training.image import normalise
 from training.shards import index
 from training.tokenizer import Tokenizer
-from wit_pipeline.errors import RunError
+from wit_pipeline.vocabulary.errors import RunError
 
 BLOCK = 1_024  # queries compared with all candidates at a time
 

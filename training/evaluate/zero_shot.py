@@ -19,7 +19,7 @@ from torch.nn.functional import normalize
 from training.clip import Clip
 from training.image import UNREADABLE, normalise, square
 from training.tokenizer import Tokenizer
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 BATCH = 256  # images or texts embedded at a time

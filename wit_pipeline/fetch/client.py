@@ -17,10 +17,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
-from wit_pipeline.chance import uniform
-from wit_pipeline.errors import UserError
 from wit_pipeline.fetch import guard, optout
-from wit_pipeline.fetch.config import NOBODY, CrawlConfig
 from wit_pipeline.fetch.doors import Doors
 from wit_pipeline.fetch.failure import FetchError as FetchError
 from wit_pipeline.fetch.head import Head
@@ -32,7 +29,10 @@ from wit_pipeline.fetch.room import Ticket
 from wit_pipeline.fetch.sites import Sites
 from wit_pipeline.fetch.table import PerHost
 from wit_pipeline.fetch.wire import Answer, Deadline, Request, StaleError, Wire
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.chance import uniform
+from wit_pipeline.vocabulary.crawl_config import NOBODY, CrawlConfig
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Reason
 
 T = TypeVar("T")
 

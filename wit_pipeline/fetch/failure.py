@@ -1,6 +1,6 @@
 """The one way a fetch fails."""
 
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 
 class FetchError(Exception):

@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from urllib.parse import quote, urljoin, urlsplit
 
 from wit_pipeline.fetch.failure import FetchError
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 URL_CHARACTERS = 8192  # signed URLs reach 4,000
 PORTS = {"http": 80, "https": 443}

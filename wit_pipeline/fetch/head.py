@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from wit_pipeline.fetch.failure import FetchError
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 _STATUS = re.compile(rb"HTTP/1\.[01] +([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n?")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:[ \t]*([^\r\n]*)\r?\n")

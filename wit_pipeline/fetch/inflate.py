@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from wit_pipeline.fetch.failure import FetchError
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 CODINGS = {"gzip", "x-gzip", "deflate"}
 STEP = 1 << 16  # bytes decompressed at once

@@ -11,7 +11,7 @@ from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
 from wit_pipeline.fetch.table import PerHost
 from wit_pipeline.fetch.wire import Answer, Deadline
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 REMEMBERED = 60.0  # seconds: as long as the shortest lives that name servers usually give
 AT_ONCE = 64  # names asked for at once, each on a thread: the C library's resolver cannot be hurried

@@ -8,7 +8,7 @@ contentsignals.org: `Content-Signal: ai-train=no`.
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from wit_pipeline.fetch.config import SIGNALS
+from wit_pipeline.vocabulary.crawl_config import SIGNALS
 
 OPT_OUTS = frozenset({"noai", "noimageai", "noindex", "noimageindex", "none"})
 

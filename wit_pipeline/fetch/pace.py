@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wit_pipeline.errors import RunError
+from wit_pipeline.vocabulary.errors import RunError
 
 WIDTH = 32  # characters of the moment in the file
 LONGEST = 600.0  # seconds: what a file asks for beyond was written before the machine last started

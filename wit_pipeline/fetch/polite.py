@@ -11,7 +11,7 @@ from typing import Protocol
 from wit_pipeline.fetch.doors import LONGEST_INTERVAL as LONGEST_INTERVAL
 from wit_pipeline.fetch.doors import Doors, number
 from wit_pipeline.fetch.failure import FetchError
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 LOOK_AGAIN = 0.02  # seconds between two looks for a connection that another process has
 SLOW = 1.0  # seconds between requests that a host's complaints can lead to …

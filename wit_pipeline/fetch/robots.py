@@ -10,7 +10,7 @@ from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
 from wit_pipeline.fetch.optout import PREFERENCES, refuses
 from wit_pipeline.fetch.polite import LONGEST_INTERVAL
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 ROBOTS_BYTES = 512 * 1024  # RFC 9309 asks for 500 KiB at least; what follows is not read
 

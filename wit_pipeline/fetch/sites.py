@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from wit_pipeline.chance import fingerprint
 from wit_pipeline.fetch import reservations, robots
-from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.fetch.doors import Doors, number
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
 from wit_pipeline.fetch.table import PerHost
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.chance import fingerprint
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.records import Reason
 
 DAY = 86_400.0  # seconds that an answer is good for: RFC 9309, 2.4 …
 HOUR = 3_600.0  # … and that none is

@@ -18,12 +18,12 @@ from typing import Any
 
 import pycurl
 
-from wit_pipeline.fetch.config import SLOW_SECONDS, CrawlConfig
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
 from wit_pipeline.fetch.head import Head, HeadReader
 from wit_pipeline.fetch.room import Room, Ticket
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.crawl_config import SLOW_SECONDS, CrawlConfig
+from wit_pipeline.vocabulary.records import Reason
 
 BUFFER = 1 << 18  # bytes that libcurl reads at once: a picture in one or two callbacks
 SILENCE = 5.0  # seconds without an answer on a kept connection: then it is one that nobody reads any more

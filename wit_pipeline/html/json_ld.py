@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from wit_pipeline.text import valid
+from wit_pipeline.text.text import valid
 
 LONGEST = 1 << 20  # bytes of a block that are read
 MOST = 10_000  # objects and lists of a block that are looked at

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from wit_pipeline.fetch.config import SIGNALS
 from wit_pipeline.html.encoding import utf8
 from wit_pipeline.html.facts import Facts, facts
 from wit_pipeline.html.json_ld import described
@@ -11,7 +10,8 @@ from wit_pipeline.html.lazy import is_none, real, stands_in
 from wit_pipeline.html.open_graph import shared
 from wit_pipeline.html.rows import Rows, attributes, rows_of, scan, value
 from wit_pipeline.html.scan import HEAD, IMG, LANG
-from wit_pipeline.records import DETAIL, Raw, Reason, Reject, dropped, unreadable
+from wit_pipeline.vocabulary.crawl_config import SIGNALS
+from wit_pipeline.vocabulary.records import DETAIL, Raw, Reason, Reject, dropped, unreadable
 
 SHOWN = 200  # characters of a data: URI that are kept
 

@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from wit_pipeline.compiled import compiled, inlined
+from wit_pipeline.vocabulary.compiled import compiled, inlined
 
 Array = npt.NDArray[Any]
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
-from wit_pipeline import picture_sets
-from wit_pipeline.audit import Overlap, Sheet
-from wit_pipeline.evaluation import AuditConfig
+from wit_pipeline.audit.audit import Overlap, Sheet
+from wit_pipeline.copies import picture_sets
+from wit_pipeline.copies.evaluation import AuditConfig
 from wit_pipeline.report.charts import difference_chart, distance_charts
 from wit_pipeline.report.pages import environment, picture
 

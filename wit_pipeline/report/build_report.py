@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from wit_pipeline.balance import QueryCount
-from wit_pipeline.chance import SCALE
-from wit_pipeline.manifest import Manifest
 from wit_pipeline.report.pages import environment
+from wit_pipeline.vocabulary.chance import SCALE
+from wit_pipeline.vocabulary.manifest import Manifest
 
 LEFT, TOP, WIDTH, HEIGHT = 50, 10, 840, 210  # of the chart, in units of its viewBox
 LINES = {"candidates": "#d0d5dd", "fetched": "#98a2b3", "survivors": "#667085", "kept": "#2f6feb"}

@@ -4,12 +4,12 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wit_pipeline.chance import digest
-from wit_pipeline.manifest import File, Manifest
+from wit_pipeline.pictures.structure import EXTENSIONS
 from wit_pipeline.report.pages import environment
-from wit_pipeline.rows import schema_of
 from wit_pipeline.shard import Row
-from wit_pipeline.structure import EXTENSIONS
+from wit_pipeline.vocabulary.chance import digest
+from wit_pipeline.vocabulary.manifest import File, Manifest
+from wit_pipeline.vocabulary.rows import schema_of
 
 NAME = "webimagetext"
 DATA_TYPES = {"string": "sc:Text", "int64": "sc:Integer", "double": "sc:Float"}

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from heapq import nlargest
 from typing import Any
 
-from wit_pipeline.accounts import Class, Host
-from wit_pipeline.records import SUCCESS
+from wit_pipeline.crawl.accounts import Class, Host
 from wit_pipeline.report.sources import short
+from wit_pipeline.vocabulary.records import SUCCESS
 
 SHOWN = 20  # hosts of each table
 FAILURES = 5  # statuses shown of a host

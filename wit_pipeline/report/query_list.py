@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wit_pipeline.records import Kind, Query
+from wit_pipeline.vocabulary.records import Kind, Query
 
 TOP = 20  # queries shown of each kind
 PROBLEMS = 20  # problems of dumps and page views shown

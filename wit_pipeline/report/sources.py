@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wit_pipeline.records import Reject
+from wit_pipeline.vocabulary.records import Reject
 
 SHOWN = 3  # rejects of each reason
 CHARACTERS = 160  # of a caption, a URL or a detail

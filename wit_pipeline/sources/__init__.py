@@ -1,13 +1,19 @@
-"""One module per kind of source (`list` is url_list: a module may not hide a builtin)."""
+"""Where pairs come from: one module per kind of source (`list` is `url_list`: no module may hide a builtin).
 
-from wit_pipeline.sources import commons, openverse, pages, url_list, warc, wat, webdataset, wit_tsv, yfcc
-from wit_pipeline.sources.commons import CommonsSource
+In: a `[[extract.sources]]` of the recipe and a `World` that opens its files. Out: its splits, and a Raw or
+a Reject for each record of one. `lists`, `archives` and `web` are the kinds that need several modules.
+Imports html, fetch, text and the vocabulary.
+"""
+
+from wit_pipeline.sources import url_list, warc, wat, webdataset, wit_tsv, yfcc
 from wit_pipeline.sources.lists.config import ListSource
-from wit_pipeline.sources.openverse import OpenverseSource
-from wit_pipeline.sources.pages import PagesSource
 from wit_pipeline.sources.source import Kind
 from wit_pipeline.sources.warc import WarcSource
 from wit_pipeline.sources.wat import WatSource
+from wit_pipeline.sources.web import commons, openverse, pages
+from wit_pipeline.sources.web.commons import CommonsSource
+from wit_pipeline.sources.web.openverse import OpenverseSource
+from wit_pipeline.sources.web.pages import PagesSource
 from wit_pipeline.sources.webdataset import WebdatasetSource
 from wit_pipeline.sources.wit_tsv import WitTsvSource
 from wit_pipeline.sources.yfcc import YfccSource

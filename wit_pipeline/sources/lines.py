@@ -6,9 +6,9 @@ from io import BytesIO
 from itertools import islice
 from typing import BinaryIO
 
-from wit_pipeline.errors import UserError
 from wit_pipeline.sources.packed import Head, packing, pieces, unpacked
 from wit_pipeline.sources.source import WHOLE, Range, Split
+from wit_pipeline.vocabulary.errors import UserError
 
 SPLIT_BYTES = 64 << 20  # of an unpacked file, that a worker reads at a time
 MAX_LINE = 1 << 20  # bytes; a longer one is no row, and is not held in memory

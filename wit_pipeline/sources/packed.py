@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from wit_pipeline.errors import UserError
 from wit_pipeline.sources.source import World
+from wit_pipeline.vocabulary.errors import UserError
 
 if sys.version_info >= (3, 14):
     from compression import zstd

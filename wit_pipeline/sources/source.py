@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from wit_pipeline.fetch.client import Client
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.records import Raw, Reject
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.records import Raw, Reject
 
 WHOLE = (0, 0)  # the range of a file that is read in one go
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lines import first_lines
 from wit_pipeline.sources.lists import delimited, json_document, json_lines, parquet
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.packed import Head, head_of, opened
 from wit_pipeline.sources.source import Range, Split, World
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reject
 
 PACKED = (".gz", ".bz2", ".zst")
 

@@ -4,9 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from wit_pipeline.config import how
 from wit_pipeline.html.page import read_page
-from wit_pipeline.records import Raw, Reject, unreadable
 from wit_pipeline.sources.archives import records, wacz
 from wit_pipeline.sources.archives.heads import MAX_HEAD, Head, content_type, target
 from wit_pipeline.sources.archives.http_page import (
@@ -21,7 +19,9 @@ from wit_pipeline.sources.archives.http_page import (
 from wit_pipeline.sources.archives.tape import Bytes
 from wit_pipeline.sources.archives.walk import Broken, Record, Wanted
 from wit_pipeline.sources.source import WHOLE, Range, Split, World, needs_path
-from wit_pipeline.text import valid
+from wit_pipeline.text.text import valid
+from wit_pipeline.vocabulary.config import how
+from wit_pipeline.vocabulary.records import Raw, Reject, unreadable
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

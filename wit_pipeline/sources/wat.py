@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from wit_pipeline.config import how
 from wit_pipeline.html.address import Base
 from wit_pipeline.html.facts import Facts, refusal
 from wit_pipeline.html.page import Page, shared_images
-from wit_pipeline.records import Raw, Reject, unreadable
 from wit_pipeline.sources.archives import records
 from wit_pipeline.sources.archives.heads import Head, content_type
 from wit_pipeline.sources.archives.walk import Broken, Record, Wanted
 from wit_pipeline.sources.source import Range, Split, World, needs_path
-from wit_pipeline.text import valid
+from wit_pipeline.text.text import valid
+from wit_pipeline.vocabulary.config import how
+from wit_pipeline.vocabulary.records import Raw, Reject, unreadable
 
 MAX_JSON = 16 << 20  # bytes of a record's JSON; Common Crawl cuts the page itself at 1 or 5 MiB
 PAGE_PATH = ("Envelope", "Payload-Metadata", "HTTP-Response-Metadata")

@@ -6,15 +6,15 @@ from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any, BinaryIO, Literal
 
-from wit_pipeline.config import how
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject, unreadable
 from wit_pipeline.sources.lists.columns import Row, Unfit, records_of, single, value_of
 from wit_pipeline.sources.lists.json_lines import object_of
 from wit_pipeline.sources.lists.names import FIELDS, recognise
 from wit_pipeline.sources.packed import NEEDS_ROW, Damaged, head_of, opened, packing
 from wit_pipeline.sources.source import WHOLE, Range, Split, World, needs_path
 from wit_pipeline.sources.tar_members import Member, members
+from wit_pipeline.vocabulary.config import how
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reject, unreadable
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
 TEXTS = ("txt", "caption")  # the first that is there

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
 
-from wit_pipeline.config import how
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject, dropped, unreadable
 from wit_pipeline.sources.lines import body_of, first_lines, split_lines
 from wit_pipeline.sources.lists.columns import shown
 from wit_pipeline.sources.packed import NEEDS_ROW, Damaged, head_of, opened
 from wit_pipeline.sources.quoted import quoted_rows
 from wit_pipeline.sources.source import WHOLE, Range, Split, World, needs_path
+from wit_pipeline.vocabulary.config import how
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject, dropped, unreadable
 
 COLUMNS = (
     "language",

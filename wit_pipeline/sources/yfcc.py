@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, unquote_plus
 
-from wit_pipeline.config import how
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject, dropped, unreadable
 from wit_pipeline.sources.lines import TOO_LONG, first_lines, place, ranges, split_lines
 from wit_pipeline.sources.lines import text as decoded
 from wit_pipeline.sources.packed import Damaged, head_of, opened
 from wit_pipeline.sources.source import Range, Split, World, needs_path
+from wit_pipeline.vocabulary.config import how
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject, dropped, unreadable
 
 AFTER = 22  # columns from the user's id on
 BEFORE = (1, 2, 3)  # columns before it

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from beam_jobs import recipe
 from beam_jobs.demo import __main__ as driver
 from beam_jobs.demo import truth
 from beam_jobs.demo.posts import fate, plan_held, plan_posts
 from beam_jobs.demo.troubles import LEAST, Trouble
 from beam_jobs.demo.world import EVALUATION_SET, World
+from beam_jobs.engine import recipe
 from training.config import read_recipe
-from wit_pipeline.errors import UserError
+from wit_pipeline.vocabulary.errors import UserError
 
 BASE = "http://127.0.0.1:8000"
 

@@ -22,13 +22,13 @@ from beam_jobs.demo.posts import Post, plan_held, plan_posts
 from beam_jobs.demo.troubles import EVALUATION, FATES, LEAST, Trouble, how_many
 from beam_jobs.demo.vocabulary import COLOURS, FILLER, PLACES, SHAPES, SURFACES, TEXTURES
 from beam_jobs.demo.world import World, make_world
-from queries.wikipedia import Page, article, pages
-from queries.wikitext import plain
+from queries.dumps.wikipedia import Page, article, pages
+from queries.dumps.wikitext import plain
 from tests.factories import bits_between, local_world, records_of
-from wit_pipeline.codes import Codes, codes
-from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.pictures.codes import Codes, codes
 from wit_pipeline.sources.warc import WarcSource
-from wit_pipeline.text import words
+from wit_pipeline.text.text import words
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 BASE = "http://127.0.0.1:8000"
 IMAGES = 60

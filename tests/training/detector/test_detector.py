@@ -24,11 +24,11 @@ from training.detector.frame import framed, trimmed
 from training.detector.hard import Company, company
 from training.detector.net import Net
 from training.detector.train import DetectorConfig, batch, chosen, contrastive, rate, train
-from wit_pipeline.codes import codes_of
-from wit_pipeline.detector import METADATA, Detector, square
-from wit_pipeline.errors import UserError
-from wit_pipeline.grey import grey
-from wit_pipeline.neardup import phash16_words
+from wit_pipeline.copies.detector import METADATA, Detector, square
+from wit_pipeline.copies.neardup import phash16_words
+from wit_pipeline.pictures.codes import codes_of
+from wit_pipeline.pictures.grey import grey
+from wit_pipeline.vocabulary.errors import UserError
 
 TOLD = {"size": 64, "dims": 128, "trusted": 0.9}
 

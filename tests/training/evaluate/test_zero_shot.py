@@ -10,7 +10,7 @@ from training.clip import Clip
 from training.config import MODELS
 from training.evaluate.zero_shot import TEMPLATES, classifier, find_images, read_templates, zero_shot
 from training.tokenizer import Tokenizer
-from wit_pipeline.errors import RunError, UserError
+from wit_pipeline.vocabulary.errors import RunError, UserError
 
 
 class Painter(Clip):

@@ -7,9 +7,9 @@ import pytest
 from tests.web import ENDPOINTS, MAX_BYTES, Web
 from tests.web.truth import signal_of
 from wit_pipeline.fetch.client import Client, FetchError
-from wit_pipeline.fetch.config import SIGNALS, CrawlConfig
-from wit_pipeline.image import ImageError, decode
-from wit_pipeline.records import SUCCESS
+from wit_pipeline.pictures.image import ImageError, decode
+from wit_pipeline.vocabulary.crawl_config import SIGNALS, CrawlConfig
+from wit_pipeline.vocabulary.records import SUCCESS
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow warns of broken EXIF
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target, check, is_public, parse, redirect
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 TAKEN = {
     "http://example.org": "http://example.org/",

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.head import Head, HeadReader
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 
 def read(block: bytes, limit: int = 1000) -> Head:

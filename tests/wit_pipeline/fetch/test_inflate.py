@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.inflate import STEP, inflate
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.records import Reason
 
 
 def pieces(body: bytes, size: int) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from wit_pipeline.fetch.client import Client, FetchError
-from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 OK = b"HTTP/1.1 200 OK\r\n"
 EVIL = OK + b"Content-Length: 5\r\n\r\nEVIL!"

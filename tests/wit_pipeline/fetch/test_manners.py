@@ -14,14 +14,14 @@ from email.utils import format_datetime
 import pytest
 
 from tests.web import JPEG, RESET, Answer, Endpoint, Visit, Web, at_visit, forever, head, raw, to, whole
-from wit_pipeline.errors import UserError
 from wit_pipeline.fetch import guard
 from wit_pipeline.fetch.client import Client, FetchError, Response, retry_after
-from wit_pipeline.fetch.config import SIGNALS, CrawlConfig
 from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.fetch.polite import UNREACHED
 from wit_pipeline.fetch.sites import FILES
-from wit_pipeline.records import SUCCESS, Reason
+from wit_pipeline.vocabulary.crawl_config import SIGNALS, CrawlConfig
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 
 def site(robots: Answer | None = None, **answers: Answer) -> Web:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wit_pipeline.errors import RunError
 from wit_pipeline.fetch.pace import LONGEST, Pace
+from wit_pipeline.vocabulary.errors import RunError
 
 INTERVAL = 0.03  # seconds
 

@@ -14,9 +14,9 @@ import pytest
 
 from tests.web import JPEG, Answer, Endpoint, Visit, Web, at_visit, whole
 from wit_pipeline.fetch.client import Client, FetchError
-from wit_pipeline.fetch.config import CrawlConfig
 from wit_pipeline.fetch.sites import FILES
-from wit_pipeline.records import SUCCESS, Reason
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 PROCESSES = 4
 CRAWLER = """

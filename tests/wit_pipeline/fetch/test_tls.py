@@ -15,8 +15,8 @@ import pytest
 
 from wit_pipeline.fetch import wire
 from wit_pipeline.fetch.client import Client, FetchError
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.records import Reason
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.records import Reason
 
 PAGE = b"over TLS"
 MAKE = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=loopback"

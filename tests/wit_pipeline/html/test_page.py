@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from wit_pipeline.fetch.config import SIGNALS
 from wit_pipeline.html.page import SHOWN, read_page
-from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.vocabulary.crawl_config import SIGNALS
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 HERE = "http://a.test/dir/page.html"
 

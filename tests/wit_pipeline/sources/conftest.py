@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from wit_pipeline.fetch import pace
-from wit_pipeline.sources import api
+from wit_pipeline.sources.web import api
 
 
 @pytest.fixture

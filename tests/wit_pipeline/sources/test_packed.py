@@ -5,9 +5,9 @@ import io
 import pytest
 
 from tests.lists import PACK
-from wit_pipeline.errors import UserError
 from wit_pipeline.sources import packed
 from wit_pipeline.sources.packed import Damaged, head_of, unpacked
+from wit_pipeline.vocabulary.errors import UserError
 
 CONTENT = bytes(range(256)) * 100
 

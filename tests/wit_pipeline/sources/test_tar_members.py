@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from wit_pipeline.sources import tar_members
 from wit_pipeline.sources.packed import Damaged
 from wit_pipeline.sources.tar_members import Member, members
-from wit_pipeline.tar import BLOCK
+from wit_pipeline.vocabulary.tar import BLOCK
 
 NAME = st.text(st.sampled_from("ab.é/ "), min_size=1, max_size=300).map(
     lambda name: f"x{name}y".replace("//", "/a")

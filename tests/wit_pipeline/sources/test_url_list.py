@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.factories import world
 from tests.lists import CSV, EXPECTED, PACK, ROWS, facts, parquet, read, source
-from wit_pipeline.records import Raw
 from wit_pipeline.sources import lines as line_ranges
 from wit_pipeline.sources import url_list
 from wit_pipeline.sources.source import WHOLE
+from wit_pipeline.vocabulary.records import Raw
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from tests.archives import PACKS, answer, arc, packed, page, pages, record, with_dictionary, zipped
 from tests.factories import local_world, records_of, world
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import warc
 from wit_pipeline.sources.archives import records, tape, wacz
 from wit_pipeline.sources.archives.heads import target
 from wit_pipeline.sources.archives.walk import Record, Wanted
 from wit_pipeline.sources.source import Split
 from wit_pipeline.sources.warc import WarcSource
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 CONFIG = WarcSource(path=("x",))
 

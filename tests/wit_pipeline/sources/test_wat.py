@@ -11,12 +11,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from tests.archives import PACKS, packed, record
 from tests.factories import local_world, records_of, world
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import wat
 from wit_pipeline.sources.archives import records
 from wit_pipeline.sources.warc import WarcSource
 from wit_pipeline.sources.wat import WatSource
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 CONFIG = WatSource(path=("x",))
 URL = "http://a.test/d/p.html"

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from tests.factories import encoded, image, local_world, pair, photograph, records_of, world
-from wit_pipeline import tar
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Candidate, Pair, Raw, Reason, Reject
 from wit_pipeline.shard import write_shard
 from wit_pipeline.sources import webdataset
 from wit_pipeline.sources.source import Split
 from wit_pipeline.sources.webdataset import WebdatasetSource
+from wit_pipeline.vocabulary import tar
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Candidate, Pair, Raw, Reason, Reject
 
 MARK = re.compile("@[0-9a-f]{16}")
 

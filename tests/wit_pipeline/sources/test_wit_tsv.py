@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.factories import local_world, records_of, world
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources.wit_tsv import COLUMNS, WitTsvSource, file_page
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 COMMONS = "https://upload.wikimedia.org/wikipedia/commons"
 ROW = {

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import local_world, records_of, world
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import lines
 from wit_pipeline.sources.yfcc import YfccSource, unfold
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 PAGE = "http://www.flickr.com/photos/39089491@N00/6985418911/"
 IMAGE = "http://farm8.staticflickr.com/7205/6985418911_df7747990d.jpg"

@@ -12,7 +12,7 @@ from isal import igzip_lib
 
 from wit_pipeline.sources.archives.heads import MAX_HEAD, SHOWN, head_at
 from wit_pipeline.sources.archives.tape import CHUNK, ENDLESS, Stored, Tape
-from wit_pipeline.unpacker import Unpacker
+from wit_pipeline.sources.archives.unpacker import Unpacker
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -8,13 +8,13 @@ read each record once, wherever the ranges part. What is damaged belongs to the 
 from collections.abc import Iterator
 from itertools import pairwise
 
-from wit_pipeline.errors import UserError
 from wit_pipeline.sources.archives.members import Damage, Packed, packing_of
 from wit_pipeline.sources.archives.packed import Members
 from wit_pipeline.sources.archives.plain import Plain
 from wit_pipeline.sources.archives.tape import ENDLESS, Bytes, Stored
 from wit_pipeline.sources.archives.walk import Broken, Record, Wanted
 from wit_pipeline.sources.source import WHOLE, Range, World
+from wit_pipeline.vocabulary.errors import UserError
 
 SPLIT_BYTES = 128 << 20  # as stored
 

@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Iterator
 from typing import IO, BinaryIO, cast
 
-from wit_pipeline.errors import UserError
 from wit_pipeline.sources.archives.tape import Bytes
+from wit_pipeline.vocabulary.errors import UserError
 
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second begins one that is empty
 FOLDER = "archive/"

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject, unreadable
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.lists.names import FIELDS, recognise
 from wit_pipeline.sources.packed import Damaged
-from wit_pipeline.text import valid
+from wit_pipeline.text.text import valid
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reject, unreadable
 
 LISTED = 100  # URLs, or texts, of one row that are read
 SHOWN = 60  # columns that a message names

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from wit_pipeline.config import how
 from wit_pipeline.sources.lists.names import FIELDS, recognise
 from wit_pipeline.sources.source import needs_path
+from wit_pipeline.vocabulary.config import how
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,8 +7,6 @@ from itertools import islice
 from operator import itemgetter
 from typing import BinaryIO
 
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lines import (
     MAX_LINE,
     PEEK,
@@ -26,6 +24,8 @@ from wit_pipeline.sources.lists.names import headerless, is_url
 from wit_pipeline.sources.packed import NEEDS_ROW, Head, head_of, opened
 from wit_pipeline.sources.quoted import quoted_rows
 from wit_pipeline.sources.source import WHOLE, Range, Split, World
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reject
 
 Get = Callable[[list[str]], Row]  # picks the fields of a row that are wanted
 

@@ -7,8 +7,6 @@ from itertools import groupby, islice, zip_longest
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lines import PEEK
 from wit_pipeline.sources.lists.columns import SHOWN, Flaw, raws, shown, wanted
 from wit_pipeline.sources.lists.config import ListSource
@@ -17,6 +15,8 @@ from wit_pipeline.sources.lists.json_values import items
 from wit_pipeline.sources.lists.names import KNOWN, headerless, is_url, plain, recognise
 from wit_pipeline.sources.packed import Damaged, head_of, opened, unpacked
 from wit_pipeline.sources.source import WHOLE, Range, Split, World
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reject
 
 REDDIT = "https://www.reddit.com"
 REDDIT_IMAGES = "https://i.redd.it/"

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lines import PEEK, TOO_LONG, body_of, first_lines, place, ranges, split_lines, text
 from wit_pipeline.sources.lists.columns import Flaw, Row, Unfit, raws, single, value_of, wanted
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.lists.names import FIELDS
 from wit_pipeline.sources.packed import NEEDS_ROW, Head, head_of, opened
 from wit_pipeline.sources.source import Range, Split, World
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reject
 
 Object = dict[str, Any]
 

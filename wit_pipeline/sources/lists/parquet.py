@@ -7,13 +7,13 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reject
 from wit_pipeline.sources.lists.columns import Flaw, Row, Value, raws, single, value_of, wanted
 from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.lists.names import FIELDS
 from wit_pipeline.sources.packed import NEEDS_ROW, is_of_the_disk, opened
 from wit_pipeline.sources.source import Range, Split, World
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reject
 
 MAGIC = b"PAR1"
 SPLIT_ROWS = 50_000  # rows a worker reads at a time, in whole row groups …

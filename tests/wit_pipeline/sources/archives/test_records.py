@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.archives import PACKS, answer, arc, packed, page, pages, record, with_dictionary
 from tests.factories import world
-from wit_pipeline.errors import UserError
 from wit_pipeline.sources.archives import members, records, tape
 from wit_pipeline.sources.archives.walk import Broken, Record, Wanted
+from wit_pipeline.vocabulary.errors import UserError
 
 Found = list[tuple[str, bytes] | tuple[str, str]]
 Z = "its packed data end before their end mark"

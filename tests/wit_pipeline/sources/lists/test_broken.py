@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.factories import local_world, records_of
 from tests.lists import CSV, PACK, ROWS, facts, hash_of, parquet, read, source
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources.source import World
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 
 @pytest.mark.parametrize(

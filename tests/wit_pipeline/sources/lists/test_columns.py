@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from tests.lists import CSV, facts, parquet, read
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason
 
 
 @pytest.mark.parametrize(

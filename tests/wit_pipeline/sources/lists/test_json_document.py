@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from tests.lists import facts, read
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 SBU = {
     "image_urls": ["http://a.test/1", "http://a.test/2"],

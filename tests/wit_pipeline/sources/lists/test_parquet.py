@@ -7,10 +7,10 @@ import pytest
 
 from tests.factories import world
 from tests.lists import EXPECTED, ROWS, facts, hash_of, parquet, read, source
-from wit_pipeline.errors import UserError
-from wit_pipeline.records import Raw, Reason, Reject
 from wit_pipeline.sources import url_list
 from wit_pipeline.sources.lists import parquet as parquet_format
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.records import Raw, Reason, Reject
 
 
 def test_a_parquet_file_is_split_by_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:

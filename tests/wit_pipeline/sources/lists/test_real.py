@@ -5,7 +5,7 @@ import pytest
 
 from tests.factories import local_world, records_of
 from tests.lists import source
-from wit_pipeline.records import Raw
+from wit_pipeline.vocabulary.records import Raw
 
 
 def test_real_lists(real_data: Path) -> None:

@@ -1,0 +1,234 @@
+"""Commands that read a root and change nothing in it: why, report, verify, plan."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from rich.console import Console
+
+from beam_jobs.engine import recipe
+from beam_jobs.stages import keeping
+from beam_jobs.stages.stages import STAGES
+from queries import store
+from queries.diff import diff, lines, provenance
+from wit_pipeline.balance import QueryCount
+from wit_pipeline.crawl.accounts import Class, Host
+from wit_pipeline.report.build_report import build_page
+from wit_pipeline.report.hosts import crawl_section
+from wit_pipeline.report.query_list import query_section
+from wit_pipeline.report.sources import source_section
+from wit_pipeline.text.text import normalise
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.errors import RunError, UserError
+from wit_pipeline.vocabulary.manifest import Manifest
+from wit_pipeline.vocabulary.records import Query, Reject
+
+KEY_DIGITS = 32
+LOOKED_AT = 100_000  # rejects that the report looks for examples in
+
+
+def signed(root: Path) -> list[Manifest]:
+    """The manifests of a root, in the order of the stages; a `UserError` where there is none."""
+    found = [manifest.load(root / name) for name in STAGES]
+    present = [item for item in found if item is not None]
+    if not present:
+        raise UserError(f"--root {root}: holds no signed stage; run `wit build` first")
+    return present
+
+
+def say(line: str) -> None:
+    """A line of result on stdout."""
+    sys.stdout.write(line + "\n")
+
+
+def write_report(root: Path) -> Path:
+    """Write ROOT/report/index.html."""
+    found = {item.stage: item for item in signed(root)}
+    counts: list[QueryCount] = []
+    if "balance" in found:
+        counts = list(rows.read(root / "balance" / "counts.parquet", QueryCount))
+    audit = manifest.read_json(root / "audit" / "results.json") if "audit" in found else None
+    crawled = crawl_of(root) if "crawl" in found and found["crawl"].named("hosts.parquet") else None
+    path = root / "report" / "index.html"
+    page = build_page(
+        list(found.values()),
+        query_list(root) if "queries" in found else None,
+        sources(root, found["extract"]) if "extract" in found else None,
+        counts,
+        audit,
+        crawled,
+        dict(enumerate(store.texts(root / "queries" / "queries.parquet").to_pylist()))
+        if "queries" in found
+        else {},
+    )
+    with manifest.aside(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def query_list(root: Path) -> dict[str, Any]:
+    """What the report shows of a signed query list."""
+    folder = root / "queries"
+    problems = list(rows.read_rows(folder / "problems.parquet"))
+    return query_section(
+        store.read(folder / "queries.parquet"), manifest.read_json(folder / "results.json"), problems
+    )
+
+
+def sources(root: Path, extracted: Manifest) -> dict[str, Any]:
+    """What the report shows of the sources of a signed extract."""
+    folder = root / "extract"
+    rejects = (item for file in extracted.named("rejects-") for item in rows.read(folder / file.name, Reject))
+    return source_section(manifest.read_json(folder / "results.json"), islice(rejects, LOOKED_AT))
+
+
+def crawl_of(root: Path) -> dict[str, Any]:
+    """What the report shows of a signed crawl."""
+    folder = root / "crawl"
+    return crawl_section(
+        rows.read(folder / "hosts.parquet", Host), rows.read(folder / "classes.parquet", Class)
+    )
+
+
+def run_report(arguments: argparse.Namespace) -> None:
+    """wit report."""
+    say(str(write_report(arguments.root)))
+
+
+def run_verify(arguments: argparse.Namespace) -> None:
+    """wit verify: every signed file's sum, and the funnel; exit 1 at the first that is off."""
+    for item in signed(arguments.root):
+        folder = arguments.root / item.stage
+        for file in item.files:
+            _verify_file(folder / file.name, file)
+        if not item.counts.adds_up():
+            raise RunError(f"{folder / manifest.MANIFEST}: the counts do not add up")
+        say(f"{item.stage:>8}  {len(item.files):,} files as signed, digest {item.digest}")
+    for home in keeping.aside(arguments.root):
+        files = keeping.files_of(home)
+        for file in files:
+            _verify_file(home / file.name, file)
+        say(f"{home.name}  {len(files):,} files as they were when it was moved aside")
+
+
+def _verify_file(path: Path, file: manifest.File) -> None:
+    if not path.exists():
+        raise RunError(f"{path}: is missing")
+    sha256 = manifest.describe(path).sha256
+    if sha256 != file.sha256:
+        raise RunError(f"{path}: is not what was signed (sha256 {sha256[:12]}…, not {file.sha256[:12]}…)")
+
+
+def run_plan(arguments: argparse.Namespace) -> None:
+    """wit plan: the recipe checked, and the outside files that each stage would read."""
+    loaded = recipe.load(arguments.recipe)
+    for stage in STAGES.values():
+        reads = [*stage.reads, *(f"{path} ({version})" for path, version in stage.inputs(loaded).items())]
+        shown = reads[:5] + ([f"and {len(reads) - 5:,} more"] if len(reads) > 5 else [])
+        say(f"{stage.name:>8}  reads {'; '.join(shown) or 'nothing'}")
+
+
+def run_why(arguments: argparse.Namespace) -> None:
+    """wit why: each stage's word on a pair, by its key or its URL, or the sources of a query."""
+    what, console = arguments.what, Console(highlight=False, soft_wrap=True)
+    told = list(life(arguments.root, what)) or list(origin(arguments.root, what))
+    if not told:
+        raise UserError(
+            f"{what}: no stage in {arguments.root} knows it; give a pair's 32-digit key, its URL, or a "
+            "query. Of what extract rejects, a sample is written down, all of it with extract.keep_rejects"
+        )
+    for line in told:
+        console.print(line, markup=False)
+
+
+def origin(root: Path, what: str) -> Iterator[str]:
+    """Why a query is in the list, or why it is not: a line for each source that offers it."""
+    found, query = {item.stage: item for item in signed(root)}, normalise(what)
+    if "queries" not in found or not query:
+        return
+    table = ds.dataset(root / "queries" / "queries.parquet").to_table(filter=ds.field("query") == query)
+    for row in table.to_pylist():
+        entry = rows.from_row(Query, row)
+        place = f"number {entry.rank + 1:,} of kind {entry.kind}"
+        yield f" queries  {entry.query!r} is query {entry.query_id:,}, {place}"
+        yield from provenance(entry)
+        if "balance" in found:
+            counts = ds.dataset(root / "balance" / "counts.parquet").to_table()
+            for pairs in counts.filter(pc.field("query_id") == entry.query_id).to_pylist():
+                yield f" balance  {_balanced(rows.from_row(QueryCount, pairs))}"
+    for row in _find([root / "queries" / "dropped.parquet"], "query", {query}):
+        rule = f" by {row['detail']!r}" if row["detail"] else ""
+        views = f", {row['views']:,} views" if row["views"] else ""
+        yield f" queries  {query!r} was dropped: {row['reason']}{rule}"
+        yield f"{row['kind']:>8}  {row['count']:,} times in {row['document_count']:,} articles{views}"
+
+
+def _balanced(item: QueryCount) -> str:
+    found = f"of {item.candidates:,} pairs that contain it {item.fetched:,} were asked for"
+    return f"{found}, {item.survivors:,} came this far, and {item.kept:,} were kept"
+
+
+def query_table(old: Path) -> Path:
+    """The queries.parquet of a root, of its queries folder, or itself; a `UserError` where there is none."""
+    place = old / "queries" / "queries.parquet" if old.is_dir() else old
+    if old.is_dir() and not place.exists():
+        place = old / "queries.parquet"
+    if not place.exists():
+        raise UserError(f"--diff {old}: is neither a root with a query list nor a queries.parquet")
+    return place
+
+
+def compare(old: Path, root: Path) -> None:
+    """wit queries --diff OLD: what the list in a root changes."""
+    for line in lines(diff(store.read(query_table(old)), store.read(root / "queries" / "queries.parquet"))):
+        say(line)
+
+
+def life(root: Path, what: str) -> Iterator[str]:
+    """A line for each stage that met a pair or a URL, in order."""
+    by_key = len(what) == KEY_DIGITS and all(character in "0123456789abcdef" for character in what)
+    column = "key" if by_key else "url"
+    urls, keys = {what}, {what}
+    for item in signed(root):
+        folder = root / item.stage
+        if item.stage == "crawl":
+            tables, wanted = item.named("unit-", ".parquet"), ("url", urls)
+        elif item.stage == "shard":
+            tables = [file for file in item.named("", ".parquet") if file.name[0].isdigit()]
+            wanted = ("pair_key" if by_key else "url", {what})
+        else:
+            tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
+        for row in _find([folder / file.name for file in tables], *wanted):
+            urls.add(row["url"])
+            keys.add(row.get("key", ""))
+            yield f"{item.stage:>8}  {_told(item.stage, row)}"
+        if item.stage == "shard":
+            removed = [folder / file.name for file in item.named("removed.parquet")]
+            for row in _find(removed, "pair_key", keys):
+                received = f"entry {row['entry']} of removed/{row['list']}"
+                yield f"   shard  sample {row['key']} was taken down: {received}"
+
+
+def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        table = ds.dataset(path).to_table(filter=ds.field(column).isin(sorted(values)))
+        yield from table.to_pylist()
+
+
+def _told(stage: str, row: dict[str, Any]) -> str:
+    if "reason" in row:
+        detail = f": {row['detail']}" if row["detail"] else ""
+        return f"rejected {row['reason']}{detail}  {row['caption']!r} at {row['where']}"
+    if stage == "crawl":
+        answer = f"HTTP {row['http_status']} {row['error_message']}"
+        return f"{row['status']} after {row['attempts']} attempts, {answer}"
+    if stage == "shard":
+        return f"sample {row['key']} of {row['key'][:5]}.tar  {row['caption']!r}"
+    if stage == "extract":
+        return f"kept as {row['key']}  {row['caption']!r} from {row['where']}"
+    return f"kept {row['key']}"

@@ -1,0 +1,202 @@
+"""A stage from unsigned to signed, and the stages in order: resumable at every unit."""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any
+
+from beam_jobs.engine import lock, pending, progress
+from beam_jobs.engine.engine import Engine
+from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.stage import NOTE, Folders, Shuffle, Stage, Task, Unit, Work, upstream
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.chance import digest
+from wit_pipeline.vocabulary.errors import RunError, UserError
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
+
+FORMAT = 5  # of a stage's folder, where it is not below
+FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
+    "queries": 6,
+    "extract": 6,
+    "frontier": 6,
+    "balance": 6,
+}
+
+
+def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
+    """The digest of all that decides a stage's content: its part of the recipe and what it reads."""
+    return digest([FORMATS.get(stage, FORMAT), stage, table, inputs])
+
+
+def run_stages(
+    stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False
+) -> list[Manifest]:
+    """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
+
+    Nothing that was fetched is asked for again, or leaves its place, without `refetch`.
+    """
+    for stage in stages:
+        stage.inputs(recipe)
+    with lock.building(root):
+        pending.check(root)
+        for stage in stages:
+            stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
+        return [run_stage(stage, recipe, root, engine, refetch=refetch) for stage in stages]
+
+
+def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False) -> Manifest:
+    """The stage's manifest, made now unless it stands there for this recipe and input."""
+    before = upstream(stage, root)
+    inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
+    table = recipe.table(stage.name, *stage.also)
+    plan = plan_of(stage.name, table, inputs)
+    folders = stage.folders(root)
+    signed = manifest.load(folders.home)
+    if signed is not None and signed.plan == plan:
+        progress.tell("skip", stage=stage.name, digest=signed.digest)
+        return signed
+    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch)
+    stage.settle(task)
+    if signed is not None and not stage.in_place:
+        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: built again")
+    began, started = time.monotonic(), datetime.now(UTC)
+    _prepare(task, table, inputs)
+    receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
+    made = Manifest(
+        stage=stage.name,
+        plan=plan,
+        inputs=inputs,
+        recipe=table,
+        counts=reduce(add, (receipt.counts for receipt in receipts), Counts()),
+        files=_all_files(stage, task, receipts),
+        started=started.isoformat(timespec="seconds"),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    _check_funnel(made, before.get(stage.accounts))
+    _check_not_empty(stage, made, folders)
+    stage.replaces(task, made)
+    _publish(stage, task, made)
+    progress.tell(
+        "stage",
+        stage=stage.name,
+        read=made.counts.read,
+        kept=made.counts.kept,
+        rejected=dict(made.counts.rejected),
+        digest=made.digest,
+        seconds=round(time.monotonic() - began, 3),
+    )
+    return made
+
+
+def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+    """Go on from what a killed run of the same plan left; drop what belongs to another plan."""
+    folders, note = task.folders, task.folders.work / NOTE
+    left = manifest.read_json(note)["plan"] if note.exists() else None
+    if left != task.plan:
+        shutil.rmtree(folders.work, ignore_errors=True)
+    folders.out.mkdir(parents=True, exist_ok=True)
+    for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
+        torn.unlink()
+    folders.scratch.mkdir(parents=True, exist_ok=True)
+    manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
+    if folders.in_place:  # what is under way is not signed; the note tells of it from here on
+        (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
+
+
+def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> list[Receipt]:
+    if isinstance(step, Shuffle):
+        _shuffle(step, stage, task, engine)
+        return []
+    units = list(step.units(task))
+    missing = [unit for unit in units if _receipt(step, task, unit) is None]
+    progress.tell(
+        "step",
+        stage=stage.name,
+        step=step.name,
+        units=len(units),
+        done=len(units) - len(missing),
+        expected=sum(unit.records for unit in missing),
+    )
+    if missing:
+        engine.work(step, task, missing)
+    receipts = [_receipt(step, task, unit) for unit in units]
+    absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
+    if absent:
+        raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
+    done = [receipt for receipt in receipts if receipt is not None]
+    return [replace(receipt, files=()) for receipt in done] if step.scratch else done
+
+
+def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
+    return manifest.read_receipt(step.receipt(task.folders, unit), task.plan)
+
+
+def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
+    done = task.folders.work / f"{step.name}.done"
+    if not done.exists():
+        progress.tell("step", stage=stage.name, step=step.name, units=0, done=0)
+        engine.shuffle(step, task)
+        manifest.write_json(done, {})
+
+
+def _all_files(stage: Stage, task: Task, receipts: Sequence[Receipt]) -> tuple[File, ...]:
+    """The files that the manifest lists: those of the units and of `finish`, but not the scratch tables."""
+    files = [file for receipt in receipts for file in receipt.files]
+    return tuple(sorted([*files, *stage.finish(task, files)], key=lambda file: file.name))
+
+
+def _check_funnel(made: Manifest, before: Manifest | None) -> None:
+    if before is not None and made.counts.read != before.counts.kept:
+        raise RunError(
+            f"{made.stage}: read {made.counts.read} records where {before.stage} kept {before.counts.kept}: "
+            "records were lost between them, nothing was signed"
+        )
+    parts = made.named("part-")
+    if parts and sum(file.rows for file in parts) != made.counts.kept:
+        raise RunError(f"{made.stage}: kept {made.counts.kept} records, but its parts hold another number")
+
+
+def _check_not_empty(stage: Stage, made: Manifest, folders: Folders) -> None:
+    """Nothing can be built on nothing: say why it came to that, and leave no receipt that would repeat it."""
+    read_nothing_but_wrote = made.counts.read == 0 and any(file.rows for file in made.files)
+    if made.counts.kept or read_nothing_but_wrote:
+        return
+    example = _example(made, folders)
+    folders.clear()
+    if made.counts.read == 0 and not stage.accounts:
+        raise UserError(f"{stage.name}: what the recipe names for it holds no record")
+    rejected = sorted(made.counts.rejected.items(), key=lambda item: -item[1])
+    reasons = ", ".join(f"{count} {reason}" for reason, count in rejected) or "it read none"
+    raise RunError(f"{stage.name}: kept none of {made.counts.read} records: {reasons}{example}")
+
+
+def _example(made: Manifest, folders: Folders) -> str:
+    """What was said of the first record that was not kept, where a table says it."""
+    for file in made.files:
+        if file.name.endswith(".parquet") and file.rows:
+            row = next(rows.read_rows(folders.out / file.name))
+            detail = row.get("detail") or row.get("error_message")
+            if detail:
+                return f"; the first was {row.get('url') or row.get('where')}: {detail}"
+    return ""
+
+
+def _publish(stage: Stage, task: Task, made: Manifest) -> None:
+    folders = task.folders
+    if not stage.in_place:
+        for receipt in folders.out.glob("*.receipt.json"):
+            receipt.unlink()
+    manifest.sign(folders.out, made)
+    if not stage.in_place:
+        old = folders.root / ".work" / f"{stage.name}.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if folders.home.exists():
+            folders.home.rename(old)
+        folders.out.rename(folders.home)
+        shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(folders.work, ignore_errors=True)

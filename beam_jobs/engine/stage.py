@@ -1,0 +1,169 @@
+"""What a stage is: what it reads, and the steps that lead from there to a signed folder.
+
+A step is one of two shapes, and that is all that Beam is asked for:
+
+    Work      a fused map over units of work; each unit writes its own files and then its receipt.
+              Nothing but the unit's name crosses the graph, and any number of processes may share it.
+    Shuffle   a graph over thin keys that ends in one table, read by the Work step after it.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs.engine.recipe import Recipe
+from wit_pipeline.vocabulary import manifest
+from wit_pipeline.vocabulary.errors import RunError, UserError
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest
+
+NOTE = "plan.json"  # in a stage's work folder: what it is under way to
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folders:
+    """Where one stage of one build reads and writes."""
+
+    root: Path
+    stage: str
+    in_place: bool = False
+
+    @property
+    def home(self) -> Path:
+        """The stage's folder: whole, signed, or absent (`crawl` grows in place, unit by unit)."""
+        return self.root / self.stage
+
+    @property
+    def work(self) -> Path:
+        """What a kill leaves behind and a rerun goes on from."""
+        return self.root / ".work" / self.stage
+
+    @property
+    def out(self) -> Path:
+        """The files of the stage to be; renamed to `home` when whole."""
+        return self.home if self.in_place else self.work / "out"
+
+    @property
+    def scratch(self) -> Path:
+        """Tables between two steps of the stage."""
+        return self.work / "scratch"
+
+    def reads(self, stage: str) -> Path:
+        return self.root / stage
+
+    def files(self, stage: str, prefix: str, suffix: str = "") -> list[Path]:
+        """The files of one kind that an earlier stage signed: by its manifest, never by a glob."""
+        return [self.reads(stage) / file.name for file in self.signed(stage).named(prefix, suffix)]
+
+    def signed(self, stage: str) -> Manifest:
+        """The manifest of an earlier stage."""
+        found = manifest.load(self.reads(stage))
+        if found is None:
+            raise RunError(f"{self.reads(stage)}: is not signed; run `wit {stage}` first")
+        return found
+
+    def clear(self) -> None:
+        """Drop all that an attempt left, units that are whole too."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        if self.in_place:
+            (self.home / manifest.MANIFEST).unlink(missing_ok=True)  # first: half a folder is not signed
+            shutil.rmtree(self.home, ignore_errors=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """All that a unit of work may see."""
+
+    folders: Folders
+    recipe: Recipe
+    plan: str = ""  # digest of all that decides the stage's content
+    refetch: bool = False  # whether what was fetched may be asked for again
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unit:
+    """A unit of work: its name, which is also in the names of its files, and what it covers."""
+
+    name: str
+    covers: Any = None
+    lane: str = ""  # units of one lane run one after the other, never at once; "" is no lane
+    records: int = 0  # that it is expected to go through, where that is known: what the display counts to
+
+
+Done = tuple[Counts, tuple[File, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Work:
+    """A map over units. `do` writes the unit's files and returns what it counted and wrote."""
+
+    name: str
+    units: Callable[[Task], Sequence[Unit]]
+    do: Callable[[Task, Unit], Done]
+    scratch: bool = False  # the files are for the next step, not for the signed folder
+
+    def folder(self, folders: Folders) -> Path:
+        """Where the units' files and receipts go."""
+        return folders.scratch if self.scratch else folders.out
+
+    def receipt(self, folders: Folders, unit: Unit) -> Path:
+        return self.folder(folders) / f"{unit.name}.receipt.json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shuffle:
+    """A graph over thin keys, run as one pipeline; what it writes goes to `folders.scratch`."""
+
+    name: str
+    build: Callable[[beam.Pipeline, Task], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One word, one folder, one row of the STAGES table."""
+
+    name: str
+    about: str  # one line of help
+    reads: tuple[str, ...] = ()  # earlier stages
+    accounts: str = ""  # the one of them whose kept records this one reads, each exactly once
+    steps: tuple[Work | Shuffle, ...]
+    inputs: Callable[[Recipe], Mapping[str, str]] = lambda recipe: {}  # outside files -> what they are
+    also: tuple[str, ...] = ()  # recipe sections of other stages that decide what this one writes
+    # Indexes and reports over the whole folder, from the files that the units wrote; returns its own.
+    finish: Callable[[Task, Sequence[File]], tuple[File, ...]] = lambda task, files: ()
+    in_place: bool = False  # whole units stand in the folder before the stage is signed
+    # What may refuse: before all stages, by the recipe alone; before the stage's own work, where it is to be
+    # made anew; and before its folder takes the place of another.
+    check: Callable[[Task], None] = lambda task: None
+    settle: Callable[[Task], None] = lambda task: None
+    replaces: Callable[[Task, Manifest], None] = lambda task, made: None
+
+    def folders(self, root: Path) -> Folders:
+        return Folders(root=root, stage=self.name, in_place=self.in_place)
+
+
+def each_part(stage: str) -> Callable[[Task], Sequence[Unit]]:
+    """The units of a Work that goes through the parts of an earlier stage, one by one."""
+    return partial(_each_part, stage)
+
+
+def _each_part(stage: str, task: Task) -> Sequence[Unit]:
+    parts = task.folders.files(stage, "part-")
+    return [Unit(name=path.stem.removeprefix("part-"), covers=path) for path in parts]
+
+
+def upstream(stage: Stage, root: Path) -> dict[str, Manifest]:
+    """The manifests of the stages that this one reads; a `UserError` names one that is not signed."""
+    found = {}
+    for name in stage.reads:
+        signed = manifest.load(root / name)
+        if signed is None:
+            raise UserError(
+                f"{stage.name}: needs {name}, which is not signed in {root}; run `wit {name}` first"
+            )
+        found[name] = signed
+    return found

@@ -1,0 +1,172 @@
+"""balance: an image's texts joined, and up to t pairs from every query."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from heapq import nsmallest
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+
+from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
+from beam_jobs.engine.tables import ReadParts, WriteTable, write_whole
+from wit_pipeline.balance import QueryCount, hash_of, judge, limit
+from wit_pipeline.frontier import QueryFetch
+from wit_pipeline.text.texts import grouped, rank
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.chance import SCALE
+from wit_pipeline.vocabulary.manifest import File, describe
+from wit_pipeline.vocabulary.records import Pair
+from wit_pipeline.vocabulary.sift import write_sifted
+
+COUNTS = "counts.parquet"  # the frontier's, and ours
+
+
+class Lowest(beam.CombineFn):
+    """The `most` lowest hashes of a key: the same whatever the order, the bundles and the workers."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def create_accumulator(self) -> list[int]:
+        return []
+
+    def add_input(self, accumulator: list[int], element: int) -> list[int]:
+        accumulator.append(element)
+        return self._trimmed(accumulator) if len(accumulator) > 2 * self.most else accumulator
+
+    def merge_accumulators(self, accumulators: Iterable[list[int]]) -> list[int]:
+        return self._trimmed([value for accumulator in accumulators for value in accumulator])
+
+    def extract_output(self, accumulator: list[int]) -> list[int]:
+        return self._trimmed(accumulator)
+
+    def _trimmed(self, values: list[int]) -> list[int]:
+        return nsmallest(self.most, values)
+
+
+def parts(task: Task) -> list[Path]:
+    """The pairs that dedup signed."""
+    return task.folders.files("dedup", "part-")
+
+
+def thin(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """(key, queries) of the caption of each image of a part."""
+    read = rows.read_rows(path, ["key", "url", "queries"])
+    images = grouped(read, itemgetter("url"), lambda row: rank(row["key"], row["queries"]))
+    for first, *_ in images.values():
+        yield first["key"], tuple(first["queries"])
+
+
+def fetches(task: Task) -> Mapping[int, QueryFetch]:
+    """What the frontier said of every query, by id."""
+    return _fetches(task.folders.reads("frontier") / COUNTS, task.plan)
+
+
+@cache  # once a process
+def _fetches(path: Path, plan: str) -> dict[int, QueryFetch]:
+    return {item.query_id: item for item in rows.read(path, QueryFetch)}
+
+
+def survivors(pair: tuple[str, tuple[int, ...]], task: Task) -> Iterator[tuple[int, bool]]:
+    """(query, whether it was fetched for this query's sake) of a pair for each of its queries."""
+    (key, queries), seed, asked = pair, task.recipe.seed, fetches(task)
+    for query in queries:
+        limit = asked[query].limit
+        yield query, limit >= SCALE or hash_of(key, query, seed) < limit
+
+
+def query_count(query: int, found: Iterable[tuple[bool, int]], task: Task) -> QueryCount:
+    """A query's row: `found` are its survivors, those below the frontier's limit and those above."""
+    asked, counts = fetches(task)[query], dict(found)
+    below = counts.get(True, 0)
+    return QueryCount(
+        query_id=query,
+        candidates=asked.candidates,
+        fetched=asked.fetched,
+        fetch_limit=asked.limit,
+        survivors=below + counts.get(False, 0),
+        below=below,
+        limit=limit(below, task.recipe.balance.per_query, asked.limit),
+    )
+
+
+def hashes(pair: tuple[str, tuple[int, ...]], heads: dict[int, int], seed: int) -> Iterator[tuple[int, int]]:
+    """(query, hash) of a pair for each of its queries that has more pairs than it may contribute."""
+    key, queries = pair
+    for query in queries:
+        if query in heads:
+            yield query, hash_of(key, query, seed)
+
+
+def exactly(item: QueryCount, lowest: Mapping[int, int]) -> QueryCount:
+    """The row with the limit of mode `exact`, under which the `lowest` hashes of a query lie, or all."""
+    return replace(item, limit=lowest.get(item.query_id, SCALE))
+
+
+def count(pipeline: beam.Pipeline, task: Task) -> None:
+    """Count the pairs of every query, and set its limit."""
+    config = task.recipe.balance
+    pairs = pipeline | "Read" >> ReadParts(parts(task), thin)
+    counts: Any = (
+        pairs
+        | "Queries" >> beam.FlatMap(survivors, task)
+        | "Count" >> beam.combiners.Count.PerElement()
+        | "Query" >> beam.MapTuple(lambda counted, pairs: (counted[0], (counted[1], pairs)))
+        | "ByQuery" >> beam.GroupByKey()
+        | "Limit" >> beam.MapTuple(partial(query_count, task=task))
+    )
+    if config.mode == "exact":
+        heads = (
+            counts
+            | "Heads" >> beam.Filter(lambda item: item.survivors > config.per_query)
+            | "Sizes" >> beam.Map(lambda item: (item.query_id, item.survivors))
+        )
+        lowest = (
+            pairs
+            | "Hash" >> beam.FlatMap(hashes, beam.pvalue.AsDict(heads), task.recipe.seed)
+            | "Lowest" >> beam.CombinePerKey(Lowest(config.per_query))
+            | "Highest" >> beam.MapTuple(lambda query, values: (query, values[-1] + 1))
+        )
+        counts = counts | "Exactly" >> beam.Map(exactly, beam.pvalue.AsDict(lowest))
+    counts | "Write" >> WriteTable(task.folders.scratch / COUNTS, QueryCount)
+
+
+@cache  # once a process
+def limits_of(scratch: Path, plan: str) -> dict[int, int]:
+    """The limit of every query."""
+    return {item.query_id: item.limit for item in rows.read(scratch / COUNTS, QueryCount)}
+
+
+def do(task: Task, unit: Unit) -> Done:
+    """Draw the pairs of one part."""
+    limits = limits_of(task.folders.scratch, task.plan)
+    judged = judge(rows.read(unit.covers, Pair), limits, task.recipe.seed)
+    return write_sifted(task.folders.out, unit.name, Pair, judged)
+
+
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
+    """counts.parquet: what became of every query's pairs, of those too that no pair reached."""
+    kept: Counter[int] = Counter()
+    for unit in each_part("dedup")(task):
+        for row in rows.read_rows(task.folders.out / f"part-{unit.name}.parquet", ["queries"]):
+            kept.update(row["queries"])
+    counted = {item.query_id: item for item in rows.read(task.folders.scratch / COUNTS, QueryCount)}
+    queries = sorted(fetches(task))
+    table = (counted.get(query) or query_count(query, (), task) for query in queries)
+    path = task.folders.out / COUNTS
+    count = write_whole(path, QueryCount, (replace(item, kept=kept[item.query_id]) for item in table))
+    return (describe(path, count),)
+
+
+STAGE = Stage(
+    name="balance",
+    about="an image's texts are joined; each query contributes up to t pairs, drawn by hash",
+    reads=("dedup", "frontier"),
+    accounts="dedup",
+    steps=(Shuffle(name="Count", build=count), Work(name="Draw", units=each_part("dedup"), do=do)),
+    finish=finish,
+)

@@ -1,0 +1,155 @@
+"""extract: source files to Candidates, a split of a file at a time."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from beam_jobs.engine import progress
+from beam_jobs.engine.files import open_input, size_of, source_files, version
+from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
+from queries import store
+from wit_pipeline.extract import ExtractConfig, Rules, candidates, read_blocklist, rules_of
+from wit_pipeline.fetch.client import Client
+from wit_pipeline.sources import KINDS, Source
+from wit_pipeline.sources.source import Split, World
+from wit_pipeline.text.match import Matcher
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.chance import digest
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.manifest import Counts, File, describe, read_receipt, write_json
+from wit_pipeline.vocabulary.records import Candidate, Raw, Reject
+from wit_pipeline.vocabulary.sift import Sample, write_sifted
+
+TICK = 1000  # records between two signs of life
+
+_splits: dict[Any, list[Split]] = {}  # by plan and files: they are asked for before the work and after it
+
+
+def inputs(recipe: Recipe) -> dict[str, str]:
+    """The source files, each with what tells one version of it from another."""
+    if not recipe.extract.sources:
+        raise UserError(f"recipe: needs at least one [[extract.sources]] of kind {', '.join(KINDS)}")
+    found = {}
+    if recipe.extract.blocklist:
+        read_blocklist(Path(recipe.extract.blocklist))
+        blocklist = Path(recipe.extract.blocklist)
+        found["blocklist"] = version([blocklist], blocklist)
+    for number, source in enumerate(recipe.extract.sources):
+        if KINDS[source.kind].fetches:
+            found[f"{number} crawl"] = digest(recipe.table("crawl"))
+        elif KINDS[source.kind].pages:
+            found[f"{number} crawl.opt_outs"] = digest(recipe.crawl.opt_outs)
+        for file in source_files(source, number):
+            found[f"{number} {file.name}"] = file.version
+    return found
+
+
+def places_of(source: Source, number: int) -> list[tuple[str, str]]:
+    """(path, name) of what a source is split by: its files, and "" for what it reads without one."""
+    files = [(file.path, file.name) for file in source_files(source, number)]
+    return [*files, ("", "")] if KINDS[source.kind].fetches or not files else files
+
+
+def units(task: Task) -> Sequence[Unit]:
+    """One unit for each split of each source file, in the recipe's order."""
+    places = [places_of(source, number) for number, source in enumerate(task.recipe.extract.sources)]
+    asked = (task.plan, *map(tuple, places))
+    if asked not in _splits:
+        _splits[asked] = list(all_splits(task, places))
+    return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(_splits[asked])]
+
+
+def all_splits(task: Task, places: Sequence[Iterable[tuple[str, str]]]) -> Iterator[Split]:
+    """The splits of all sources, whose files are the `places`; every file is looked into."""
+    world = world_of(task)
+    for number, source in enumerate(task.recipe.extract.sources):
+        for path, name in places[number]:
+            for first, last in KINDS[source.kind].splits(source, path, world):
+                yield Split(source=number, path=path, name=name, first=first, last=last)
+
+
+def world_of(task: Task) -> World:
+    """What the sources may ask for."""
+    path = task.folders.reads("queries") / "queries.parquet"
+    return World(
+        open=open_input,
+        size=size_of,
+        queries=partial(query_texts, path, task.plan),
+        crawl=task.recipe.crawl,
+        client=client,
+        seed=task.recipe.seed,
+    )
+
+
+@cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
+def client(config: CrawlConfig) -> Client:
+    """The process's client for pages or interfaces."""
+    return Client(config)
+
+
+@cache
+def query_texts(path: Path, plan: str) -> tuple[str, ...]:
+    """The queries of a signed list, by id."""
+    return tuple(store.texts(path).to_pylist())
+
+
+@cache  # one table a process
+def rules(path: Path, config: ExtractConfig, plan: str) -> Rules:
+    """The rules of the recipe over a signed query list."""
+    return rules_of(config, Matcher(store.texts(path), config.match))
+
+
+def do(task: Task, unit: Unit) -> Done:
+    """Write the Candidates and the rejects of one split."""
+    split, config = unit.covers, task.recipe.extract
+    source = config.sources[split.source]
+    listed = task.folders.reads("queries") / "queries.parquet"
+    raws = KINDS[source.kind].read(source, split, world_of(task))
+    judged = candidates(ticking(raws), source.kind, rules(listed, config, task.plan))
+    sample = None if config.keep_rejects else Sample(config.reject_sample, task.recipe.seed)
+    return write_sifted(task.folders.out, unit.name, Candidate, judged, sample=sample)
+
+
+def ticking(raws: Iterable[Raw | Reject]) -> Iterator[Raw | Reject]:
+    """The records, counted on the display as they go by."""
+    for number, raw in enumerate(raws, 1):
+        if number % TICK == 0:
+            progress.tell("records", count=TICK)
+        yield raw
+
+
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
+    """results.json: what became of each source's records, and which of an image's texts were kept."""
+    sources = task.recipe.extract.sources
+    counts = [Counts() for _ in sources]
+    kinds: Counter[str] = Counter()
+    for unit in units(task):
+        receipt = read_receipt(STEP.receipt(task.folders, unit), task.plan)
+        if receipt is not None:
+            counts[unit.covers.source] += receipt.counts
+    for file in files:
+        if file.name.startswith("part-"):
+            kinds.update(rows.column(task.folders.out / file.name, "text_kind"))
+    path = task.folders.out / "results.json"
+    named = [
+        {"source": number, "kind": source.kind, **asdict(count)}
+        for number, (source, count) in enumerate(zip(sources, counts, strict=True))
+    ]
+    write_json(path, {"sources": named, "text_kinds": dict(kinds.most_common())})
+    return (describe(path),)
+
+
+STEP = Work(name="Extract", units=units, do=do)
+STAGE = Stage(
+    name="extract",
+    about="image-text pairs from every kind of source, cleaned, judged and matched to queries",
+    reads=("queries",),
+    inputs=inputs,
+    steps=(STEP,),
+    finish=finish,
+)

@@ -1,0 +1,214 @@
+"""queries: dumps, page views and WordNet to the query list.
+
+Counts outgrow a machine's memory before anything else here does, so every table of counts lies on disk in
+parts by hash (`queries.tally`). Splits of dumps are counted and written in parts; then each part is added up,
+by whichever process takes it, in the memory that one part needs.
+
+    Words      a split of a dump -> counts in parts, the order of its words as numbers, its redirects
+    AddWords   a part            -> the words that are frequent, or lemmas
+    Bigrams    a split again     -> counts of pairs of frequent words, from the numbers, in parts
+    AddBigrams a part            -> the pairs that are frequent enough
+    Views      a file of views   -> views by title, in parts
+    Names      a part            -> views by what the titles name, redirects followed, in parts again
+    AddNames   a part            -> the titles with enough views
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beam_jobs.engine import progress
+from beam_jobs.engine.files import version
+from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.stage import Stage, Task, Work
+from beam_jobs.stages.query_titles import add_names, count_views, name_titles
+from beam_jobs.stages.query_units import (
+    added,
+    all_splits,
+    check_once,
+    dumps,
+    lemma_queries,
+    part_units,
+    scratch,
+    split_units,
+    view_files,
+    view_units,
+)
+from beam_jobs.stages.query_words import add_bigrams, add_words, count_bigrams, count_words
+from queries import blocklist, merge, ngrams, pageviews, store, tally, wordnet
+from queries.config import QueriesConfig
+from queries.merge import Dropped, Merged
+from queries.ngrams import Bigram
+from queries.titles import Title
+from wit_pipeline.vocabulary import extras, rows
+from wit_pipeline.vocabulary.errors import RunError, UserError
+from wit_pipeline.vocabulary.manifest import File, aside, describe, read_json, write_json
+from wit_pipeline.vocabulary.records import Kind
+
+PROBLEMS = pa.schema([("where", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+
+
+def inputs(recipe: Recipe) -> dict[str, str]:
+    """All files that the list is made of, each with what tells one version of it from another."""
+    config = recipe.queries
+    if not (config.wikipedia or config.wordnet or config.pageviews):
+        raise UserError(
+            "recipe: [queries] needs wikipedia or pageviews (globs), or wordnet (a folder or file)"
+        )
+    dumped, viewed = dumps(config), view_files(config)
+    check_once(dumped)
+    for file in dumped:
+        if file.name.endswith(".7z"):
+            extras.needs("py7zr", f"recipe: [queries] wikipedia: {file.path}")
+    robots = next((file.path for file in viewed if pageviews.is_automated(file.path)), "")
+    if robots:
+        raise UserError(
+            f"recipe: [queries] pageviews: {robots} counts robots; name the files that end in -user"
+        )
+    found = {f"wikipedia {file.name}": file.version for file in dumped}
+    found |= {f"pageviews {file.name}": file.version for file in viewed}
+    if config.wordnet:
+        folder = Path(config.wordnet)
+        next(wordnet.lemmas(folder), None)  # a folder that is none is told at once
+        found["wordnet"] = version(wordnet.files(folder), folder)
+    if config.blocklist:
+        listed = Path(config.blocklist)
+        blocklist.load(listed)
+        found["blocklist"] = version([listed], listed)
+    return found
+
+
+def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
+    """queries.parquet, and what tells how it came to be: what was dropped, what could not be read, sums."""
+    config, folder = task.recipe.queries, task.folders.scratch
+    words = added(folder, "vocabulary", 1).to_pylist() if all_splits(task) else []
+    total = counted_words(task)
+    found, titles_offered = best_titles(folder, config.budget)
+    merged = merge.merge(
+        ((row["text"], row["count"], row["document_count"]) for row in words),
+        bigrams_of(task, {row["text"]: row["count"] for row in words}, total),
+        found,
+        wordnet.lemmas(Path(config.wordnet)) if config.wordnet else (),
+        config,
+        blocklist.load(Path(config.blocklist)).blocks if config.blocklist else merge.nothing_blocked,
+    )
+    if total and not merged.queries:
+        progress.tell(
+            "note",
+            text=f"queries: the list is empty: of {total:,} words none occurs {config.min_count} times",
+        )
+    problems = [item for fact in facts_of(task) for item in fact["problems"]]
+    summary = {**results(merged, total, titles_offered, config), "titles": facts_of_titles(task)}
+    out = task.folders.out
+    with aside(out / "queries.parquet") as temporary:
+        store.write(temporary, merged.queries)
+    rows.write(out / "dropped.parquet", Dropped, merged.dropped)
+    rows.write(out / "problems.parquet", PROBLEMS, problems)
+    write_json(out / "results.json", summary)
+    return (
+        describe(out / "queries.parquet", len(merged.queries)),
+        describe(out / "dropped.parquet", len(merged.dropped)),
+        describe(out / "problems.parquet", len(problems)),
+        describe(out / "results.json"),
+    )
+
+
+def facts_of(task: Task) -> list[dict[str, Any]]:
+    """What each unit that read outside files told."""
+    units = [*split_units("words", task), *view_units(task)]
+    return [read_json(scratch(task, unit, ".json")) for unit in units]
+
+
+def facts_of_titles(task: Task) -> dict[str, int]:
+    """What became of the titles of page views before any of them was offered."""
+    units = [unit for prefix in ("names", "titles") for unit in part_units(prefix, view_units, task)]
+    facts: Counter[str] = Counter()
+    for unit in units:
+        facts.update(read_json(scratch(task, unit, ".json")))
+    return dict(facts)
+
+
+def counted_words(task: Task) -> int:
+    """The words of all articles together; a `RunError` where adding up the parts gave another number."""
+    before = sum(fact.get("tokens", 0) for fact in facts_of(task))
+    units = part_units("vocabulary", all_splits, task)
+    after = sum(read_json(scratch(task, unit, ".json"))["tokens"] for unit in units)
+    if before != after:
+        raise RunError(f"queries: {before} words were counted, but {after} added up: counts were lost")
+    return before
+
+
+def pairs_of(task: Task) -> Iterator[tuple[str, int, int]]:
+    """The pairs that are frequent enough, with their counts, a part at a time."""
+    for unit in part_units("pairs", all_splits, task):
+        columns = pq.read_table(scratch(task, unit, ".parquet")).columns
+        yield from zip(*(column.to_pylist() for column in columns), strict=True)
+
+
+def bigrams_of(task: Task, counts: Mapping[str, int], total: int) -> list[Bigram]:
+    """The best bigrams, and those that are lemmas, whose counts the list tells as well."""
+    config = task.recipe.queries
+    best = ngrams.rank_bigrams(pairs_of(task), counts, total, config)
+    lemmas, names = set(lemma_queries(config.wordnet, task.plan).to_pylist()), {item.text for item in best}
+    rest = (pair for pair in pairs_of(task) if pair[0] in lemmas and pair[0] not in names)
+    return [*best, *(ngrams.score(pair, counts, total) for pair in rest)]
+
+
+def best_titles(folder: Path, most: int) -> tuple[list[Title], int]:
+    """The best-viewed titles, at most `most`, and how many there are."""
+    paths = sorted(folder.glob("titles-[0-9]*.parquet"))
+    if not paths:
+        return [], 0
+    views = (
+        pa.concat_tables([pq.read_table(path, columns=["views"]) for path in paths])
+        .column("views")
+        .to_numpy()
+    )
+    least = int(np.partition(views, len(views) - most)[len(views) - most]) if len(views) > most else 0
+    table = pa.concat_tables([tally.at_least(pq.read_table(path), "views", least) for path in paths])
+    return [Title(**row) for row in table.to_pylist()], len(views)
+
+
+def results(merged: Merged, total: int, titles_offered: int, config: QueriesConfig) -> dict[str, Any]:
+    """What results.json says: how much each source offered, and what became of it."""
+    kept = Counter(query.kind for query in merged.queries)
+    dropped = Counter(item.reason for item in merged.dropped)
+    return {
+        "words": total,
+        "queries": len(merged.queries),
+        "budget": config.budget,
+        "bigrams_by": config.bigrams,
+        "kinds": {
+            kind: {
+                "offered": max(merged.offered[kind], titles_offered * (kind is Kind.TITLE)),
+                "kept": kept[kind],
+            }
+            for kind in Kind
+        },
+        "dropped": dict(sorted(dropped.items())),
+    }
+
+
+STAGE = Stage(
+    name="queries",
+    about="the query list: frequent words and bigrams of Wikipedia, titles by page views, WordNet lemmas",
+    inputs=inputs,
+    steps=(
+        Work(name="Words", units=partial(split_units, "words"), do=count_words, scratch=True),
+        Work(
+            name="AddWords", units=partial(part_units, "vocabulary", all_splits), do=add_words, scratch=True
+        ),
+        Work(name="Bigrams", units=partial(split_units, "bigrams"), do=count_bigrams, scratch=True),
+        Work(name="AddBigrams", units=partial(part_units, "pairs", all_splits), do=add_bigrams, scratch=True),
+        Work(name="Views", units=view_units, do=count_views, scratch=True),
+        Work(name="Names", units=partial(part_units, "names", view_units), do=name_titles, scratch=True),
+        Work(name="AddNames", units=partial(part_units, "titles", view_units), do=add_names, scratch=True),
+    ),
+    finish=finish,
+)

@@ -1,0 +1,166 @@
+"""What the steps of the queries stage share: units, tables in parts, and what could not be read."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from beam_jobs.engine import progress
+from beam_jobs.engine.files import match, open_input, size_of
+from beam_jobs.engine.stage import Done, Task, Unit
+from queries import tally, wordnet
+from queries.config import QueriesConfig
+from queries.dumps import splits
+from queries.dumps.splits import Split
+from wit_pipeline.text.text import normalise
+from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.found import Found
+from wit_pipeline.vocabulary.manifest import Counts, aside, read_json, write_json
+
+SPLIT_BYTES = 1 << 23  # packed bytes of a dump that one unit of work reads: some 40 MB of XML
+PART_BYTES = 1 << 26  # packed bytes of dumps and page views that make one more part
+MOST_PARTS = 256
+SHOWN = 5  # problems of one split or file that are told on the terminal; all are counted
+LISTED = 100  # and that problems.parquet lists
+REDIRECTS = pa.schema([("title", pa.string()), ("target", pa.string())])
+
+
+def dumps(config: QueriesConfig) -> list[Found]:
+    """The dumps and their indexes."""
+    return match(config.wikipedia, "recipe: [queries] wikipedia")
+
+
+def check_once(files: Sequence[Found]) -> None:
+    """A `UserError` where two dumps hold the same pages: Wikimedia packs each in two ways."""
+    paths = {file.name: file.path for file in files}
+    for name, path in paths.items():
+        twin = name.replace("-multistream", "")
+        if twin != name and twin in paths:
+            raise UserError(
+                f"recipe: [queries] wikipedia: {path} and {paths[twin]} hold the same pages; name one of them"
+            )
+
+
+def view_files(config: QueriesConfig) -> list[Found]:
+    """The files of page views."""
+    return match(config.pageviews, "recipe: [queries] pageviews")
+
+
+def all_splits(task: Task) -> tuple[Split, ...]:
+    """The splits of all dumps, in order."""
+    return _all_splits(tuple(dumps(task.recipe.queries)), SPLIT_BYTES, task.plan)
+
+
+@cache  # an index of the English dump has 25 million lines
+def _all_splits(files: tuple[Found, ...], target: int, plan: str) -> tuple[Split, ...]:
+    paths = {file.name: file.path for file in files}
+    found: list[Split] = []
+    for name, path in paths.items():
+        if not splits.is_index(name):
+            index = paths.get(splits.index_of(name), "")
+            parts = splits.split(path, size_of(path), open_input, index, target)
+            found += [replace(part, name=name) for part in parts]
+    return tuple(found)
+
+
+def split_units(prefix: str, task: Task) -> Sequence[Unit]:
+    """A unit for each split of a dump."""
+    return [Unit(name=f"{prefix}-{i:05d}", covers=split) for i, split in enumerate(all_splits(task))]
+
+
+def view_units(task: Task) -> Sequence[Unit]:
+    """A unit for each file of page views."""
+    files = view_files(task.recipe.queries)
+    return [Unit(name=f"views-{i:05d}", covers=file) for i, file in enumerate(files)]
+
+
+def part_units(prefix: str, of: Callable[[Task], Sequence[Any]], task: Task) -> Sequence[Unit]:
+    """A unit for each part of the tables of some units; none where there are no such units."""
+    return [Unit(name=f"{prefix}-{part:03d}", covers=part) for part in range(parts(task) if of(task) else 0)]
+
+
+def parts(task: Task) -> int:
+    """How many parts tables of counts have: more for larger inputs, whoever does the work."""
+    config = task.recipe.queries
+    paths = tuple(file.path for file in (*dumps(config), *view_files(config)))
+    return _parts(paths, PART_BYTES, task.plan)
+
+
+@cache
+def _parts(paths: tuple[str, ...], part_bytes: int, plan: str) -> int:
+    return min(MOST_PARTS, 1 + sum(map(size_of, paths)) // part_bytes)
+
+
+class Account:
+    """What became of the pages or rows of one unit."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.read = 0
+        self.rejected: Counter[str] = Counter()
+        self.problems: list[dict[str, str]] = []
+
+    def problem(self, reason: str, detail: str) -> None:
+        """Count what could not be read; say so of the first ones."""
+        self.read += 1
+        self.rejected[reason] += 1
+        if len(self.problems) < LISTED:
+            self.problems.append({"where": self.where, "reason": reason, "detail": detail})
+        if len(self.problems) <= SHOWN:
+            progress.tell("note", text=f"queries: {self.where}: {reason}: {detail}")
+
+    def counts(self) -> Counts:
+        kept = self.read - self.rejected.total()
+        return Counts(read=self.read, kept=kept, rejected=dict(sorted(self.rejected.items())))
+
+
+def scratch(task: Task, unit: Unit, suffix: str) -> Path:
+    """A file of a unit for a later step."""
+    return task.folders.scratch / f"{unit.name}{suffix}"
+
+
+def of_units(units: Sequence[Unit], task: Task, suffix: str) -> list[Path]:
+    """The numbered files that some units wrote, in order."""
+    return [
+        task.folders.scratch / f"{unit.name}-{number:04d}{suffix}"
+        for unit in units
+        for number in range(read_json(scratch(task, unit, ".json"))["files"])
+    ]
+
+
+def finished(task: Task, unit: Unit, account: Account, **facts: int) -> Done:
+    """The end of a unit that read outside files: its facts for later steps, and its counts."""
+    write_json(scratch(task, unit, ".json"), {**facts, "problems": account.problems})
+    return account.counts(), ()
+
+
+def table_of(schema: pa.Schema, rows_of: Sequence[tuple[Any, ...]]) -> pa.Table:
+    """Rows as a table."""
+    columns = list(zip(*rows_of, strict=True)) or [()] * len(schema)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema
+    )
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a table of a later step, whole or absent."""
+    with aside(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def added(folder: Path, prefix: str, least: int) -> pa.Table:
+    """The tables of all parts of a step, in order, of what was counted at least `least` times."""
+    paths = sorted(folder.glob(f"{prefix}-[0-9]*.parquet"))  # a scratch folder holds one plan's files
+    return tally.at_least(pa.concat_tables(map(pq.read_table, paths)), "count", least)
+
+
+@cache
+def lemma_queries(folder: str, plan: str) -> pa.Array:
+    """The lemmas as queries, to look words up in."""
+    found = {normalise(lemma) for lemma in wordnet.lemmas(Path(folder))} if folder else set()
+    return pa.array(sorted(found), pa.string())

@@ -1,0 +1,342 @@
+"""What was fetched stays: what is asked again, counted by the server, and where a crawl goes that yields."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from beam_jobs.__main__ import main
+from beam_jobs.commands import remove
+from beam_jobs.engine import build
+from beam_jobs.stages import keeping
+from tests.beam_jobs.world import World, make
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.manifest import Manifest
+from wit_pipeline.vocabulary.records import Candidate
+
+URLS = 30  # that the world's list names, and that are asked for
+TODAY = f"crawl.{datetime.now(UTC):%Y-%m-%d}"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    made = make(tmp_path_factory.mktemp("keeping") / "world")
+    with made.web:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def crawled(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root that was built as far as the crawl."""
+    root = tmp_path_factory.mktemp("root") / "crawled"
+    assert run(world.recipe, root) == 0
+    return root
+
+
+@pytest.fixture
+def root(crawled: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be built on."""
+    return Path(shutil.copytree(crawled, tmp_path / "root"))
+
+
+def run(recipe: Path, root: Path, *more: str, to: str = "crawl") -> int:
+    return main(["build", "--recipe", f"{recipe}", "--root", f"{root}", "--to", to, "--workers", "1", *more])
+
+
+def asked(world: World, act: Callable[[], int]) -> tuple[int, int]:
+    """(exit code, requests for pictures that the server saw)."""
+    before = len(world.web.log.paths)
+    code = act()
+    return code, sum(".jpg" in path for path in world.web.log.paths[before:])
+
+
+def state(folder: Path) -> dict[str, tuple[int, int]]:
+    """The files of a folder: equal inodes and times are files that nobody wrote anew."""
+    return {
+        path.name: (path.stat().st_ino, path.stat().st_mtime_ns)
+        for path in folder.iterdir()
+        if path.is_file()
+    }
+
+
+def signed(root: Path, stage: str = "crawl") -> Manifest:
+    found = manifest.load(root / stage)
+    assert found is not None
+    return found
+
+
+def changed(world: World, folder: Path, *, rows: list[tuple[str, str]] = [], **keys: str) -> Path:  # noqa: B006
+    """The world's recipe in another folder, with more rows in its list and other lines in it."""
+    source = world.recipe.parent
+    text = world.recipe.read_text().replace(f"{source}/list.jsonl", f"{folder}/list.jsonl")
+    more = [json.dumps({"url": world.web.url(path), "caption": caption}) for path, caption in rows]
+    (folder / "list.jsonl").write_text("\n".join([(source / "list.jsonl").read_text(), *more]))
+    for section, line in keys.items():
+        table = f"[{section}]\n"
+        text = (
+            text.replace(table, table + line + "\n") if table in text else f"{text.rstrip()}\n{table}{line}\n"
+        )
+    head, train, rest = text.partition("[train]")  # what was put behind the trainer's table goes before it
+    rest, more_tables, tail = rest.partition("\n[")
+    path = folder / "changed.toml"
+    path.write_text(f"{head}{more_tables[1:]}{tail}\n{train}{rest}")
+    return path
+
+
+ROWS = [(f"/{number}.jpg?again", f"A red dog, again {number}") for number in range(5)]
+CHANGES = {
+    "rows": {"rows": ROWS},
+    "per_query": {"balance": "per_query = 9"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_another_frontier_asks_for_nothing_again_and_says_what_it_would(
+    change: str, world: World, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, files = signed(root), state(root / "crawl")
+    recipe = changed(world, tmp_path, **CHANGES[change])  # type: ignore[arg-type]
+    frontier = signed(root, "frontier")
+    for _ in range(2):
+        assert asked(world, lambda: run(recipe, root)) == (2, 0)
+        assert state(root / "crawl") == files
+        assert (signed(root), signed(root, "frontier")) == (before, frontier)
+        line = capsys.readouterr().err.splitlines()[-1]
+        found = re.search(r"its frontier changed: (\d+) of the (\d+) URLs it has asked for", line)
+        assert found, line
+        again, whole = map(int, found.groups())
+        assert whole == URLS
+        assert again == whole or change == "per_query"
+        assert ("5 are new" in line) == (change == "rows")
+        assert "--refetch" in line
+    code, requests = asked(world, lambda: run(recipe, root, "--refetch"))
+    assert code == 0
+    assert requests == again + (5 if change == "rows" else 0)
+    aside = root / TODAY
+    assert state(aside) == files
+    assert signed(root, TODAY) == before
+    assert asked(world, lambda: run(recipe, root)) == (0, 0)
+    assert main(["verify", "--root", f"{root}"]) == 0
+    assert f"{TODAY}  {len(before.files)} files as they were" in capsys.readouterr().out
+
+
+def test_the_old_recipe_goes_on_with_what_stands(world: World, root: Path, tmp_path: Path) -> None:
+    files = state(root / "crawl")
+    assert run(changed(world, tmp_path, rows=ROWS), root) == 2
+    assert asked(world, lambda: run(world.recipe, root, to="shard")) == (0, 0)
+    assert state(root / "crawl") == files
+    assert signed(root, "shard").counts.kept > 20
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"crawl": "jpeg_quality = 80"}, "[crawl] jpeg_quality changed"),
+        ({"crawl": "jpeg_quality = 80\nmax_redirects = 3"}, "[crawl] jpeg_quality and [crawl] max_redirects"),
+        ({"crawl": 'block_lists = ["{folder}/block.txt"]'}, "[crawl] block_lists changed"),
+    ],
+)
+def test_what_the_recipe_alone_tells_is_said_before_any_work(
+    change: dict[str, str],
+    said: str,
+    world: World,
+    root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "block.txt").write_text("nobody.test\n")
+    change = {section: line.format(folder=tmp_path) for section, line in change.items()}
+    recipe = changed(world, tmp_path, rows=ROWS, **change)
+    files = state(root / "crawl")
+    assert asked(world, lambda: run(recipe, root, "--json")) == (2, 0)
+    captured = capsys.readouterr()
+    assert captured.out == ""  # no step began
+    assert said in captured.err
+    assert f"{URLS} of the {URLS} URLs it has asked for" in captured.err
+    assert state(root / "crawl") == files
+    code, requests = asked(world, lambda: run(recipe, root, "--refetch"))
+    assert (code, requests) == (0, URLS + 5)
+    assert state(root / TODAY) == files
+
+
+def test_another_format_is_no_reason_to_delete(
+    world: World, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = state(root / "crawl")
+    monkeypatch.setattr(build, "FORMAT", build.FORMAT + 1)
+    assert asked(world, lambda: run(world.recipe, root)) == (2, 0)
+    assert "the format of a crawl changed" in capsys.readouterr().err
+    assert state(root / "crawl") == files
+
+
+def test_another_format_of_another_stage_is_none_of_the_crawls(
+    world: World, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = state(root / "crawl")
+    monkeypatch.setattr(build, "FORMATS", {**build.FORMATS, "extract": 99, "frontier": 99, "filter": 99})
+    assert asked(world, lambda: run(world.recipe, root)) == (0, 0)
+    assert state(root / "crawl") == files
+
+
+def test_the_same_files_elsewhere_are_the_same(world: World, root: Path, tmp_path: Path) -> None:
+    files = state(root / "crawl")
+    moved = tmp_path / "moved"
+    shutil.copytree(world.recipe.parent, moved, copy_function=shutil.copy2)
+    recipe = moved / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace(f"{world.recipe.parent}", f"{moved}"))
+    assert asked(world, lambda: run(recipe, root)) == (0, 0)
+    assert state(root / "crawl") == files
+
+
+def test_other_texts_of_the_same_pictures_ask_for_nothing(world: World, root: Path, tmp_path: Path) -> None:
+    tars = {name: told for name, told in state(root / "crawl").items() if name.endswith(".tar")}
+    before = signed(root)
+    recipe = changed(world, tmp_path, rows=[("/4.jpg", "The river once more"), ("/gone.jpg", "A dog, gone")])
+    assert asked(world, lambda: run(recipe, root, to="shard")) == (0, 0)
+    now = signed(root)
+    assert now.counts.read == before.counts.read + 2
+    assert now.counts.kept == before.counts.kept + 1
+    assert now.counts.rejected["http_not_found"] == before.counts.rejected["http_not_found"] + 1
+    assert {name: told for name, told in state(root / "crawl").items() if name.endswith(".tar")} == tars
+    assert not list(root.glob("crawl.*"))
+    assert signed(root, "shard").counts.kept > 20
+
+
+def test_a_crawl_of_an_older_release_is_read_on(world: World, root: Path) -> None:
+    """Its manifest had the lists' paths in the recipe; its frontier had no counts, and places with paths."""
+    old = signed(root)
+    crawl = {**old.recipe["crawl"], "block_lists": [], "a_key_that_went": 1}
+    table = {**old.recipe, "crawl": crawl}
+    inputs = {"frontier": "of the older release"}
+    made = replace(old, recipe=table, inputs=inputs, plan=build.plan_of("crawl", table, inputs))
+    manifest.sign(root / "crawl", made)
+    shutil.rmtree(root / "frontier")
+    assert asked(world, lambda: run(world.recipe, root, to="filter")) == (0, 0)
+    assert signed(root).digest == old.digest
+
+
+def test_a_crawl_that_is_under_way_is_as_dear(
+    world: World, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a kill left: some units whole, no manifest."""
+    crawl, work = root / "crawl", root / ".work" / "crawl"
+    work.mkdir(parents=True)
+    old = signed(root)
+    note = {"plan": old.plan, "recipe": dict(old.recipe), "inputs": dict(old.inputs)}
+    manifest.write_json(work / "plan.json", note)
+    for name in ("manifest.json", "hosts.parquet", "classes.parquet", "unit-000000.receipt.json"):
+        (crawl / name).unlink()
+    files = state(crawl)
+    recipe = changed(world, tmp_path, rows=ROWS)
+    assert asked(world, lambda: run(recipe, root)) == (2, 0)
+    assert "its frontier changed" in capsys.readouterr().err
+    assert state(crawl) == files
+    lost = len(list(rows.read_rows(crawl / "unit-000000.parquet")))
+    code, requests = asked(world, lambda: run(world.recipe, root))
+    assert (code, requests) == (0, lost)
+    assert signed(root).counts == old.counts
+
+
+def test_a_crawl_under_way_outlives_its_notes(world: World, root: Path, tmp_path: Path) -> None:
+    """.work may be deleted when no build runs: the same recipe goes on, another is refused."""
+    crawl = root / "crawl"
+    (crawl / "manifest.json").unlink()
+    (crawl / "unit-000000.receipt.json").unlink()
+    shutil.rmtree(root / ".work", ignore_errors=True)
+    files = state(crawl)
+    assert asked(world, lambda: run(changed(world, tmp_path, rows=ROWS), root)) == (2, 0)
+    assert state(crawl) == files
+    lost = len(list(rows.read_rows(crawl / "unit-000000.parquet")))
+    assert asked(world, lambda: run(world.recipe, root)) == (0, lost)
+
+
+def test_a_unit_whose_file_is_damaged_is_said_to_be_asked_again(
+    world: World, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tar = root / "crawl" / "unit-000001.tar"
+    tar.write_bytes(tar.read_bytes()[:-512])
+    recipe = changed(world, tmp_path, rows=[("/4.jpg", "The river once more")])
+    assert asked(world, lambda: run(recipe, root)) == (2, 0)
+    assert f"{URLS} of the {URLS} URLs" in capsys.readouterr().err
+
+
+def test_engines_may_begin_again(world: World, tmp_path: Path) -> None:
+    flags = ("--", "--direct_runner_bundle_repeat=2")
+    code, requests = asked(world, lambda: run(world.recipe, tmp_path / "root", *flags))
+    assert (code, requests) == (0, URLS)
+
+
+# --- what was moved aside --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def aside(world: World, root: Path, tmp_path: Path) -> Path:
+    """A crawl that was moved aside, beside another in its place."""
+    recipe = changed(world, tmp_path, crawl="jpeg_quality = 80")
+    assert run(recipe, root, "--refetch") == 0
+    return root / TODAY
+
+
+def test_a_second_one_of_a_day_has_a_name_too(world: World, aside: Path) -> None:
+    assert run(world.recipe, aside.parent, "--refetch") == 0
+    assert [path.name for path in keeping.aside(aside.parent)] == [TODAY, f"{TODAY}.2"]
+    assert signed(aside.parent, f"{TODAY}.2").recipe["crawl"]["jpeg_quality"] == 80
+
+
+def test_it_is_dropped_by_its_name_alone(aside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = aside.parent
+    for name in ("crawl", "shard", "crawl.2001-01-01", "../root", f"{TODAY}/", "."):
+        assert main(["drop", "--root", f"{root}", name]) == 2
+        assert f"it has {TODAY}" in capsys.readouterr().err
+    assert main(["drop", "--root", f"{root}", TODAY]) == 0
+    assert "files" in capsys.readouterr().out
+    assert not aside.exists()
+    assert signed(root).stage == "crawl"
+    assert main(["drop", "--root", f"{root}", TODAY]) == 2
+    assert "it has none" in capsys.readouterr().err
+
+
+def test_a_file_of_it_that_changed_is_found(aside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tar = aside / "unit-000000.tar"
+    tar.write_bytes(tar.read_bytes()[:-1] + b"x")
+    assert main(["verify", "--root", f"{aside.parent}"]) == 1
+    assert f"{TODAY}/unit-000000.tar: is not what was signed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("signed_crawl", [True, False])
+def test_a_take_down_reaches_what_was_moved_aside(
+    signed_crawl: bool, world: World, aside: Path, tmp_path: Path
+) -> None:
+    """By the page, which the candidates that were moved with it name, and by the address."""
+    root, part = aside.parent, aside / "frontier" / "part-000000.parquet"
+    candidates = list(rows.read(part, Candidate))
+    known = {row["url"]: row for row in rows.read_rows(aside / "unit-000000.parquet")}
+    named = [item.url for item in candidates if known[item.url]["status"] == "success"][:2]
+    page = [
+        replace(item, page_url="http://page.test/p") if item.url == named[0] else item for item in candidates
+    ]
+    part.unlink()  # a link of the frontier's own file
+    rows.write(part, Candidate, page)
+    if not signed_crawl:
+        (aside / "manifest.json").unlink()
+    (tmp_path / "list.txt").write_text(f"http://page.test/p\n{named[1]}\n")
+    images = {url: rows_of(known[url]) for url in named}
+    assert all(any(content_of(aside, *place)) for place in images.values())
+    assert "images erased" in remove.remove(root, tmp_path / "list.txt")
+    assert not any(any(content_of(aside, *place)) for place in images.values())
+    assert main(["verify", "--root", f"{root}"]) == 0
+    (receipt,) = [one for unit, one in keeping.whole(aside).items() if unit == 0]
+    assert receipt.unit == "unit-000000"
+
+
+def rows_of(row: dict[str, object]) -> tuple[int, int]:
+    return row["offset"], row["length"]  # type: ignore[return-value]
+
+
+def content_of(home: Path, offset: int, length: int) -> bytes:
+    return (home / "unit-000000.tar").read_bytes()[offset : offset + length]

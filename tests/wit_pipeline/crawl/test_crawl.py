@@ -1,0 +1,189 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import pytest
+
+from tests.factories import candidate, encoded, photograph
+from wit_pipeline.crawl.crawl import Fetched, Timed, crawl, order, pairs
+from wit_pipeline.fetch.client import Client, FetchError, Response
+from wit_pipeline.fetch.removal import BlockList
+from wit_pipeline.pictures.image import Decoded, decode
+from wit_pipeline.shard import read_bytes
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
+
+T = TypeVar("T")
+CONFIG = CrawlConfig()
+
+
+async def decode_here(body: bytes) -> Decoded:
+    return decode(body, CONFIG)
+
+
+class FakeClient:
+    """Answers from a table; what is not in it is not found."""
+
+    def __init__(self, bodies: Mapping[str, bytes], final: str = "") -> None:
+        self.bodies = bodies
+        self.final = final
+        self.asked: list[str] = []
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run(coroutine)
+
+    @asynccontextmanager
+    async def ask(self, url: str) -> AsyncIterator[Response]:
+        self.asked.append(url)
+        if url not in self.bodies:
+            raise FetchError(Reason.HTTP_NOT_FOUND, "404 Not Found", http_status=404)
+        yield Response(
+            final_url=self.final or url + "#final",
+            status=200,
+            body=self.bodies[url],
+            content_type="image/jpeg",
+            etag="",
+            last_modified="",
+            x_robots_tag="all",
+            tdm_reservation="",
+            tdm_policy="",
+            content_usage="",
+            content_signal="",
+            redirects=0,
+            attempts=2,
+        )
+
+
+BODIES = {f"http://a.test/{i}.jpg": encoded(photograph(i, (400, 300)), quality=95) for i in range(6)}
+BODIES["http://a.test/bad.jpg"] = BODIES["http://a.test/0.jpg"][:3000]
+WANTED = [
+    candidate(url, text) for url in (*BODIES, "http://a.test/gone.jpg") for text in ("a dog", "a red dog")
+]
+
+
+def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
+    body = encoded(photograph(1, (400, 300)), quality=95)
+    (tmp_path / "a#b.tar").write_bytes(b"before" + body + b"after")
+    places = {
+        "wds:1": f"{tmp_path}/a#b.tar#6+{len(body)}",
+        "wds:2": f"{tmp_path}/a#b.tar#9999999+10",
+        "wds:3": f"{tmp_path}/gone.tar#6+10",
+    }
+    client = FakeClient({})
+    wanted = [candidate(url, held=place) for url, place in places.items()]
+    counts, _ = crawl(wanted, cast(Client, client), decode_here, folder=tmp_path, unit=1, seed=0)
+    assert (counts.kept, dict(counts.rejected), client.asked) == (1, {"source_unreadable": 2}, [])
+    found = {item.url: item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched)}
+    assert (found["wds:1"].attempts, found["wds:1"].image.original_width) == (0, 400)
+
+
+def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
+    client = FakeClient(BODIES)
+    ticks: list[Fetched] = []
+    counts, files = crawl(
+        WANTED, cast(Client, client), decode_here, folder=folder, unit=7, seed=0, tick=ticks.append
+    )
+    assert (counts.read, counts.kept) == (16, 12)
+    assert dict(counts.rejected) == {"decode_error": 2, "http_not_found": 2}
+    names = {"unit-000007.tar": 0, "unit-000007.parquet": 8, "times-000007.parquet": 8}
+    assert {file.name: file.rows for file in files} == names
+    assert sorted(item.url for item in ticks) == sorted({item.url for item in WANTED})
+    return client, {item.url: item for item in rows.read(folder / "unit-000007.parquet", Fetched)}
+
+
+def test_every_url_is_fetched_once_and_written_down(tmp_path: Path) -> None:
+    client, table = run(tmp_path)
+    assert sorted(client.asked) == sorted({item.url for item in WANTED})
+    good = table["http://a.test/0.jpg"]
+    assert (good.status, good.attempts, good.http_status, good.headers.x_robots_tag) == (
+        SUCCESS,
+        2,
+        200,
+        "all",
+    )
+    assert (good.image.original_width, good.image.width, good.image.height) == (400, 341, 256)
+    gone = table["http://a.test/gone.jpg"]
+    assert (gone.status, gone.error_message, gone.http_status) == (
+        Reason.HTTP_NOT_FOUND,
+        "404 Not Found",
+        404,
+    )
+    bad = table["http://a.test/bad.jpg"]
+    assert (bad.status, bad.http_status, bad.image.length) == (Reason.DECODE_ERROR, 200, 0)
+
+
+def test_the_bytes_lie_where_the_table_says(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    for item in table.values():
+        if item.status == SUCCESS:
+            assert item.image.unit == 7
+            assert read_bytes(item.image, tmp_path).endswith(b"\xff\xd9")
+
+
+def test_tar_and_table_are_the_same_twice(tmp_path: Path) -> None:
+    run(tmp_path / "a")
+    run(tmp_path / "b")
+    for name in ("unit-000007.tar", "unit-000007.parquet"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert len(list((tmp_path / "a").iterdir())) == 3
+
+
+def test_when_it_was_is_a_table_of_its_own(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    times = list(rows.read(tmp_path / "times-000007.parquet", Timed))
+    assert [item.url for item in times] == list(table)
+    assert all(item.fetched_at.endswith("+00:00") and item.seconds >= 0 for item in times)
+
+
+def test_what_server_and_file_say_of_reuse_stays_with_the_image(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    assert json.loads(table["http://a.test/0.jpg"].image.signals) == {"x-robots-tag": "all"}
+
+
+def test_candidates_become_pairs_where_there_is_an_image(tmp_path: Path) -> None:
+    _, table = run(tmp_path)
+    found = list(pairs(WANTED, table.values()))
+    assert [pair.candidate for pair in found] == [
+        item for item in WANTED if table[item.url].status == SUCCESS
+    ]
+    assert all(pair.image == table[pair.candidate.url].image for pair in found)
+
+
+def test_hosts_interleave_and_the_order_does_not_depend_on_the_list() -> None:
+    urls = [f"http://{host}.test/{i}" for host in "ab" for i in range(50)]
+    ordered = order(urls, 0)
+    assert ordered == order(reversed(urls), 0) != urls
+    assert 10 < sum(url.startswith("http://a") for url in ordered[:50]) < 40
+
+
+@pytest.mark.parametrize(
+    ("entry", "asked", "kept"),
+    [
+        ("url:a.test/0.jpg", 0, 0),
+        ("domain:a.test", 0, 0),
+        ("url:a.test/1.jpg", 1, 1),
+        ("domain:final.test", 1, 0),  # where it is redirected to
+        (f"sha256:{sha256(BODIES['http://a.test/0.jpg']).hexdigest()}", 1, 0),
+    ],
+)
+def test_what_is_blocked_is_not_stored(entry: str, asked: int, kept: int, tmp_path: Path) -> None:
+    client = FakeClient(BODIES, final="http://final.test/")
+    counts, _ = crawl(
+        [candidate("http://a.test/0.jpg")],
+        cast(Client, client),
+        decode_here,
+        folder=tmp_path,
+        unit=1,
+        seed=0,
+        blocked=BlockList([entry]),
+    )
+    assert (len(client.asked), counts.kept) == (asked, kept)
+    assert dict(counts.rejected) == ({} if kept else {"block_listed": 1})
+    (told,) = rows.read(tmp_path / "unit-000001.parquet", Fetched)
+    assert told.error_message == ("" if kept else f"by its {entry.partition(':')[0]}")
+    assert ((tmp_path / "unit-000001.tar").stat().st_size > 1024) is bool(kept)

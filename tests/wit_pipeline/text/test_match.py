@@ -1,0 +1,201 @@
+"""The compiled matcher finds what the definitions say, by both rules, for any text."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import SENTENCES, WORDS
+from wit_pipeline.text import match
+from wit_pipeline.text.match import Matcher, Mode
+from wit_pipeline.text.text import normalise, words
+from wit_pipeline.text.tokens import packed, word_hashes
+
+QUERIES = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(" ".join), max_size=12, unique=True)
+NASTY = st.text("ab'’s .,;:?!`\t\n\r()-/\u00a0éÉ犬\u0301", max_size=12)
+MODES: tuple[Mode, ...] = ("normalised", "strict_metaclip")
+END = ""  # no word is empty, so this key never meets one
+
+
+class Trie:
+    """The reference: nested dicts of words, walked from every word of the caption."""
+
+    def __init__(self, queries: Sequence[str]) -> None:
+        self.root: dict[str, Any] = {}
+        for number, query in enumerate(queries):
+            node = self.root
+            for word in words(query):
+                node = node.setdefault(word, {})
+            if node is not self.root:
+                node.setdefault(END, number)
+
+    def match(self, caption: str) -> tuple[int, ...]:
+        found = set()
+        sequence = words(caption)
+        for start in range(len(sequence)):
+            node: Any = self.root
+            for word in sequence[start:]:
+                node = node.get(word)
+                if node is None:
+                    break
+                if END in node:
+                    found.add(node[END])
+        return tuple(sorted(found))
+
+
+def spaced(caption: str) -> str:
+    """MetaCLIP's caption (arXiv 2309.16671, section 3): blanks around marks, and for tabs and line ends."""
+    for mark in ",.;:?!`":
+        caption = caption.replace(mark, f" {mark} ")
+    for blank in "\t\n\r":
+        caption = caption.replace(blank, " ")
+    return f" {caption} "
+
+
+def strict(queries: Sequence[str], caption: str) -> tuple[int, ...]:
+    """The definition of the strict rule; of equal queries the first."""
+    held = spaced(caption)
+    first = {query: number for number, query in reversed(list(enumerate(queries)))}
+    return tuple(sorted(number for query, number in first.items() if f" {query} " in held))
+
+
+@given(st.one_of(QUERIES, st.lists(NASTY, max_size=8)), st.lists(st.one_of(SENTENCES, NASTY), max_size=5))
+def test_normalised_is_what_the_trie_finds(queries: list[str], captions: list[str]) -> None:
+    trie = Trie(queries)
+    assert list(Matcher(queries).match_all(captions)) == [trie.match(caption) for caption in captions]
+
+
+@given(st.one_of(QUERIES, st.lists(NASTY, max_size=8)), st.lists(st.one_of(SENTENCES, NASTY), max_size=5))
+def test_strict_is_what_the_definition_finds(queries: list[str], captions: list[str]) -> None:
+    found = list(Matcher(queries, "strict_metaclip").match_all(captions))
+    assert found == [strict(queries, caption) for caption in captions]
+
+
+@given(QUERIES, st.lists(st.one_of(SENTENCES, NASTY), max_size=5), st.sampled_from(MODES))
+def test_what_is_packed_and_hashed_before_matches_the_same(
+    queries: list[str], captions: list[str], mode: Mode
+) -> None:
+    data, ends = packed(captions)
+    matcher = Matcher(queries, mode)
+    found = matcher.match_packed(data, ends, word_hashes(data, ends))
+    assert list(found) == list(matcher.match_all(captions))
+
+
+def test_overlaps_count_and_parts_of_words_do_not() -> None:
+    matcher = Matcher(["new york", "york", "york city", "cat"])
+    assert matcher.match("New York City: concatenation") == (0, 1, 2)
+    assert matcher.match("(Cat) “New—York”") == (0, 1, 3)
+    assert matcher.match("") == ()
+
+
+@pytest.mark.parametrize(
+    ("caption", "normalised", "strictly"),
+    [
+        ("a dog", (0,), (0,)),
+        ("a Dog", (0,), ()),
+        ("the dog's ball", (0,), ()),
+        ("dog.", (0,), (0,)),
+        ("(dog)", (0,), ()),
+        ("hot  dog", (0, 1), (0,)),  # two blanks part a strict query
+        ("hot dog", (0, 1), (0, 1)),
+        ("hot\tdog", (0, 1), (0, 1)),
+        ("hot-dog", (0, 1), ()),
+        ("St. Louis", (2,), ()),  # a mark within a query never matches strictly
+        ("hot\u00a0dog", (0, 1), ()),
+    ],
+)
+def test_where_the_rules_differ(caption: str, normalised: tuple[int, ...], strictly: tuple[int, ...]) -> None:
+    queries = ["dog", "hot dog", "St. Louis"]
+    assert Matcher(queries).match(caption) == normalised
+    assert Matcher(queries, "strict_metaclip").match(caption) == strictly
+
+
+def test_no_queries_match_nothing_and_no_captions_give_none() -> None:
+    assert Matcher([]).match("a dog") == ()
+    assert list(Matcher(["dog"]).match_all([])) == []
+    assert Matcher(["", "!?", "dog"]).match("a dog") == (2,)
+
+
+def test_of_equal_queries_the_first_is_found() -> None:
+    assert Matcher(["dog", "Dog", "dog"]).match("dog") == (0,)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_arrow_array_is_read_where_it_lies(mode: Mode) -> None:
+    whole = pa.array(["no", "a dog", None, "", "dog é dog", "犬"])
+    matcher = Matcher(pa.array(["x", "dog", "犬"])[1:], mode)
+    assert list(matcher.match_all(whole)) == [(), (0,), (), (), (0,), (1,)]
+    assert list(matcher.match_all(whole[4:])) == [(0,), (1,)]
+    assert list(matcher.match_all(whole[:0])) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_caption_with_more_matches_than_were_made_room_for(mode: Mode) -> None:
+    queries = [" ".join(["a"] * length) for length in range(1, 40)]
+    captions = ["a", " ".join(["a"] * 60), "b", " ".join(["a"] * 3)]
+    found = list(Matcher(queries, mode).match_all(captions))
+    assert found == [(0,), tuple(range(39)), (), (0, 1, 2)]
+
+
+def test_a_list_too_long_for_the_table_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(match, "MOST_QUERIES", 2)
+    with pytest.raises(ValueError, match="at most 2 queries, found 3"):
+        Matcher(["a", "b", "c"])
+
+
+def real_captions(real_data: Path) -> list[str]:
+    coco = json.loads((real_data / "captions_text/coco/captions_val2017.json").read_text())
+    laion = pq.read_table(
+        next((real_data / "url_caption_lists").rglob("test_10000.parquet")), columns=["TEXT"]
+    )
+    return [row["caption"] for row in coco["annotations"]] + [
+        text or "" for text in laion["TEXT"].to_pylist()
+    ]
+
+
+def real_queries(real_data: Path, captions: Sequence[str]) -> list[str]:
+    lines = (real_data / "wordnet_oewn/lemmas.tsv").read_text().splitlines()
+    lemmas = [line.split("\t")[0] for line in lines]
+    pairs = [
+        " ".join(pair)
+        for caption in captions[::10]
+        for pair in zip(words(caption), words(caption)[1:], strict=False)
+    ]
+    return list(dict.fromkeys([*lemmas, *pairs, "Nikon D90", "St. Louis", "a", "the", ",", "a , b"]))
+
+
+def test_real_captions_by_the_rule_of_metaclip(real_data: Path) -> None:
+    """COCO and LAION against substrings: every run of words of a spaced caption, looked up whole."""
+    captions = real_captions(real_data)
+    queries = real_queries(real_data, captions)
+    assert len(captions) == 25_014 + 10_000
+    known = {query: number for number, query in enumerate(queries)}
+    longest = max(query.count(" ") + 1 for query in queries)
+    expected = []
+    for caption in captions:
+        parts = spaced(caption)[1:-1].split(" ")
+        runs = {
+            " ".join(parts[i:j])
+            for i in range(len(parts))
+            for j in range(i + 1, min(i + longest, len(parts)) + 1)
+        }
+        expected.append(tuple(sorted(known[run] for run in runs if run in known)))
+    assert list(Matcher(queries, "strict_metaclip").match_all(captions)) == expected
+    for number in range(0, len(captions), 700):  # and by the definition itself, which takes 40 ms a caption
+        assert strict(queries, captions[number]) == expected[number]
+
+
+def test_real_captions_normalised(real_data: Path) -> None:
+    captions = real_captions(real_data)
+    queries = real_queries(real_data, captions)
+    trie = Trie(queries)
+    found = list(Matcher(queries).match_all(captions))
+    assert found == [trie.match(caption) for caption in captions]
+    as_written = Matcher([normalise(query) for query in queries])
+    assert list(as_written.match_all(captions)) == found

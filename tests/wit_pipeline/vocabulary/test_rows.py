@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.factories import candidate, pair
+from tests.strategies import TEXTS
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import Candidate, Image, Pair, Query, Reason, Reject
+
+
+@given(TEXTS, TEXTS, st.lists(st.integers(0, 2**40), max_size=4))
+def test_a_row_holds_the_record(url: str, caption: str, queries: list[int]) -> None:
+    record = pair(url, caption, queries=tuple(queries))
+    assert rows.from_row(Pair, rows.to_row(record)) == record
+
+
+def test_a_file_holds_the_records_in_order(tmp_path: Path) -> None:
+    records = [candidate(f"http://a.test/{i}", "a dog", queries=(i, i + 1)) for i in range(10_000)]
+    assert rows.write(tmp_path / "a.parquet", Candidate, records) == 10_000
+    assert list(rows.read(tmp_path / "a.parquet", Candidate)) == records
+
+
+def test_the_bytes_depend_on_the_records_alone(tmp_path: Path) -> None:
+    records = [pair(f"http://a.test/{i}") for i in range(100)]
+    for name in ("a", "b"):
+        rows.write(tmp_path / name, Pair, records)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_reason_comes_back_as_one(tmp_path: Path) -> None:
+    reject = Reject(key="", url="u", stage="filter", reason=Reason.IMAGE_TOO_SMALL)
+    rows.write(tmp_path / "r", Reject, [reject])
+    assert next(rows.read(tmp_path / "r", Reject)).reason is Reason.IMAGE_TOO_SMALL
+
+
+@pytest.mark.parametrize("record", [Query, Candidate, Image, Pair, Reject])
+def test_nothing_is_null(record: type) -> None:
+    assert not any(field.nullable for field in rows.schema_of(record))
+
+
+def test_a_pairs_schema_is_flat(tmp_path: Path) -> None:
+    rows.write(tmp_path / "p", Pair, [pair()])
+    names = pq.read_schema(tmp_path / "p").names
+    assert {"key", "url", "caption", "queries", "sha256", "phash16", "offset", "evaluation"} <= set(names)
+
+
+def test_what_is_no_parquet_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("text")
+    with pytest.raises(RunError, match="cannot be read as Parquet"):
+        list(rows.read(tmp_path / "x", Pair))

@@ -1,0 +1,165 @@
+"""What became of a crawl's URLs, by host and by status: sums over the units' tables, one at a time.
+
+A host's URLs stand in one unit; those of a host larger than a unit in units that follow one another. So the
+sums of a host are whole once a unit goes by without it, and memory holds the hosts of two units.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from wit_pipeline.frontier import host_of
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.manifest import Counts
+from wit_pipeline.vocabulary.records import SUCCESS
+
+MESSAGES = 5  # shown of each status
+DISTINCT = 1000  # messages of a status that are told apart; the rest count for the status alone
+CHARACTERS = 200  # of a message
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What a crawl unit's table says of a URL, as much as the accounts need."""
+
+    url: str
+    status: str
+    error_message: str
+    attempts: int
+    bytes_fetched: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Host:
+    """A host's URLs, as hosts.parquet has them."""
+
+    host: str  # the authority: with a port where the URL has one; "" of images that need no fetching
+    urls: int
+    success: int
+    statuses: tuple[str, ...]  # most URLs first, success among them …
+    counts: tuple[int, ...]  # … and how many URLs have each
+    bytes: int  # fetched
+    attempts: int
+    seconds: float  # of all URLs together, waiting included; 0 where nothing tells it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Class:
+    """A status, as classes.parquet has it."""
+
+    status: str
+    urls: int
+    candidates: int  # pairs that have one of the URLs
+    bytes: int
+    attempts: int
+    messages: tuple[str, ...]  # the most frequent …
+    counts: tuple[int, ...]  # … and how many URLs have each
+
+
+class _Sums:
+    def __init__(self) -> None:
+        self.statuses: Counter[str] = Counter()
+        self.bytes = self.attempts = 0
+        self.seconds = 0.0
+
+    def add(self, item: Outcome, seconds: float) -> None:
+        self.statuses[item.status] += 1
+        self.bytes += item.bytes_fetched
+        self.attempts += item.attempts
+        self.seconds += seconds
+
+    def row(self, host: str) -> Host:
+        ranked = sorted(self.statuses.items(), key=lambda entry: (-entry[1], entry[0]))
+        return Host(
+            host=host,
+            urls=self.statuses.total(),
+            success=self.statuses[SUCCESS],
+            statuses=tuple(status for status, _ in ranked),
+            counts=tuple(count for _, count in ranked),
+            bytes=self.bytes,
+            attempts=self.attempts,
+            seconds=round(self.seconds, 3),
+        )
+
+
+class Hosts:
+    """The sums of hosts, from units in their order."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, _Sums] = {}
+
+    def unit(self, outcomes: Iterable[Outcome], seconds: Mapping[str, float] | None = None) -> Iterator[Host]:
+        """Take a unit in; returns the hosts that are whole by now, by name. `seconds` are of URLs."""
+        before, now = self._open, dict[str, _Sums]()
+        for item in outcomes:
+            host = host_of(item.url)
+            if host not in now:
+                now[host] = before.pop(host) if host in before else _Sums()
+            now[host].add(item, (seconds or {}).get(item.url, 0.0))
+        self._open = now
+        return (before[host].row(host) for host in sorted(before))
+
+    def rest(self) -> Iterator[Host]:
+        """The hosts of the last unit, by name."""
+        return self.unit(())
+
+
+class Classes:
+    """The sums of statuses."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, _Sums] = {}
+        self._candidates: Counter[str] = Counter()
+        self._messages: dict[str, Counter[str]] = {}
+
+    def unit(self, outcomes: Iterable[Outcome], weights: Mapping[str, int]) -> None:
+        """Take a unit in; `weights` are the candidates of each URL."""
+        for item in outcomes:
+            self._sums.setdefault(item.status, _Sums()).add(item, 0.0)
+            self._candidates[item.status] += weights[item.url]
+            messages = self._messages.setdefault(item.status, Counter())
+            message = item.error_message[:CHARACTERS]
+            if message and (message in messages or len(messages) < DISTINCT):
+                messages[message] += 1
+
+    @property
+    def urls(self) -> int:
+        """How many URLs were taken in."""
+        return sum(sums.statuses.total() for sums in self._sums.values())
+
+    def rows(self) -> Iterator[Class]:
+        """The statuses, most URLs first."""
+        ranked = sorted(self._sums.items(), key=lambda entry: (-entry[1].statuses.total(), entry[0]))
+        for status, sums in ranked:
+            top = sorted(self._messages[status].items(), key=lambda entry: (-entry[1], entry[0]))[:MESSAGES]
+            yield Class(
+                status=status,
+                urls=sums.statuses.total(),
+                candidates=self._candidates[status],
+                bytes=sums.bytes,
+                attempts=sums.attempts,
+                messages=tuple(message for message, _ in top),
+                counts=tuple(count for _, count in top),
+            )
+
+
+def counted(statuses: Iterable[tuple[str, str]], weights: Mapping[str, int]) -> Counts:
+    """What became of a unit's candidates, from (URL, status); `weights` are the candidates of each URL."""
+    found: Counter[str] = Counter()
+    for url, status in statuses:
+        found[status] += weights[url]
+    kept = found.pop(SUCCESS, 0)
+    return Counts(read=kept + found.total(), kept=kept, rejected=dict(sorted(found.items())))
+
+
+def check(unit: str, outcomes: Sequence[Outcome], wanted: Mapping[str, int]) -> None:
+    """A `RunError` unless every URL that was wanted of a unit has exactly one status, and no other any."""
+    told = Counter(item.url for item in outcomes)
+    twice = [url for url, count in told.items() if count > 1]
+    missing = wanted.keys() - told.keys()
+    strange = told.keys() - wanted.keys()
+    if twice or missing or strange:
+        raise RunError(
+            f"crawl: {unit}: of {len(wanted)} URLs {len(missing)} have no status and {len(twice)} more than "
+            f"one, {len(strange)} were not asked for; the first is {min([*twice, *missing, *strange])}"
+        )

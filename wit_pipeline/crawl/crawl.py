@@ -1,0 +1,337 @@
+"""One unit of crawling: fetch, decode once, store the bytes, write down what happened to every URL.
+
+Fetches end in any order. Stored bytes wait until all is known, and go to the unit's tar in the order of the
+unit, which is a hash: so the tar and the table are the same for the same answers.
+"""
+
+import asyncio
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from wit_pipeline.crawl.accounts import counted
+from wit_pipeline.fetch.client import Client, FetchError, Response
+from wit_pipeline.fetch.removal import BlockList
+from wit_pipeline.pictures import structure
+from wit_pipeline.pictures.image import Decoded, ImageError
+from wit_pipeline.vocabulary import rows, tar
+from wit_pipeline.vocabulary.chance import draw
+from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
+from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Reason
+
+IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more goes through a file
+AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
+
+NOTHING = BlockList(())
+
+Decode = Callable[[bytes], Awaitable[Decoded]]  # raises ImageError
+NO_IMAGE = Image(
+    final_url="",
+    sha256="",
+    stored_sha256="",
+    bytes_fetched=0,
+    format="",
+    original_width=0,
+    original_height=0,
+    width=0,
+    height=0,
+    phash="",
+    phash16="",
+    weak=0.0,
+    trim_phash="",
+    trim_phash16="",
+    entropy=0.0,
+    exif="",
+    signals="",
+    unit=0,
+    offset=0,
+    length=0,
+)
+
+
+HELD = Response(  # of bytes that no server was asked for
+    final_url="",
+    status=0,
+    body=b"",
+    content_type="",
+    etag="",
+    last_modified="",
+    x_robots_tag="",
+    tdm_reservation="",
+    tdm_policy="",
+    content_usage="",
+    content_signal="",
+    redirects=0,
+    attempts=0,
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Headers:
+    """What a server said of its answer, as sent, for whoever asks later; "" where it said nothing."""
+
+    content_type: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    x_robots_tag: str = ""
+    tdm_reservation: str = ""
+    tdm_policy: str = ""
+    content_usage: str = ""
+    content_signal: str = ""
+
+
+FACTS = [field.name for field in fields(Decoded) if field.name not in ("stored", "signals")]
+ON_REUSE = ("x_robots_tag", "tdm_reservation", "tdm_policy", "content_usage", "content_signal")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetched:
+    """What happened to one URL; the facts of the image are zeros where there is none."""
+
+    url: str
+    status: str  # "success", or the Reason
+    error_message: str
+    attempts: int
+    http_status: int  # 0: no answer came
+    headers: Headers
+    image: Image
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timed:
+    """When a URL was fetched: in a table of its own, which alone is not the same twice."""
+
+    url: str
+    fetched_at: str  # UTC
+    seconds: float  # until its status was known, polite waiting included
+
+
+def order(urls: Iterable[str], seed: int) -> list[str]:
+    """The URLs of a unit in the order in which they are fetched and stored: a hash, so hosts interleave."""
+    return sorted(set(urls), key=lambda url: (draw(url, seed=seed, purpose="crawl:order"), url))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Supply:
+    """Where the bytes of URLs come from: servers, or the place where somebody holds them already."""
+
+    client: Client
+    decode: Decode
+    blocked: BlockList
+    open: Callable[[str], BinaryIO]  # a file's bytes, seekable
+    held: Mapping[str, str]  # "path#offset+length" by URL
+
+    @asynccontextmanager
+    async def answer(self, url: str) -> AsyncIterator[Response]:
+        """The answer at `url`, in memory until the block ends. Raises `FetchError` where there is none."""
+        self._refuse(self.blocked.found_url(url))
+        place = self.held.get(url)
+        if place is not None:
+            yield await asyncio.to_thread(self._read, url, place)
+        else:
+            async with self.client.ask(url) as response:
+                self._refuse(self.blocked.found_url(response.final_url))
+                yield response
+
+    async def picture(self, response: Response) -> Decoded:
+        """What the one decode of an answer tells. Raises `ImageError`, or `FetchError` of blocked bytes."""
+        decoded = await self.decode(response.body)
+        self._refuse(self.blocked.found_bytes(decoded.sha256, decoded.stored_sha256))
+        return decoded
+
+    def _refuse(self, entry: str) -> None:
+        if entry:
+            raise FetchError(Reason.BLOCK_LISTED, f"by its {entry.partition(':')[0]}")
+
+    def _read(self, url: str, place: str) -> Response:
+        path, _, span = place.rpartition("#")
+        offset, length = map(int, span.split("+"))
+        try:
+            with self.open(path) as file:
+                file.seek(offset)
+                body = file.read(length)
+        except OSError as error:
+            raise FetchError(Reason.SOURCE_UNREADABLE, f"{path}: {error}") from None
+        if len(body) != length:
+            raise FetchError(Reason.SOURCE_UNREADABLE, f"{path}: ends before byte {offset + length}")
+        return replace(HELD, final_url=url, body=body)
+
+
+def open_local(path: str) -> BinaryIO:
+    """A file of this machine."""
+    return Path(path).open("rb")
+
+
+def crawl(
+    candidates: Sequence[Candidate],
+    client: Client,
+    decode: Decode,
+    *,
+    folder: Path,
+    unit: int,
+    seed: int,
+    blocked: BlockList = NOTHING,
+    open: Callable[[str], BinaryIO] = open_local,
+    tick: Callable[[Fetched], None] = lambda fetched: None,
+) -> tuple[Counts, tuple[File, ...]]:
+    """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, unit-NNNNNN.parquet, times-NNNNNN.parquet.
+
+    What is `blocked` is neither asked for nor stored; `tick` hears of every URL done. The counts are of
+    candidates: several may share a URL, which is fetched once.
+    """
+    weight = Counter(candidate.url for candidate in candidates)
+    held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
+    supply = Supply(client=client, decode=decode, blocked=blocked, open=open, held=held)
+    folder.mkdir(parents=True, exist_ok=True)
+    with Pile(folder) as pile:
+        results = client.run(_fetch_all(order(weight, seed), supply, pile, tick))
+        files = _write(results, pile, folder, unit)
+    return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
+
+
+Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the pile's file
+Results = list[tuple[Fetched, Timed, Place]]
+
+
+class Pile:
+    """Bytes until their turn comes: in memory as long as they are few, then in a file without a name."""
+
+    def __init__(self, folder: Path, room: int = IN_MEMORY) -> None:
+        self._room = room
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by __exit__
+        self._end = 0
+
+    def __enter__(self) -> "Pile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def put(self, content: bytes) -> Place:
+        """Where the bytes are to be found."""
+        if len(content) <= self._room:
+            self._room -= len(content)
+            return content
+        start, self._end = self._end, self._end + len(content)
+        self._file.seek(start)
+        self._file.write(content)
+        return start, len(content)
+
+    def take(self, place: Place) -> bytes:
+        """The bytes that were put there."""
+        if isinstance(place, bytes):
+            return place
+        self._file.seek(place[0])
+        return self._file.read(place[1])
+
+
+async def _fetch_all(
+    urls: Sequence[str], supply: Supply, pile: Pile, tick: Callable[[Fetched], None]
+) -> Results:
+    """What happened to each URL, in the order of `urls`, and where its stored bytes are."""
+    found: dict[str, tuple[Fetched, Timed, Place]] = {}
+    left = iter(urls)
+
+    async def walk() -> None:
+        for url in left:
+            fetched, timed, stored = await fetch(url, supply)
+            found[url] = fetched, timed, pile.put(stored)
+            tick(fetched)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(AT_ONCE, len(urls))):
+                group.create_task(walk())
+    except BaseExceptionGroup as failed:  # one mistake ends all of them
+        raise failed.exceptions[0] from None
+    return [found[url] for url in urls]
+
+
+def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File, ...]:
+    names = (f"unit-{unit:06d}.tar", f"unit-{unit:06d}.parquet", f"times-{unit:06d}.parquet")
+    tar_path, table_path, times_path = (folder / name for name in names)
+    with (
+        aside(tar_path) as tar_aside,
+        aside(table_path) as table_aside,
+        aside(times_path) as times_aside,
+        tar.Writer(tar_aside) as images,
+        rows.Writer(table_aside, Fetched) as table,
+        rows.Writer(times_aside, Timed) as times,
+    ):
+        for number, (fetched, timed, place) in enumerate(results):
+            if fetched.status == SUCCESS:
+                stored = pile.take(place)
+                offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
+                image = replace(fetched.image, unit=unit, offset=offset, length=len(stored))
+                fetched = replace(fetched, image=image)
+            table.write(fetched)
+            times.write(timed)
+    count = len(results)
+    return describe(tar_path), describe(table_path, count), describe(times_path, count)
+
+
+async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
+    """What happened to one URL and when, and the bytes to store: b"" where there are none."""
+    began, started = time.monotonic(), datetime.now(UTC)
+    status, message, stored, image = SUCCESS, "", b"", NO_IMAGE
+    attempts, http_status, headers = 0, 0, Headers()
+    try:
+        async with supply.answer(url) as response:
+            attempts, http_status = response.attempts, response.status
+            headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
+            decoded = await supply.picture(response)
+            stored, image = decoded.stored, image_of(response, decoded)
+    except FetchError as error:
+        status, message = error.reason, error.detail
+        attempts, http_status = error.attempts, error.http_status
+    except ImageError as error:
+        status, message = error.reason, error.detail
+    fetched = Fetched(
+        url=url,
+        status=status,
+        error_message=message,
+        attempts=attempts,
+        http_status=http_status,
+        headers=headers,
+        image=image,
+    )
+    timed = Timed(
+        url=url,
+        fetched_at=started.isoformat(timespec="milliseconds"),
+        seconds=round(time.monotonic() - began, 3),
+    )
+    return fetched, timed, stored
+
+
+def image_of(response: Response, decoded: Decoded) -> Image:
+    """The facts of an image; where its bytes lie is known when they are stored."""
+    return replace(
+        NO_IMAGE,
+        final_url=response.final_url,
+        bytes_fetched=len(response.body),
+        signals=_signals(response, decoded),
+        **{name: getattr(decoded, name) for name in FACTS},
+    )
+
+
+def _signals(response: Response, decoded: Decoded) -> str:
+    """What server and file say of reuse, as one JSON object."""
+    said = {name.replace("_", "-"): value for name in ON_REUSE if (value := getattr(response, name))}
+    return (
+        json.dumps({**said, **json.loads(decoded.signals)}, ensure_ascii=False) if said else decoded.signals
+    )
+
+
+def pairs(candidates: Iterable[Candidate], fetched: Iterable[Fetched]) -> Iterator[Pair]:
+    """The candidates of a unit whose URL gave an image, each with that image, in the candidates' order."""
+    images = {item.url: item.image for item in fetched if item.status == SUCCESS}
+    for candidate in candidates:
+        if candidate.url in images:
+            yield Pair(candidate=candidate, image=images[candidate.url])

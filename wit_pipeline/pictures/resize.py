@@ -1,0 +1,189 @@
+"""Pictures resized: separable LANCZOS or bicubic with Pillow's weights, in whole numbers, compiled.
+
+Integers give the same pixels on every machine. All loops run along rows, which compilers turn into vector
+instructions: columns are shrunk as the rows of the turned picture. Rows go first, as that leaves the least
+to turn; Pillow's columns go first, so the two part by a level here and there, and by more only where both cut
+off what overshoots black or white.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from math import ceil, pi, sin
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from wit_pipeline.vocabulary.compiled import compiled
+
+Pixels = npt.NDArray[np.uint8]  # (rows, columns, channels), or (rows, columns)
+
+# Compiled code holds the numbers below: they stay in this file.
+LANCZOS, BICUBIC = 3.0, 2.0  # pixels of the result that the window reaches to each side
+SHARP = -0.5  # of the cubic: Pillow's
+BITS = 22  # of a weight: a weighted sum of bytes, overshoot included, stays below 2^31
+ONE = 1 << BITS
+HALF = 1 << (BITS - 1)
+TILE = 16  # rows turned at once: their lines of the cache are used whole
+THREE = np.uintp(3)
+KEPT = 512  # pairs of lengths whose weights are kept, of some 10 kB …
+KEPT_LENGTH = 4096  # … and 100 kB at most
+
+freely = partial(compiled, nogil=True)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Taps:
+    """Of each pixel of the result: its first pixel of the source, how many there are, and their weights."""
+
+    first: npt.NDArray[Any]  # int64 (to,)
+    counts: npt.NDArray[Any]  # int64 (to,)
+    weights: npt.NDArray[Any]  # int32 (to, most), in units of 2^-22
+
+
+def resize(pixels: Pixels, width: int, height: int, window: float = LANCZOS) -> Pixels:
+    """`pixels` (rows, columns, channels) of 1, 3 or 4 channels as (height, width, channels)."""
+    rows, columns, channels = pixels.shape
+    made = np.ascontiguousarray(pixels)
+    if height != rows:
+        made = shrink_rows(made.reshape(rows, -1), height, window).reshape(height, columns, channels)
+    if width != columns:
+        beside = shrink_rows(turned(made).reshape(columns, -1), width, window)
+        made = turned(beside.reshape(width, height, channels))
+    return made
+
+
+def shrink_rows(rows: Pixels, to: int, window: float = LANCZOS) -> Pixels:
+    """`rows` (rows, bytes) as (to, bytes)."""
+    weighed = taps(len(rows), to, window)
+    return _weighed(rows, weighed.first, weighed.counts, weighed.weights)  # type: ignore[no-any-return]
+
+
+def taps(length: int, to: int, window: float = LANCZOS) -> Taps:
+    """How `to` pixels are made of `length`."""
+    return (_kept if max(length, to) <= KEPT_LENGTH else _made)(length, to, window)
+
+
+def _made(length: int, to: int, window: float) -> Taps:
+    first, counts, weights = _taps(length, to, window)
+    return Taps(first=first, counts=counts, weights=weights)
+
+
+_kept = lru_cache(KEPT)(_made)
+
+
+def turned(pixels: Pixels) -> Pixels:
+    """Rows as columns, (columns, rows, channels); channels stay together."""
+    rows, columns, channels = pixels.shape
+    if channels == 3:
+        return _turned_3(pixels)  # type: ignore[no-any-return]
+    whole = pixels.view(np.uint32 if channels == 4 else np.uint8).reshape(rows, columns)
+    return _turned(whole).view(np.uint8).reshape(columns, rows, channels)  # type: ignore[no-any-return]
+
+
+def turned_grey(grey: Pixels) -> Pixels:
+    """The same of one channel, (rows, columns)."""
+    return _turned(grey)  # type: ignore[no-any-return]
+
+
+@freely
+def _weight(x, window):  # type: ignore[no-untyped-def]
+    if x == 0.0:
+        return 1.0
+    if window == LANCZOS:
+        if -LANCZOS <= x < LANCZOS:
+            return sin(x * pi) / (x * pi) * (sin(x / LANCZOS * pi) / (x / LANCZOS * pi))
+        return 0.0
+    x = abs(x)
+    if x < 1.0:
+        return ((SHARP + 2.0) * x - (SHARP + 3.0)) * x * x + 1.0
+    if x < 2.0:
+        return (((x - 5.0) * x + 8.0) * x - 4.0) * SHARP
+    return 0.0
+
+
+@freely
+def _taps(length, to, window):  # type: ignore[no-untyped-def]
+    scale = length / to
+    stretch = max(scale, 1.0)
+    support = window * stretch
+    most = ceil(support) * 2 + 1
+    first, counts = np.zeros(to, np.int64), np.zeros(to, np.int64)
+    weights, exact = np.zeros((to, most), np.int32), np.zeros(most)
+    for i in range(to):
+        centre = (i + 0.5) * scale
+        low, high = max(int(centre - support + 0.5), 0), min(int(centre + support + 0.5), length)
+        total = 0.0
+        for k in range(high - low):
+            exact[k] = _weight((k + low - centre + 0.5) * (1.0 / stretch), window)
+            total += exact[k]
+        for k in range(high - low):
+            weight = exact[k] / total * ONE
+            weights[i, k] = int(weight - 0.5) if weight < 0 else int(weight + 0.5)
+        first[i], counts[i] = low, high - low
+    return first, counts, weights
+
+
+@freely
+def _weighed(rows, first, counts, weights):  # type: ignore[no-untyped-def]
+    width, to = rows.shape[1], len(first)
+    out, sums = np.empty((to, width), np.uint8), np.empty(width, np.int32)
+    for i in range(to):
+        row, k = first[i], 0
+        sums[:] = HALF
+        while k + 4 <= counts[i]:  # four at once: the sums are read and written a quarter as often
+            w0, w1, w2, w3 = weights[i, k], weights[i, k + 1], weights[i, k + 2], weights[i, k + 3]
+            r0, r1, r2, r3 = rows[row + k], rows[row + k + 1], rows[row + k + 2], rows[row + k + 3]
+            for x in range(width):
+                sums[x] += (
+                    w0 * np.int32(r0[x]) + w1 * np.int32(r1[x]) + w2 * np.int32(r2[x]) + w3 * np.int32(r3[x])
+                )
+            k += 4
+        while k < counts[i]:
+            w0, r0 = weights[i, k], rows[row + k]
+            for x in range(width):
+                sums[x] += w0 * np.int32(r0[x])
+            k += 1
+        made = out[i]
+        for x in range(width):
+            made[x] = min(max(sums[x] >> BITS, np.int32(0)), np.int32(255))
+    return out
+
+
+# Indices without a sign: compiled code looks whether any other is negative, at twice the price.
+
+
+@freely
+def _turned_3(pixels):  # type: ignore[no-untyped-def]
+    rows, columns = np.uintp(pixels.shape[0]), np.uintp(pixels.shape[1])
+    out = np.empty((pixels.shape[1], pixels.shape[0], 3), np.uint8)
+    source, made = pixels.reshape(-1), out.reshape(-1)
+    for top in range(0, pixels.shape[0], TILE):
+        bottom = min(top + TILE, pixels.shape[0])
+        for x in range(pixels.shape[1]):
+            there = (np.uintp(x) * rows + np.uintp(top)) * THREE
+            here = (np.uintp(top) * columns + np.uintp(x)) * THREE
+            for _ in range(top, bottom):
+                made[there] = source[here]
+                made[there + np.uintp(1)] = source[here + np.uintp(1)]
+                made[there + np.uintp(2)] = source[here + np.uintp(2)]
+                there += THREE
+                here += columns * THREE
+    return out
+
+
+@freely
+def _turned(whole):  # type: ignore[no-untyped-def]
+    rows, columns = np.uintp(whole.shape[0]), np.uintp(whole.shape[1])
+    out = np.empty((whole.shape[1], whole.shape[0]), whole.dtype)
+    source, made = whole.reshape(-1), out.reshape(-1)
+    for top in range(0, whole.shape[0], TILE):
+        bottom = min(top + TILE, whole.shape[0])
+        for x in range(whole.shape[1]):
+            there = np.uintp(x) * rows + np.uintp(top)
+            here = np.uintp(top) * columns + np.uintp(x)
+            for _ in range(top, bottom):
+                made[there] = source[here]
+                there += np.uintp(1)
+                here += columns
+    return out

@@ -1,0 +1,143 @@
+"""Samples taken down from shards that stand, and their bytes from the crawl: the lists are kept for ever.
+
+`ROOT/removed/` holds each list as it was given, `TIME-DIGEST.txt`, and beside it `TIME-DIGEST.found.txt`: the
+sums of the images that the list named by address. So the same bytes do not return under another address.
+"""
+
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wit_pipeline.fetch.removal import BlockList, entry_hash
+from wit_pipeline.shard import Row, md5, stats
+from wit_pipeline.vocabulary import rows, tar
+from wit_pipeline.vocabulary.manifest import File, aside, describe, write_json
+
+FOLDER = "removed"
+FOUND = ".found.txt"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Removed:
+    """A sample that was taken down, as removed.parquet has it: what names it, and nothing of what it was."""
+
+    key: str
+    pair_key: str
+    entry: str  # `entry_hash` of the entry that names it
+    list: str  # the file in ROOT/removed/ that has the entry; its name begins with when it was received, UTC
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """A list that was received, and the sums that it led to."""
+
+    name: str
+    entries: BlockList
+
+
+class Removals:
+    """All lists that a root was given, the oldest first: it is the first that names a sample that counts."""
+
+    def __init__(self, lists: Sequence[Listed]) -> None:
+        self.lists = tuple(lists)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Removals":
+        """The lists of a folder; none where it is not there."""
+        return cls([Listed(name=path.name, entries=_read(path)) for path in lists(folder)])
+
+    def of(self, row: Row) -> Removed | None:
+        """The Removed of a sample that is on a list, or None."""
+        for listed in self.lists:
+            entry = listed.entries.found(row.url, row.final_url, row.page_url, row.sha256)
+            if entry:
+                return Removed(key=row.key, pair_key=row.pair_key, entry=entry_hash(entry), list=listed.name)
+        return None
+
+
+def lists(folder: Path) -> list[Path]:
+    """The lists that a root was given, the oldest first."""
+    return sorted(path for path in folder.glob("*.txt") if not path.name.endswith(FOUND))
+
+
+def found_of(path: Path) -> Path:
+    """Where the sums stand that a list led to."""
+    return path.with_name(path.name.removesuffix(".txt") + FOUND)
+
+
+def files(path: Path) -> list[Path]:
+    """A list, and the sums that it led to where there are any."""
+    return [path for path in (path, found_of(path)) if path.exists()]
+
+
+def _read(path: Path) -> BlockList:
+    return BlockList.read(map(str, files(path)), lambda name: Path(name).open("rb"))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored:
+    """An image of a crawl unit, as much as lists and the eraser need."""
+
+    url: str
+    status: str
+    final_url: str
+    sha256: str
+    stored_sha256: str
+    offset: int
+    length: int
+
+
+def named(image: Stored, pages: Iterable[str], entries: BlockList) -> bool:
+    """Whether an image, or a page on which it was found, is on a list."""
+    if entries.found(image.url, image.final_url, "", image.sha256, image.stored_sha256):
+        return True
+    return bool(entries.found_url(*pages))
+
+
+def rewrite_shard(home: Path, name: str, out: Path, gone: Callable[[Row], bool]) -> tuple[File, ...]:
+    """Write shard `name` of `home` anew to `out`, without what is `gone`; no file where nothing is.
+
+    Everything else keeps its key and its bytes.
+    """
+    keys = {row.key for row in rows.read(home / f"{name}.parquet", Row) if gone(row)}
+    if not keys:
+        return ()
+    tar_path, table_path, stats_path = (out / f"{name}{end}" for end in (".tar", ".parquet", "_stats.json"))
+    with (
+        aside(tar_path) as tar_aside,
+        aside(table_path) as table_aside,
+        tarfile.open(home / f"{name}.tar") as source,
+        tar.Writer(tar_aside) as archive,
+        rows.Writer(table_aside, Row) as table,
+    ):
+        for member in source:
+            content = source.extractfile(member)
+            if content is not None and member.name.partition(".")[0] not in keys:
+                archive.add(member.name, content.read())
+        for row in rows.read(home / f"{name}.parquet", Row):
+            if row.key not in keys:
+                table.write(row)
+    write_json(stats_path, stats(table.count, md5(tar_path)))
+    return describe(tar_path, table.count), describe(table_path, table.count), describe(stats_path)
+
+
+def erase(path: Path, out: Path, spans: Iterable[tuple[int, int]]) -> int:
+    """Write a copy of a file to `out` with zeros over some (offset, length); returns how many were not zeros.
+
+    There is no copy where that is 0.
+    """
+    with path.open("rb") as file:
+        wanted = [
+            (offset, length) for offset, length in spans if any(os.pread(file.fileno(), length, offset))
+        ]
+    if wanted:
+        with aside(out) as temporary:
+            shutil.copyfile(path, temporary)
+            with temporary.open("r+b") as file:
+                for offset, length in wanted:
+                    file.seek(offset)
+                    file.write(bytes(length))
+    return len(wanted)

@@ -1,0 +1,238 @@
+"""Which queries a caption contains: as sequences of words, at about a million captions a second.
+
+Queries are whole words, so nothing here walks characters: a query matches where its words follow one another
+in the caption. Every prefix of every query, as a 64-bit hash of its words, stands in one open-addressing
+table; from each word of a caption the hashes of growing runs of words are looked up until no query goes on
+like that.
+
+Two rules say what a word is:
+
+    normalised        the words of `text.words`: case, quotes, brackets, dashes and possessives do not matter
+    strict_metaclip   MetaCLIP's (arXiv 2309.16671, section 3): each of , . ; : ? ! ` gets a blank on either
+                      side, tabs and line ends are blanks, and a query matches where it stands between blanks
+
+A look-up compares 40 bits of a hash in a slot that the other bits lead to, so it finds what is not there with
+a chance of about 2^-41: once in some 10^11 captions.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from wit_pipeline.text.tokens import buffers, packed, word_hashes
+from wit_pipeline.vocabulary.compiled import compiled, inlined
+
+Array = npt.NDArray[Any]
+Mode = Literal["normalised", "strict_metaclip"]
+Texts: TypeAlias = Sequence[str] | pa.StringArray
+
+# Compiled code holds the numbers below: see the remark in `tokens`.
+BLANK, MARK = 1, 2  # what a byte is to the strict rule; all other bytes are of words
+# A slot of the table is one word of 64 bits, 0 where it is free: 40 bits of the hash, 23 of the id + 1, and
+# whether longer queries begin like this. With the slot's place some 60 bits of the hash are compared.
+TAG = np.uint64(0xFFFFFFFFFF000000)
+ID = np.uint64(0xFFFFFE)
+MORE = np.uint64(1)
+MOST_QUERIES = (1 << 23) - 2
+START = np.uint64(0xCBF29CE484222325)
+PRIME = np.uint64(0x100000001B3)
+SPREAD = np.uint64(0x9E3779B97F4A7C15)
+
+
+def _classes(blanks: bytes, marks: bytes) -> Array:
+    table = np.zeros(256, np.uint8)
+    table[list(blanks)] = BLANK
+    table[list(marks)] = MARK
+    return table
+
+
+IN_CAPTIONS = _classes(b" \t\n\r", b",.;:?!`")
+IN_QUERIES = _classes(b" ", b"")  # MetaCLIP spaces out captions alone: "St. Louis" never matches
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matches:
+    """The queries in some captions: caption i has ids[ends[i - 1] : ends[i]], each once, ascending."""
+
+    ids: Array  # int32
+    ends: Array  # int64 (captions,)
+
+    def __iter__(self) -> Iterator[tuple[int, ...]]:
+        ids, ends = self.ids.tolist(), self.ends.tolist()
+        return (tuple(ids[start:end]) for start, end in zip(chain([0], ends), ends, strict=False))
+
+
+class Matcher:
+    """Finds queries in captions. The id of a query is its position; where two are alike, the first one's."""
+
+    def __init__(self, queries: Texts, mode: Mode = "normalised") -> None:
+        self._mode = mode
+        if len(queries) > MOST_QUERIES:
+            raise ValueError(f"a list holds at most {MOST_QUERIES:,} queries, found {len(queries):,}")
+        hashes, ends = self._words(*_packed(queries), IN_QUERIES)
+        slots = 1 << 10
+        while slots < 2 * len(hashes):
+            slots *= 2
+        self._table = np.zeros(slots, np.uint64)
+        self._longest = _build(hashes, ends, self._table)
+
+    def match_all(self, captions: Texts) -> Matches:
+        """The queries in each caption; captions are strings, or an Arrow array of them (the faster way)."""
+        return self._match(*self._words(*_packed(captions), IN_CAPTIONS))
+
+    def match_packed(self, data: Array, ends: Array, words: tuple[Array, Array]) -> Matches:
+        """The same of captions in the form of `tokens.packed`, whose `tokens.word_hashes` are known."""
+        return self._match(*(words if self._mode == "normalised" else self._words(data, ends, IN_CAPTIONS)))
+
+    def _match(self, hashes: Array, ends: Array) -> Matches:
+        ids, id_ends = np.empty(4 * len(hashes) + 64, np.int32), np.empty(len(ends), np.int64)
+        done, count, room = 0, 0, 0
+        while done < len(ends):
+            if room > len(ids) - count:
+                ids = np.concatenate([ids[:count], np.empty(len(ids) + room, np.int32)])
+            done, count, room = _match(hashes, ends, self._table, self._longest, done, count, ids, id_ends)
+        return Matches(ids=ids[:count], ends=id_ends)
+
+    def match(self, caption: str) -> tuple[int, ...]:
+        """The ids of the queries in one caption.
+
+        >>> Matcher(["dog", "new york", "york"]).match("A dog's life in New York")
+        (0, 1, 2)
+        """
+        return next(iter(self.match_all([caption])))
+
+    def _words(self, data: Array, ends: Array, strict: Array) -> tuple[Array, Array]:
+        """The hashes of the words of texts, uint64, and where each text's words end."""
+        if self._mode == "normalised":
+            return word_hashes(data, ends)
+        out, out_ends = np.empty(2 * len(data) + len(ends), np.uint64), np.empty(len(ends), np.int64)
+        return out[: _strict_words(data, ends, strict, out, out_ends)], out_ends
+
+
+def _packed(texts: Texts) -> tuple[Array, Array]:
+    return buffers(texts) if isinstance(texts, pa.StringArray) else packed(texts)
+
+
+@inlined
+def _mixed(value):  # type: ignore[no-untyped-def]
+    return value ^ (value >> np.uint64(29))
+
+
+@compiled
+def _strict_words(data, ends, classes, out, out_ends):  # type: ignore[no-untyped-def]
+    """Write the hashes of what stands between blanks, of nothing too: two blanks are not one."""
+    n, i = 0, 0
+    for text in range(len(ends)):
+        value = START
+        while i < ends[text]:
+            kind = classes[data[i]]
+            if kind == 0:
+                value = (value ^ np.uint64(data[i])) * PRIME
+            else:
+                out[n] = _mixed(value)
+                n += 1
+                value = START
+                if kind == MARK:
+                    out[n] = _mixed((START ^ np.uint64(data[i])) * PRIME)
+                    n += 1
+            i += 1
+        out[n] = _mixed(value)
+        n += 1
+        out_ends[text] = n
+    return n
+
+
+@inlined
+def _longer(run, word):  # type: ignore[no-untyped-def]
+    """The hash of a run of words and one more."""
+    value = (run ^ word) * SPREAD
+    return value ^ (value >> np.uint64(32))
+
+
+@inlined
+def _slot(table, run):  # type: ignore[no-untyped-def]
+    """The slot that holds a run of words, or the free one where it would stand."""
+    mask = np.uint64(len(table) - 1)
+    slot = run & mask
+    while table[slot] != 0 and (table[slot] ^ run) & TAG != 0:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@compiled
+def _build(hashes, ends, table):  # type: ignore[no-untyped-def]
+    """Enter every prefix of every query; returns the words of the longest query."""
+    longest, first = 0, 0
+    for query in range(len(ends)):
+        run = START
+        for i in range(first, ends[query]):
+            run = _longer(run, hashes[i])
+            slot = _slot(table, run)
+            table[slot] |= run & TAG
+            if i + 1 < ends[query]:
+                table[slot] |= MORE
+            elif table[slot] & ID == 0:
+                table[slot] |= np.uint64(query + 1) << np.uint64(1)
+        longest = max(longest, ends[query] - first)
+        first = ends[query]
+    return longest
+
+
+@inlined
+def _insert(ids, first, count, found):  # type: ignore[no-untyped-def]
+    """Keep ids[first:count] ascending and each once; returns where they end."""
+    at = count
+    while at > first and ids[at - 1] > found:
+        at -= 1
+    if at > first and ids[at - 1] == found:
+        return count
+    for i in range(count, at, -1):
+        ids[i] = ids[i - 1]
+    ids[at] = found
+    return count + 1
+
+
+@compiled
+def _match(hashes, ends, table, longest, done, count, ids, id_ends):  # type: ignore[no-untyped-def]
+    """Match from caption `done` on, `count` ids written before; stops where `ids` might not have room.
+
+    Level by level: all single words, then the pairs that some query goes on with, and so on. The look-ups of
+    a level do not wait for one another, and waiting for memory is most of the work.
+    """
+    start = ends[done - 1] if done else 0
+    most = 0
+    for caption in range(done, len(ends)):
+        most = max(most, ends[caption] - (ends[caption - 1] if caption else 0))
+    places, runs, values = np.empty(most, np.int64), np.empty(most, np.uint64), np.empty(most, np.uint64)
+    for caption in range(done, len(ends)):
+        end = ends[caption]
+        room = longest * (end - start)
+        if room > len(ids) - count:
+            return caption, count, room
+        first = count
+        live = end - start
+        for i in range(live):
+            places[i] = start + i
+            runs[i] = _longer(START, hashes[start + i])
+        while live:
+            for i in range(live):
+                values[i] = table[_slot(table, runs[i])]
+            going = 0
+            for i in range(live):
+                value = values[i]
+                if value & ID:
+                    found = np.int32((value & ID) >> np.uint64(1)) - 1
+                    count = _insert(ids, first, count, found)
+                if value & MORE and places[i] + 1 < end:
+                    following = places[i] + 1
+                    places[going], runs[going] = following, _longer(runs[i], hashes[following])
+                    going += 1
+            live = going
+        start = end
+        id_ends[caption] = count
+    return len(ends), count, 0

@@ -1,0 +1,176 @@
+"""What a stage wrote, signed last: files with their sums, and counts that must add up."""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wit_pipeline.vocabulary.chance import digest
+from wit_pipeline.vocabulary.errors import RunError
+
+MANIFEST = "manifest.json"
+CHUNK = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A file as it was when it was signed."""
+
+    name: str  # within the stage's folder
+    rows: int  # records in it; 0 where that means nothing
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counts:
+    """What became of the records that a stage, or a unit of its work, read."""
+
+    read: int = 0
+    kept: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)  # by reason
+
+    def __add__(self, other: "Counts") -> "Counts":
+        reasons = sorted({*self.rejected, *other.rejected})
+        return Counts(
+            read=self.read + other.read,
+            kept=self.kept + other.kept,
+            rejected={name: self.rejected.get(name, 0) + other.rejected.get(name, 0) for name in reasons},
+        )
+
+    def adds_up(self) -> bool:
+        return self.read == self.kept + sum(self.rejected.values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Receipt:
+    """Proof that one unit of work is whole: written after the unit's last file."""
+
+    unit: str
+    plan: str  # digest of all that decided the unit's content; another plan's receipt counts for nothing
+    counts: Counts
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """A stage's signature. `digest` is of the files alone, so two runs can be compared."""
+
+    stage: str
+    plan: str  # digest of recipe section, code version and inputs: equal means nothing to do
+    inputs: Mapping[str, str]  # stage or outside file -> digest
+    recipe: Mapping[str, Any]
+    counts: Counts
+    files: tuple[File, ...]
+    started: str  # UTC, ISO 8601
+    finished: str
+
+    @property
+    def digest(self) -> str:
+        return digest([[file.name, file.sha256] for file in self.files])
+
+    def named(self, prefix: str, suffix: str = "") -> list[File]:
+        """The stage's files of one kind, in order of name."""
+        return [file for file in self.files if file.name.startswith(prefix) and file.name.endswith(suffix)]
+
+
+@contextmanager
+def aside(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, which takes its name when the block ends without an error.
+
+    The bytes are on disk before the name is: after a kill the file is whole or absent. Two processes
+    that write one file do not meet, and the last one wins.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        _to_disk(temporary)
+        temporary.replace(path)
+        _to_disk(path.parent)  # the name
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def describe(path: Path, rows: int = 0) -> File:
+    """A `File` for what lies at `path` now."""
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return File(name=path.name, rows=rows, bytes=path.stat().st_size, sha256=sha256)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """JSON, whole or absent; keys in the order given, one per line."""
+    with aside(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file; a `RunError` where the file cannot be read as JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RunError(f"{path}: cannot be read: {error}") from None
+
+
+def _files(values: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
+    return tuple(File(**value) for value in values)
+
+
+def write_receipt(path: Path, receipt: Receipt) -> None:
+    write_json(path, dataclasses.asdict(receipt))
+
+
+def read_receipt(path: Path, plan: str = "") -> Receipt | None:
+    """The receipt at `path` if it belongs to `plan`, or any, and its files are there in full, else None."""
+    if not path.exists():
+        return None
+    value = read_json(path)
+    receipt = Receipt(
+        unit=value["unit"],
+        plan=value["plan"],
+        counts=Counts(**value["counts"]),
+        files=_files(value["files"]),
+    )
+    whole = all(_has_size(path.parent / file.name, file.bytes) for file in receipt.files)
+    return receipt if plan in ("", receipt.plan) and whole else None
+
+
+def _has_size(path: Path, size: int) -> bool:
+    return path.exists() and path.stat().st_size == size
+
+
+def sign(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a finished folder.
+
+    A `RunError` where the counts do not add up: a record was lost, so nothing may build on this.
+    """
+    if not manifest.counts.adds_up():
+        raise RunError(
+            f"{manifest.stage}: {manifest.counts.read} records read, but {manifest.counts.kept} kept and "
+            f"{sum(manifest.counts.rejected.values())} rejected: records were lost, nothing was signed"
+        )
+    write_json(folder / MANIFEST, {**dataclasses.asdict(manifest), "digest": manifest.digest})
+
+
+def load(folder: Path) -> Manifest | None:
+    """The manifest of a stage's folder, or None where there is none."""
+    path = folder / MANIFEST
+    if not path.exists():
+        return None
+    value = read_json(path)
+    value.pop("digest")
+    return Manifest(**{**value, "counts": Counts(**value["counts"]), "files": _files(value["files"])})

@@ -1,0 +1,174 @@
+"""Records to Parquet and back. A schema is derived from the record's type, nested records laid flat."""
+
+import dataclasses
+import enum
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from operator import attrgetter, itemgetter
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wit_pipeline.vocabulary.errors import RunError
+
+R = TypeVar("R")
+
+ROWS_AT_ONCE = 4096  # a row group: a few MB of captions, so that no reader or writer holds more
+SCALARS = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_(), bytes: pa.binary()}
+
+
+def schema_of(record: Any) -> pa.Schema:
+    """The Parquet schema of a record type: strings, int64, float64, lists; no nulls anywhere."""
+    fields: list[pa.Field] = []
+    for name, hint in _hints(record).items():
+        if dataclasses.is_dataclass(hint):
+            fields.extend(schema_of(hint))
+        else:
+            fields.append(pa.field(name, _arrow_type(hint), nullable=False))
+    names = [field.name for field in fields]
+    assert len(names) == len(set(names)), f"{record.__name__} has two columns of one name: {names}"
+    return pa.schema(fields)
+
+
+def _paths_of(record: Any) -> list[str]:
+    """Where each column's value stands in a record, in the order of `schema_of`."""
+    paths: list[str] = []
+    for name, hint in _hints(record).items():
+        nested = _paths(hint) if dataclasses.is_dataclass(hint) else [""]
+        paths.extend(f"{name}.{path}" if path else name for path in nested)
+    return paths
+
+
+_paths: Callable[[Any], list[str]] = cache(_paths_of)
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    if typing.get_origin(hint) is tuple:
+        inner = _arrow_type(typing.get_args(hint)[0])
+        return pa.list_(pa.field("item", inner, nullable=False))
+    if issubclass(hint, enum.StrEnum):
+        return pa.string()
+    return SCALARS[hint]
+
+
+def _hints_of(record: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(record)
+    return {field.name: hints[field.name] for field in dataclasses.fields(record)}
+
+
+_hints: Callable[[Any], dict[str, Any]] = cache(_hints_of)
+
+
+def to_row(record: Any) -> dict[str, Any]:
+    """A record as one flat row; the inverse of `from_row`."""
+    row: dict[str, Any] = {}
+    for name, hint in _hints(type(record)).items():
+        value = getattr(record, name)
+        if dataclasses.is_dataclass(hint):
+            row.update(to_row(value))
+        else:
+            row[name] = value
+    return row
+
+
+def _make_reader(record: Any) -> Callable[[dict[str, Any]], Any]:
+    makers: list[tuple[str, Callable[[dict[str, Any]], Any]]] = []
+    for name, hint in _hints(record).items():
+        if dataclasses.is_dataclass(hint):
+            makers.append((name, _reader(hint)))
+        elif typing.get_origin(hint) is tuple:
+            makers.append((name, lambda row, name=name: tuple(row[name])))  # type: ignore[misc]
+        elif issubclass(hint, enum.StrEnum):
+            makers.append((name, lambda row, name=name, hint=hint: hint(row[name])))  # type: ignore[misc]
+        else:
+            makers.append((name, lambda row, name=name: row[name]))  # type: ignore[misc]
+    return lambda row: record(**{name: make(row) for name, make in makers})
+
+
+_reader: Callable[[Any], Callable[[dict[str, Any]], Any]] = cache(_make_reader)
+
+
+def from_row(record: type[R], row: dict[str, Any]) -> R:
+    """The record that a flat row holds; columns the record does not know are left alone."""
+    return typing.cast(R, _reader(record)(row))
+
+
+class Writer:
+    """Writes records, or flat rows of a schema, to a Parquet file, a row group at a time.
+
+    The bytes of the file depend on the rows and their order alone.
+    """
+
+    def __init__(self, path: Path, record: Any) -> None:
+        self.schema = record if isinstance(record, pa.Schema) else schema_of(record)
+        self.count = 0
+        self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
+        self._batch: list[Any] = []
+
+    def write(self, record: Any) -> None:
+        """Append a record, or a dict that holds one flat row; one writer takes one of the two."""
+        self._batch.append(record)
+        self.count += 1
+        if len(self._batch) == ROWS_AT_ONCE:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._batch:
+            flat = isinstance(self._batch[0], dict)
+            names = self.schema.names if flat else _paths(type(self._batch[0]))
+            pick = itemgetter if flat else attrgetter
+            columns = [
+                pa.array(map(pick(name), self._batch), field.type)
+                for name, field in zip(names, self.schema, strict=True)
+            ]
+            self._writer.write_table(pa.table(columns, schema=self.schema))
+            self._batch = []
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()
+
+
+def write(path: Path, record: Any, records: Iterable[Any]) -> int:
+    """Write records, or flat rows where `record` is a schema, to a Parquet file; returns how many."""
+    with Writer(path, record) as writer:
+        for item in records:
+            writer.write(item)
+    return writer.count
+
+
+def read(path: Path, record: type[R]) -> Iterator[R]:
+    """The records of a Parquet file, in order, a row group at a time."""
+    columns = schema_of(record).names
+    return (from_row(record, row) for row in read_rows(path, columns))
+
+
+def table(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Some columns of a Parquet file."""
+    try:
+        return pq.read_table(path, columns=list(columns))
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+
+
+def column(path: Path, name: str) -> list[Any]:
+    """One column of a Parquet file."""
+    values: list[Any] = table(path, [name]).column(name).to_pylist()
+    return values
+
+
+def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The rows of a Parquet file, in order, as dicts of the named columns (all by default)."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns):
+                yield from batch.to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
