@@ -193,3 +193,12 @@ def flags(parser: argparse.ArgumentParser, command: str) -> set[str]:
     (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     found: argparse.ArgumentParser = commands.choices[command]
     return {flag for action in found._actions for flag in action.option_strings}
+
+
+@pytest.mark.parametrize("page", sorted((HERE / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_what_the_docs_name_is_there(page: Path) -> None:
+    """Of decisions too: they are kept as they were, but for where things lie."""
+    named = re.findall(
+        r"`((?:wit_pipeline|queries|beam_jobs|training|tests|benchmarks)/[\w/.]*)`", page.read_text()
+    )
+    assert [name for name in named if not (HERE / name).exists()] == []
