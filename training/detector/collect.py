@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.image import UNREADABLE
+from training.data.image import UNREADABLE
 from wit_pipeline import picture_sets
 from wit_pipeline.chance import draw
 from wit_pipeline.codes import FLAT, codes_of
