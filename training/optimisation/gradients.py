@@ -56,6 +56,8 @@ def backward(
             all_text_BD=gather(text_bD, sizes, world.rank),
             first=sum(sizes[: world.rank]),
         )
+        # A gathered vector brings home the gradients of all processes' losses, summed; as those of the
+        # parameters are averaged over processes, what is learnt from is the mean of the losses.
         return own * (len(image_bD) * world.size / sum(sizes))  # processes may have unequally many
 
     if not 0 < micro_batch < max(sizes):
@@ -65,8 +67,11 @@ def backward(
         unite(model, world)
         return loss.detach(), scale.detach()
 
-    # As many in all processes, and none of them empty.
+    # As many in all processes, and none of them empty: each pass of a block in parts is all processes' doing,
+    # and one that made fewer would leave the others waiting.
     parts = evenly(len(image_bHWC), min(math.ceil(max(sizes) / micro_batch), min(sizes)))
+    # Both passes must give the same vectors: no layer draws by chance, and batch norms see the same parts.
+    # Their running statistics move in the second pass alone.
     with torch.no_grad(), statistics_kept(model):
         made = [forward(part) for part in parts]
     leaves = [torch.cat([part[side] for part in made]).requires_grad_() for side in (0, 1)]
@@ -76,7 +81,8 @@ def backward(
     grads = [leaf.grad for leaf in leaves if leaf.grad is not None]
     for part in parts:
         last = part is parts[-1]
-        with synchronised(model, now=last):
+        with synchronised(model, now=last):  # one message for all parts, with the last
+            # Each part gives the scale once more, but its gradient is the whole batch's: it goes in once.
             scale_grad = scale.grad if last else torch.zeros_like(scale)
             torch.autograd.backward(forward(part), [*(grad[part] for grad in grads), scale_grad])
     unite(model, world)

@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 from training.distributed.parallel import local, maximum, own_part
 from wit_pipeline.chance import draw
 
+# From fp16's largest to its smallest value is 10^12: of squares, gradients a millionth of the largest.
 LARGEST = torch.finfo(torch.float16).max
 SMALLEST = torch.finfo(torch.float32).tiny  # a factor to divide by where all values are 0
 DROPPED = 16  # bits of a float32 that a bf16 lacks
@@ -56,6 +57,7 @@ class HalfAdamW(Optimizer):
         beta, beta_sq = group["betas"]
         assert parameter.grad is not None
         gradient = local(parameter.grad).float()
+        # In place: what is kept in float32 is changed here, what is kept in fp16 by `keep` below.
         mean = self.average(parameter, "exp_avg").lerp_(gradient, 1 - beta)
         square = self.average(parameter, "exp_avg_sq").mul_(beta_sq)
         square.addcmul_(gradient, gradient, value=1 - beta_sq)
@@ -63,11 +65,13 @@ class HalfAdamW(Optimizer):
         spread = square.sqrt().div_((1 - beta_sq**step) ** 0.5).add_(group["eps"])
         weight = local(parameter).float()  # a copy, if it is bf16
         weight.mul_(1 - group["lr"] * group["weight_decay"]).addcdiv_(mean, spread, value=-size)
+        # Not before the weight has moved: keeping in fp16 divides the average in place.
         self.keep(parameter, "exp_avg", mean)
         self.keep(parameter, "exp_avg_sq", square)
         if parameter.dtype == torch.bfloat16:
             chance = torch.Generator(parameter.device)
             chance.manual_seed(draw(f"{step}/{number}", seed=self.seed, purpose="rounding"))
+            # Drawn for the whole parameter and then cut, so that any number of processes rounds alike.
             noise = noise_like(parameter, chance)
             local(parameter).copy_(rounded(weight, own_part(noise, parameter)))
 
@@ -113,7 +117,8 @@ def noise_like(parameter: Tensor, chance: torch.Generator) -> Tensor:
 def rounded(value: Tensor, noise: Tensor) -> Tensor:
     """float32 as one of the two nearest bf16, the nearer the likelier: in the mean the value itself.
 
-    `noise` is added to the bits that are dropped, which carries in that share of cases.
+    `noise` is added to the bits that are dropped, which carries in that share of cases: away from 0 on
+    either side, as a float is a sign and a magnitude.
     """
     bits = value.view(torch.int32) + noise
     return (bits >> DROPPED << DROPPED).view(torch.float32).to(torch.bfloat16)

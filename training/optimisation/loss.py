@@ -36,7 +36,8 @@ def contrastive(
         return (rows + columns) / 2
     own_b = torch.arange(first, first + len(image_bD), device=image_bD.device)
     if all_image_BD is None and all_text_BD is None:
-        logits_BB = scale * image_bD @ text_bD.T  # rows are images, columns texts
+        # Rows are images, columns texts. From the left: b·D numbers are scaled, not B·B.
+        logits_BB = scale * image_bD @ text_bD.T
         return (cross_entropy(logits_BB, own_b) + cross_entropy(logits_BB.T, own_b)) / 2
     rows, columns = scale * image_bD @ texts_BD.T, scale * text_bD @ images_BD.T
     return (cross_entropy(rows, own_b) + cross_entropy(columns, own_b)) / 2
@@ -57,7 +58,7 @@ class ChunkedRows(torch.autograd.Function):
             logits_cB = rows_of(query_bD, key_BD, scale, start, chunk)
             stop = start + len(logits_cB)
             sum_b[start:stop] = logits_cB.logsumexp(dim=1)
-            own_b[start:stop] = logits_cB.diagonal(first + start)
+            own_b[start:stop] = logits_cB.diagonal(first + start)  # of row i the key first + start + i
         ctx.save_for_backward(query_bD, key_BD, scale, sum_b)
         ctx.first, ctx.chunk = first, chunk
         return (sum_b - own_b).mean()
@@ -71,9 +72,11 @@ class ChunkedRows(torch.autograd.Function):
         for start in range(0, len(query_bD), ctx.chunk):
             logits_cB = rows_of(query_bD, key_BD, scale, start, ctx.chunk)
             stop = start + len(logits_cB)
+            # Softmax less 1 at the own key is what cross entropy gives back to the logits.
             share_cB = (logits_cB - sum_b[start:stop, None]).exp_()
             share_cB.diagonal(ctx.first + start).sub_(1)
             share_cB *= grad / len(query_bD)
+            # A logit is scale · cosine: the scale gets back the cosines, which are logits / scale.
             scale_grad += torch.linalg.vecdot(share_cB.flatten(), logits_cB.flatten()) / scale
             share_cB *= scale
             query_grad_bD[start:stop] = share_cB.to(key_BD.dtype) @ key_BD
@@ -83,4 +86,5 @@ class ChunkedRows(torch.autograd.Function):
 
 def rows_of(query_bD: Tensor, key_BD: Tensor, scale: Tensor, start: int, chunk: int) -> Tensor:
     """The logits of some queries, float32 [c, B]."""
+    # A sum of B exponentials wants float32, whatever the vectors are in.
     return scale * (query_bD[start : start + chunk] @ key_BD.T).float()
