@@ -49,9 +49,9 @@ def write(path: Path, images: Sequence[Image.Image], side: int) -> None:
 
 def ours(path: Path) -> Callable[[], None]:
     """A pass of our loader over a shard."""
-    from training.data import Loader, plan
-    from training.shards import find, index
-    from training.tokenizer import Tokenizer
+    from training.data.batches import Loader, plan
+    from training.data.shards import find, index
+    from training.data.tokenizer import Tokenizer
 
     samples = index(find([str(path)]))
     tokenizer = Tokenizer.train((samples.caption(i) for i in range(len(samples))), 2000)

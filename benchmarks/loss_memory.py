@@ -19,7 +19,7 @@ def measure(pairs: int, chunk: int, dims: int) -> None:
     import torch
     from torch.nn.functional import normalize
 
-    from training.loss import contrastive
+    from training.optimisation.loss import contrastive
 
     torch.manual_seed(0)
     torch.set_num_threads(1)

@@ -23,8 +23,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     from torch import Tensor
 
     from training.config import MODELS
-    from training.packing import pack
-    from training.text_tower import TextTower
+    from training.model.packing import pack
+    from training.model.text_tower import TextTower
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

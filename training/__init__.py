@@ -1,1 +1,11 @@
-"""Pre-train CLIP on the shards. Torch is imported here and nowhere else; Beam never."""
+"""Pre-train CLIP on the shards. Torch is imported here and nowhere else; Beam never.
+
+    loop    evaluate    detector        a run, what it was worth, and the audit's second judge
+    optimisation    checkpoints         a step of learning, and what a run can be taken up from
+    distributed                         one model in many processes
+    model    data                       the two towers, and batches of pixels and tokens
+    config                              the models by name, and the recipe's [train] table
+
+Each row may import those below it. `__main__.py` is the `wit-clip` command, `recipes/` holds recipes to begin
+with.
+"""

@@ -147,7 +147,7 @@ def run_train(options: argparse.Namespace) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from torch import OutOfMemoryError
 
-    from training.train import train
+    from training.loop.train import train
 
     try:
         train(config, options.shards, options.out, resume=options.resume, console=Console())
@@ -194,8 +194,8 @@ def run_detector(options: argparse.Namespace) -> None:
 def run_tokenizer(options: argparse.Namespace) -> None:
     if options.vocab_size < 514:
         raise UserError(f"--vocab-size {options.vocab_size}: wants 514 or more, for the bytes alone")
-    from training.shards import find, index
-    from training.tokenizer import Tokenizer
+    from training.data.shards import find, index
+    from training.data.tokenizer import Tokenizer
 
     shards = find(options.shards, options.out.parent / "shards")
     trained = Tokenizer.train(index(shards).captions(), options.vocab_size)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from training.image import UNREADABLE
+from training.data.image import UNREADABLE
 from wit_pipeline.copies import picture_sets
 from wit_pipeline.copies.detector import square
 from wit_pipeline.copies.neardup import phash16_words

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from training import checkpoint
+from training.checkpoints import checkpoint
+from training.data.shards import find
 from training.evaluate.retrieval import retrieval
 from training.evaluate.zero_shot import TEMPLATES, find_images, read_templates, zero_shot
-from training.shards import find
 from wit_pipeline.vocabulary.errors import RunError
 
 Results = dict[str, Any]

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.clip import Clip
-from training.data import Loader, Tally
+from training.data.batches import Loader, Tally
+from training.data.image import normalise
+from training.data.shards import index
+from training.data.tokenizer import Tokenizer
 from training.evaluate.zero_shot import BATCH, CENTRE
-from training.image import normalise
-from training.shards import index
-from training.tokenizer import Tokenizer
+from training.model.clip import Clip
 from wit_pipeline.vocabulary.errors import RunError
 
 BLOCK = 1_024  # queries compared with all candidates at a time

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from training.clip import Clip
-from training.image import UNREADABLE, normalise, square
-from training.tokenizer import Tokenizer
+from training.data.image import UNREADABLE, normalise, square
+from training.data.tokenizer import Tokenizer
+from training.model.clip import Clip
 from wit_pipeline.vocabulary.errors import RunError, UserError
 
 IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}

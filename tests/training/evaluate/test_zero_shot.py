@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from training.clip import Clip
 from training.config import MODELS
+from training.data.tokenizer import Tokenizer
 from training.evaluate.zero_shot import TEMPLATES, classifier, find_images, read_templates, zero_shot
-from training.tokenizer import Tokenizer
+from training.model.clip import Clip
 from wit_pipeline.vocabulary.errors import RunError, UserError
 
 

@@ -1,0 +1,163 @@
+"""What is there before the first step: samples, a checkpoint to go on from, tokenizer, model, optimizer."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from training.checkpoints.resume import refuse_another_run, set_aside, start_from
+from training.checkpoints.start import begin_with, weights_of
+from training.config import MODELS, ClipConfig, TrainConfig
+from training.data.batches import Tally
+from training.data.shards import Samples, find, index
+from training.data.tokenizer import Tokenizer
+from training.distributed.parallel import in_parallel, parted
+from training.distributed.world import World, world_of
+from training.model.clip import Clip
+from training.optimisation import optim
+from wit_pipeline.vocabulary.errors import UserError
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seat:
+    """Which process of a run this is, where it computes, and whether in bf16."""
+
+    world: World
+    device: torch.device
+    bf16: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Learner:
+    """What one process trains, on what, and where it begins; of it only model and optimizer change later."""
+
+    config: TrainConfig
+    samples: Samples
+    tokenizer: Tokenizer
+    sizes: ClipConfig
+    model: Clip
+    parallel: nn.Module  # the same model, as all processes train it together
+    optimizer: Optimizer
+    steps: int  # the number of the last step
+    done: int  # that of the step it goes on from; 0: none
+    before: Tally  # what all processes read until there
+
+
+def set_up(
+    config: TrainConfig, shards: Sequence[str], out: Path, seat: Seat, *, resume: str, say: Say
+) -> Learner:
+    """All that a run needs before its first step; `UserError` for what it cannot begin with."""
+    world, device, folder = seat.world, seat.device, out / "checkpoints"
+
+    # Samples. Whatever lacks an image or a caption is known before the first step.
+    samples = index(find(shards, Path(config.cache or out / "shards")), config.max_bad_share)
+    for wrong in samples.broken:
+        say(f"{wrong}; its whole samples are used")
+    unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
+    unusable.check(config.max_bad_share, unusable.read)
+    steps = steps_of(config, samples, world)
+    say(f"{len(samples):,} samples in {len(samples.paths):,} shards; {unusable}")
+
+    # The checkpoint, and the tokenizer, which is the checkpoint's once there is one.
+    if resume == "never" and world.leads:
+        set_aside(out)
+    found = start_from(resume, folder, say)
+    if found:
+        refuse_another_run(found, config, samples, steps)
+    weights, of_weights = weights_of(Path(config.init), say) if config.init and not found else ({}, None)
+    tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples, of_weights)
+    if world.leads:
+        tokenizer.save(folder / "tokenizer.json")
+
+    # Model and optimizer. Nothing else draws from torch's chance.
+    sizes = MODELS[config.model]
+    sizes = replace(sizes, text=replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context))
+    torch.manual_seed(config.seed)
+    model = Clip(sizes)
+    if weights:
+        begin_with(model, weights, Path(config.init))
+        say(f"beginning with the weights of {config.init}")
+    if config.half_text:
+        model.halve()
+    if found:
+        model.load_state_dict(found.model)
+    laid_out(model, config, device)
+    parallel = in_parallel(model, world, device, parts=config.fsdp)
+    optimizer = optim.optimizer(model, sizes, config)
+    before, done = Tally(), 0
+    if found:
+        optimizer.load_state_dict(parted(found.optimizer, optim.parameters(optimizer)))
+        before, done = Tally(read=found.read, bad=Counter(found.bad)), found.step
+        say(f"going on from step {done:,} of {steps:,}")
+    return Learner(
+        config=config,
+        samples=samples,
+        tokenizer=tokenizer,
+        sizes=sizes,
+        model=model,
+        parallel=parallel,
+        optimizer=optimizer,
+        steps=steps,
+        done=done,
+        before=before,
+    )
+
+
+def laid_out(model: Clip, config: TrainConfig, device: torch.device) -> None:
+    """Send a model to its device, and choose how it is computed there, none of which changes what it says."""
+    model.to(device)
+    if config.channels_last:
+        model.visual.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if config.recompute:
+        model.recompute_blocks()
+    if config.compile:
+        model.compile_blocks()
+
+
+def seat_of(config: TrainConfig) -> Seat:
+    """This process's seat; `UserError` if there is no such device, or half of a world.
+
+    A CPU computes in bf16 if it is told to: slowly, unless it has instructions for it.
+    """
+    world = world_of()
+    cuda = torch.cuda.is_available()
+    if config.device == "cuda" and not cuda:
+        raise UserError("device is 'cuda', and torch finds no GPU; set it to 'auto' or 'cpu'")
+    use = cuda and config.device != "cpu"
+    if use:
+        torch.cuda.set_device(world.local_rank)
+    device = torch.device("cuda", world.local_rank) if use else torch.device("cpu")
+    bf16 = config.precision == "bf16" or (use and config.precision == "auto")
+    return Seat(world=world, device=device, bf16=bf16)
+
+
+def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
+    """How many steps the recipe asks for; `UserError` if one batch is too large, or too small to share."""
+    if config.batch_size % world.size or config.batch_size < 2 * world.size:
+        raise UserError(
+            f"batch_size is {config.batch_size:,}, and {world.size} processes share it; give each as many, "
+            f"and two or more"
+        )
+    if len(samples) < config.batch_size:
+        raise UserError(
+            f"batch_size is {config.batch_size:,}, and the shards hold {len(samples):,} usable samples; "
+            f"lower it or give more shards"
+        )
+    return config.steps or config.epochs * (len(samples) // config.batch_size)
+
+
+def make_tokenizer(config: TrainConfig, samples: Samples, of_weights: Tokenizer | None) -> Tokenizer:
+    """The recipe's tokenizer, that of the weights to begin with, or one trained on the samples' captions."""
+    if config.tokenizer:
+        return Tokenizer.load(Path(config.tokenizer))
+    if config.init and of_weights is None:
+        raise UserError(
+            f"init {config.init}: has no tokenizer beside it; name its list of merges as `tokenizer`"
+        )
+    return of_weights or Tokenizer.train(samples.captions(), config.vocab_size)
