@@ -8,9 +8,10 @@ from typing import BinaryIO
 
 from queries import export_xml
 from queries.page import DumpError, Page
-from queries.unpack import BZ2, BZ2_STREAM, CHUNK, SIGNATURE, WIDE, text, unpacked
+from queries.unpack import BZ2_STREAM, SIGNATURE, WIDE, text, unpacked
 from queries.wikipedia import pages_in
 from wit_pipeline.errors import UserError
+from wit_pipeline.unpacker import BZ2, CHUNK
 
 TARGET = 32 << 20  # bytes as stored
 MULTISTREAM = re.compile(r"(.*-multistream)([0-9]*)\.xml(-p[0-9]+p[0-9]+)?\.bz2")
