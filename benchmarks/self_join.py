@@ -27,9 +27,10 @@ from beam_jobs.recipe import Recipe
 from beam_jobs.stage import Shuffle, Task
 from benchmarks.clock import cpu, say
 from benchmarks.nearest import made_up, turned_over
-from wit_pipeline import manifest, rows
+from benchmarks.signed import sign
+from wit_pipeline import rows
 from wit_pipeline.dedup import COLUMNS
-from wit_pipeline.manifest import Counts, Manifest, describe
+from wit_pipeline.manifest import describe
 from wit_pipeline.records import Pair
 from wit_pipeline.self_join import CODE, THIN
 
@@ -69,17 +70,7 @@ def write(root: Path, count: int) -> None:
         path = folder / f"part-{number:05d}.parquet"
         pq.write_table(pa.table(columns, schema=schema), path)
         files.append(describe(path, length))
-    made = Manifest(
-        stage="filter",
-        plan="",
-        inputs={},
-        recipe={},
-        counts=Counts(read=count, kept=count),
-        files=tuple(files),
-        started="",
-        finished="",
-    )
-    manifest.sign(folder, made)
+    sign(folder, count, files)
 
 
 def hexed(words: np.ndarray) -> list[str]:
