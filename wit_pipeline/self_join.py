@@ -65,6 +65,22 @@ def collapsed(rows: Rows, words: NDArray[np.uint64], *, near: bool) -> tuple[Row
     return rows[order[first]], _verdicts(rows[order[~first]], rows[kept[~first]], near=near, bits=0)
 
 
+def equal_bytes(rows: Rows) -> tuple[Rows, Rows]:
+    """Of images of equal bytes the one that stays, and the verdicts on the others."""
+    return collapsed(rows, rows["sha256"], near=False)
+
+
+def equal_codes(rows: Rows) -> tuple[Rows, Rows]:
+    """Of images of equal codes, both of them, the one that stays, and the verdicts on the others."""
+    return collapsed(rows, codes(rows), near=True)
+
+
+def coded_of(rows: Rows) -> Rows:
+    """The rows whose codes are compared: the others are copies by equal bytes alone."""
+    kept: Rows = rows[rows["coded"]]
+    return kept
+
+
 def _new(values: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether each of some sorted values differs from the one before."""
     first = np.ones(len(values), bool)
@@ -290,9 +306,8 @@ def followed(verdicts: Rows, others: Rows) -> Rows:
 
 def joined(rows: Rows, distance: int) -> Rows:
     """All verdicts on some rows of `CODE`, in one bucket: what the graph of dedup does in many."""
-    left, same = collapsed(rows, rows["sha256"], near=False)
-    coded = left[left["coded"]]
-    left, alike = collapsed(coded, codes(coded), near=True)
+    left, same = equal_bytes(rows)
+    left, alike = equal_codes(coded_of(left))
     compared = thin(left)
     edges = np.concatenate([near(compared, band, distance) for band in range(WORD_BANDS)])
     last = chosen(with_roots(ends(edges), rooted(links(edges))), distance)

@@ -260,3 +260,11 @@ def rank(seen: Sighting) -> tuple[Any, ...]:
 def copies(seen: Iterable[Sighting], limits: Mapping[str, Limits]) -> list[Sighting]:
     """Those sightings that are copies."""
     return [item for item in seen if limits[item.set].takes(item)]
+
+
+def by_caption(copies: Iterable[Sighting]) -> dict[str, list[Sighting]]:
+    """Copies by the pair that is the caption; nearest first."""
+    found: dict[str, list[Sighting]] = {}
+    for copy in sorted(copies, key=rank):
+        found.setdefault(copy.key, []).append(copy)
+    return found
