@@ -173,7 +173,7 @@ def decide(
 
 def _uncrowded(nearest: NDArray[np.int64], share: float, reach: int) -> int:
     """The largest distance at which at most a share of a set's images has another picture of it."""
-    allowed = int(share * len(nearest))
+    allowed = int(share * len(nearest))  # so many may lie within: the limit stays below the next one
     return int(min(reach, np.sort(nearest)[allowed] - 1)) if len(nearest) else reach
 
 
