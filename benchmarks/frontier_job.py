@@ -21,8 +21,9 @@ from beam_jobs.engine.stage import Shuffle, Task
 from beam_jobs.stages import frontier
 from benchmarks.clock import cpu, say
 from benchmarks.matching import captions
-from wit_pipeline.vocabulary import manifest, rows
-from wit_pipeline.vocabulary.manifest import Counts, Manifest, describe
+from benchmarks.signed import sign
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.manifest import describe
 from wit_pipeline.vocabulary.records import Candidate, pair_key
 
 HOSTS = 50_000
@@ -57,17 +58,7 @@ def sign_extract(root: Path, count: int, parts: int) -> None:
         path = folder / f"part-{number:05d}.parquet"
         written = rows.write(path, Candidate, candidates(bounds[number], bounds[number + 1], texts))
         files.append(describe(path, written))
-    made = Manifest(
-        stage="extract",
-        plan="",
-        inputs={},
-        recipe={},
-        counts=Counts(read=count, kept=count),
-        files=tuple(files),
-        started="",
-        finished="",
-    )
-    manifest.sign(folder, made)
+    sign(folder, count, files)
 
 
 class Timed(Engine):

@@ -196,19 +196,25 @@ def is_true(item: Overlap, planted: dict[str, Planted]) -> bool:
     return item.caption in planted and planted[item.caption].of == (item.set, item.image)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Plant, build, compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def asked(argv: Sequence[str] | None, about: str | None, out: Path) -> argparse.Namespace | None:
+    """What the command line wants, its folder empty; None where there is nothing to plant."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--detector", type=Path)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("data/planted"))
+    parser.add_argument("--out", type=Path, default=out)
     given = parser.parse_args(argv)
     if not DATA.is_dir():
         say(f"{DATA} is absent: nothing to plant")
-        return 0
+        return None
     shutil.rmtree(given.out, ignore_errors=True)
+    return given
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Plant, build, compare."""
+    given = asked(argv, __doc__, Path("data/planted"))
+    if given is None:
+        return 0
     root = given.out.absolute()
     planted = web(root)
     build(root, ["books", "things"], given.detector, given.workers)

@@ -8,9 +8,7 @@ textbooks' photographs too, are distractors. dedup keeps near-duplicates here, w
 Logos want simpleicons and resvg_py (pip install '.[bench]').
 """
 
-import argparse
 import json
-import shutil
 import sys
 from collections.abc import Sequence
 from io import BytesIO
@@ -21,7 +19,7 @@ from PIL import Image
 from benchmarks.clock import say
 from benchmarks.drawn_pictures import logos, sentences
 from benchmarks.pictures import DATA, photos
-from benchmarks.planted import Planted, build, is_true, write_shard
+from benchmarks.planted import Planted, asked, build, is_true, write_shard
 from benchmarks.transforms import encoded
 from wit_pipeline.audit.audit import Overlap
 from wit_pipeline.vocabulary import rows
@@ -69,17 +67,9 @@ def caption(number: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Plant, build, compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--detector", type=Path)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("data/planted_drawn"))
-    given = parser.parse_args(argv)
-    if not DATA.is_dir():
-        say(f"{DATA} is absent: nothing to plant")
+    given = asked(argv, __doc__, Path("data/planted_drawn"))
+    if given is None:
         return 0
-    shutil.rmtree(given.out, ignore_errors=True)
     root = given.out.absolute()
     planted = web(root)
     names = sorted({item.of[0] for item in planted.values()})

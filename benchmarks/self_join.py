@@ -27,10 +27,11 @@ from beam_jobs.engine.stage import Shuffle, Task
 from beam_jobs.stages import dedup
 from benchmarks.clock import cpu, say
 from benchmarks.nearest import made_up, turned_over
+from benchmarks.signed import sign
 from wit_pipeline.copies.self_join import CODE, THIN
 from wit_pipeline.dedup import COLUMNS
-from wit_pipeline.vocabulary import manifest, rows
-from wit_pipeline.vocabulary.manifest import Counts, Manifest, describe
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.manifest import describe
 from wit_pipeline.vocabulary.records import Pair
 
 PART = 10_000
@@ -69,17 +70,7 @@ def write(root: Path, count: int) -> None:
         path = folder / f"part-{number:05d}.parquet"
         pq.write_table(pa.table(columns, schema=schema), path)
         files.append(describe(path, length))
-    made = Manifest(
-        stage="filter",
-        plan="",
-        inputs={},
-        recipe={},
-        counts=Counts(read=count, kept=count),
-        files=tuple(files),
-        started="",
-        finished="",
-    )
-    manifest.sign(folder, made)
+    sign(folder, count, files)
 
 
 def hexed(words: np.ndarray) -> list[str]:

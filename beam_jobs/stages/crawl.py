@@ -14,7 +14,7 @@ from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
 from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check
-from wit_pipeline.crawl.crawl import Fetched, Timed, crawl
+from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures.decoders import Decoders
@@ -84,16 +84,19 @@ def do(task: Task, unit: Unit) -> Done:
     )
     config = task.recipe.crawl
     listed = tuple(file.path for file in block_lists(config))
+    supply = Supply(
+        client=client(config, task.folders.work / "hosts"),
+        decode=decoders(config).decode,
+        blocked=blocked(listed, tuple(removed)),
+        open=partial(open_held, task),
+    )
     with progress.Pulse() as pulse:
         return crawl(
             list(rows.read(Path(unit.covers), Candidate)),
-            client(config, task.folders.work / "hosts"),
-            decoders(config).decode,
+            supply,
             folder=task.folders.out,
             unit=int(unit.name.removeprefix("unit-")),
             seed=task.recipe.seed,
-            blocked=blocked(listed, tuple(removed)),
-            open=partial(open_held, task),
             tick=beat_of(pulse),
         )
 

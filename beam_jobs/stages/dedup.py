@@ -1,6 +1,6 @@
 """dedup: one image per picture, and the copies of evaluation images flagged or dropped."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -8,13 +8,26 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-from numpy.typing import NDArray
 
 from beam_jobs.engine.failure import remembered
 from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.engine.tables import WriteTable, write_whole
 from beam_jobs.stages import sets
 from wit_pipeline.copies import evaluation, thresholds
+from wit_pipeline.copies.buckets import (
+    Values,
+    by_part,
+    deal,
+    fewer,
+    gathered,
+    of_bytes,
+    of_codes,
+    of_image,
+    of_kept,
+    of_node,
+    of_root,
+    united,
+)
 from wit_pipeline.copies.evaluation import EvaluationImage
 from wit_pipeline.copies.evaluation_index import Evaluation
 from wit_pipeline.copies.nearest import WORD_BANDS
@@ -27,15 +40,13 @@ from wit_pipeline.copies.self_join import (
     Rows,
     band_values,
     chosen,
-    codes,
-    collapsed,
-    dealt,
+    coded_of,
     ends,
+    equal_bytes,
+    equal_codes,
     followed,
     links,
     near,
-    rooted,
-    runs,
     thin,
     with_roots,
 )
@@ -95,7 +106,6 @@ def buckets(task: Task) -> int:
     return task.folders.signed("filter").counts.kept // BUCKET + 1
 
 
-Values = Callable[[Rows], NDArray[np.uint64]]  # of rows: those that are equal meet
 Side = tuple[Any, np.dtype[Any], Values]  # arrays, and what they hold
 
 
@@ -112,18 +122,6 @@ def meeting(name: str, count: int, *sides: Side) -> Any:
     return keyed | f"{name}Meet" >> beam.CoGroupByKey() | f"{name}Gather" >> beam.MapTuple(gather)
 
 
-def deal(rows_: Rows, values: Values, count: int) -> Iterator[tuple[int, bytes]]:
-    """(bucket, bytes) of some rows."""
-    return ((key, some.tobytes()) for key, some in dealt(rows_, values(rows_), count))
-
-
-def gathered(
-    dtypes: Sequence[np.dtype[Any]], _: int, blobs: Mapping[int, Iterable[bytes]]
-) -> tuple[Rows, ...]:
-    """The arrays of one bucket."""
-    return tuple(np.frombuffer(b"".join(blobs[side]), dtype) for side, dtype in enumerate(dtypes))
-
-
 def split(settled: tuple[Rows, Rows]) -> Iterator[Any]:
     """The copies that stay go on; the verdicts on the others are an output of their own."""
     left, verdicts = settled
@@ -138,17 +136,13 @@ class Rooted(beam.CombineFn):
         return []
 
     def add_input(self, accumulator: list[Rows], element: Rows) -> list[Rows]:
-        return self._fewer([*accumulator, element])
+        return fewer([*accumulator, element], LINKS)
 
     def merge_accumulators(self, accumulators: Iterable[list[Rows]]) -> list[Rows]:
-        return self._fewer([some for accumulator in accumulators for some in accumulator])
+        return fewer([some for accumulator in accumulators for some in accumulator], LINKS)
 
     def extract_output(self, accumulator: list[Rows]) -> Rows:
-        return rooted(np.concatenate([np.empty(0, LINK), *accumulator]))
-
-    def _fewer(self, held: list[Rows]) -> list[Rows]:
-        more = sum(map(len, held[1:]))
-        return [self.extract_output(held)] if more > max(LINKS, len(held[0])) else held
+        return united(accumulator)
 
 
 def compare(pipeline: beam.Pipeline, task: Task) -> None:
@@ -161,14 +155,14 @@ def compare(pipeline: beam.Pipeline, task: Task) -> None:
         | "Read" >> beam.MapTuple(partial(read, config=config))
     )
     same = (
-        meeting("Bytes", count, (rows_of, CODE, lambda rows_: rows_["sha256"][:, 0]))
-        | "EqualBytes" >> beam.MapTuple(lambda rows_: collapsed(rows_, rows_["sha256"], near=False))
+        meeting("Bytes", count, (rows_of, CODE, of_bytes))
+        | "EqualBytes" >> beam.MapTuple(equal_bytes)
         | "Same" >> beam.FlatMap(split).with_outputs("verdicts", main="kept")
     )
-    coded = same.kept | "Coded" >> beam.Map(lambda rows_: rows_[rows_["coded"]])
+    coded = same.kept | "Coded" >> beam.Map(coded_of)
     alike = (
-        meeting("Codes", count, (coded, CODE, lambda rows_: rows_["phash"] ^ rows_["phash16"][:, 0]))
-        | "EqualCodes" >> beam.MapTuple(lambda rows_: collapsed(rows_, codes(rows_), near=True))
+        meeting("Codes", count, (coded, CODE, of_codes))
+        | "EqualCodes" >> beam.MapTuple(equal_codes)
         | "Alike" >> beam.FlatMap(split).with_outputs("verdicts", main="kept")
     )
     compared = alike.kept | "Thin" >> beam.Map(thin)
@@ -181,11 +175,11 @@ def compare(pipeline: beam.Pipeline, task: Task) -> None:
     met = meeting(
         "Member",
         count,
-        (edges | "Ends" >> beam.Map(ends), THIN, low),
-        (linked, LINK, lambda rows_: low(rows_["node"])),
+        (edges | "Ends" >> beam.Map(ends), THIN, of_image),
+        (linked, LINK, of_node),
     )
     rooted_ = met | "WithRoots" >> beam.MapTuple(with_roots)
-    last = meeting("Component", count, (rooted_, MEMBER, lambda rows_: low(rows_["root"]))) | (
+    last = meeting("Component", count, (rooted_, MEMBER, of_root)) | (
         "Choose" >> beam.MapTuple(partial(chosen, distance=config.near_distance))
     )
     more = [follow("Alike", count, alike.verdicts, last), last] | "More" >> beam.Flatten()
@@ -206,22 +200,12 @@ def read(part: int, path: str, config: DedupConfig) -> Rows:
         return read_codes(Path(path), part, config)
 
 
-def low(rows_: Rows) -> NDArray[np.uint64]:
-    """What the rows of one image share."""
-    values: NDArray[np.uint64] = rows_["low"]
-    return values
-
-
 def follow(name: str, count: int, verdicts: Any, others: Any) -> Any:
     """Verdicts that name what stays, where `others` drop the image that they name."""
-    named: Side = (verdicts, VERDICT, lambda rows_: low(rows_["kept"]))
-    return meeting(name, count, named, (others, VERDICT, low)) | f"{name}Follow" >> beam.MapTuple(followed)
-
-
-def by_part(verdicts: Rows) -> Iterator[tuple[int, bytes]]:
-    """(part, bytes) of the verdicts on each part's images."""
-    for some in runs(verdicts["part"]):
-        yield int(verdicts["part"][some[0]]), verdicts[some].tobytes()
+    named: Side = (verdicts, VERDICT, of_kept)
+    return meeting(name, count, named, (others, VERDICT, of_image)) | f"{name}Follow" >> beam.MapTuple(
+        followed
+    )
 
 
 def write_verdicts(path: str, blobs: Iterable[bytes]) -> int:
@@ -303,10 +287,7 @@ def copies_of(task: Task, unit: Unit) -> dict[str, list[Sighting]]:
     if not task.recipe.audit.sets:
         return {}
     seen = rows.read(sets.table(task, "near", unit), Sighting)
-    found: dict[str, list[Sighting]] = {}
-    for copy in sorted(thresholds.copies(seen, limits_of(task)), key=thresholds.rank):
-        found.setdefault(copy.key, []).append(copy)
-    return found
+    return thresholds.by_caption(thresholds.copies(seen, limits_of(task)))
 
 
 def settled(task: Task, unit: Unit) -> Iterator[Pair | Reject]:
@@ -322,10 +303,7 @@ def count_captions(pipeline: beam.Pipeline, task: Task) -> None:
     named = (
         pipeline
         | "Parts" >> beam.Create(units if most else [])
-        | "Draw"
-        >> beam.Map(
-            lambda unit: drawn((item for item in settled(task, unit) if isinstance(item, Pair)), seed)
-        )
+        | "Draw" >> beam.Map(lambda unit: drawn(settled(task, unit), seed))
     )
     (
         meeting("Caption", count, (named, CAPTION, lambda rows_: rows_["caption"]))

@@ -8,9 +8,10 @@ from typing import BinaryIO
 
 from queries.dumps import export_xml
 from queries.dumps.page import DumpError, Page
-from queries.dumps.unpack import BZ2, BZ2_STREAM, CHUNK, SIGNATURE, WIDE, text, unpacked
+from queries.dumps.unpack import BZ2_STREAM, SIGNATURE, WIDE, text, unpacked
 from queries.dumps.wikipedia import pages_in
 from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.unpacker import BZ2, CHUNK
 
 TARGET = 32 << 20  # bytes as stored
 MULTISTREAM = re.compile(r"(.*-multistream)([0-9]*)\.xml(-p[0-9]+p[0-9]+)?\.bz2")

@@ -4,7 +4,6 @@ import bz2
 import codecs
 import lzma
 import re
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,21 +12,13 @@ from typing import BinaryIO, Final
 
 from queries.dumps import sevenzip
 from queries.dumps.page import Problem
-from wit_pipeline.sources.archives.unpacker import Unpacker
+from wit_pipeline.vocabulary.unpacker import BZ2, CHUNK, FAILURES, GZIP, NEITHER, ZSTD, Unpacker, zstd
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-CHUNK = 1 << 20  # bytes read, and bytes unpacked at most, at a time: a bomb unpacks no faster than it is used
 XZ_MEMORY = 1 << 28  # bytes; `xz -9` needs 65 MiB
-BZ2 = b"BZh"
 BZ2_STREAM = re.compile(rb"BZh[1-9]1AY&SY")  # begins a stream, on a whole byte; the blocks inside need not
 SIGNATURE = 10  # bytes of it
 BOM = codecs.BOM_UTF8
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-UNSUPPORTED = {b"PK\x03\x04": "zip", b"Rar!": "rar"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,11 +63,10 @@ def _xz() -> Unpacker:
 
 
 PACKINGS: dict[bytes, Callable[[], Unpacker]] = {
-    b"\x1f\x8b": Gzip,
+    GZIP: Gzip,
     b"\xfd7zX": _xz,
-    b"\x28\xb5\x2f\xfd": zstd.ZstdDecompressor,
+    ZSTD: zstd.ZstdDecompressor,
 }
-FAILURES = (OSError, EOFError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
 def unpacked(stream: BinaryIO, start: int = 0, end: int = 0) -> Iterator[Piece]:
@@ -109,7 +99,7 @@ def _whole(head: bytes, stream: BinaryIO, end: int) -> Iterator[Piece]:
     for magic, unpacker in PACKINGS.items():
         if head.startswith(magic):
             return _members(chunks, unpacker, "")
-    for magic, kind in UNSUPPORTED.items():
+    for magic, kind in NEITHER.items():
         if head.startswith(magic):
             detail = f"is packed with {kind}; unpack it, or pack it with bzip2"
             return iter([Broken(reason=Problem.UNSUPPORTED, detail=detail)])

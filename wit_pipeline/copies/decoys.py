@@ -72,7 +72,7 @@ def within(found: Histogram) -> list[Threshold]:
     rows, targets = [], 0
     for distance, more in enumerate(found.targets):
         targets, decoys = targets + more, below[distance]
-        if distance + found.ring < len(below):
+        if distance + found.ring < len(below):  # rounded up: one decoy in the ring is enough to keep one
             decoys = min(decoys, -(-(below[distance + found.ring] - decoys) // SHARE))
         rows.append(Threshold(distance=distance, targets=targets, decoys=BOTH * decoys))
     return rows

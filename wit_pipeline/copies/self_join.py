@@ -36,7 +36,9 @@ LINK = np.dtype([("node", KEY), ("root", KEY)])
 MEMBER = np.dtype([("thin", THIN), ("root", KEY)])
 VERDICT = np.dtype([*KEY, ("part", "u4"), ("near", "?"), ("bits", "u2"), ("kept", KEY)])
 
-NEAR8 = 4  # bits of 64 within which codes are compared by phash16
+# Bits of 64 within which codes are compared by phash16, if they share a band. Three bits leave a band of the
+# four alone; where four bits differ, they are one in each band in a tenth of the cases: 16^4 of C(64, 4).
+NEAR8 = 4
 CROWD = 4096  # codes that share a band: more are divided, as they are compared pair by pair
 PARTS = NEAR8 + 1  # of the bits outside a crowded band: codes within NEAR8 bits agree on at least one
 BANDS = [(1 << BAND_BITS) - 1 << BAND_BITS * (WORD_BANDS - 1 - band) for band in range(WORD_BANDS)]
@@ -52,6 +54,7 @@ def runs(values: NDArray[Any]) -> Iterator[Order]:
 
 def dealt(rows: Rows, values: NDArray[np.uint64], buckets: int) -> Iterator[tuple[int, Rows]]:
     """Each bucket that gets any rows, and those: rows of equal values are in one."""
+    # 24 bits of a hash, times the buckets, shifted back: even for any number of buckets below 2^24.
     mixed = values * EVEN >> np.uint64(40)
     where = (mixed * np.uint64(buckets) >> np.uint64(24)).astype(np.int64)
     return ((int(where[group[0]]), rows[group]) for group in runs(where))
@@ -63,6 +66,22 @@ def collapsed(rows: Rows, words: NDArray[np.uint64], *, near: bool) -> tuple[Row
     first = _new(words[order])
     kept = order[_leaders(first)]
     return rows[order[first]], _verdicts(rows[order[~first]], rows[kept[~first]], near=near, bits=0)
+
+
+def equal_bytes(rows: Rows) -> tuple[Rows, Rows]:
+    """Of images of equal bytes the one that stays, and the verdicts on the others."""
+    return collapsed(rows, rows["sha256"], near=False)
+
+
+def equal_codes(rows: Rows) -> tuple[Rows, Rows]:
+    """Of images of equal codes, both of them, the one that stays, and the verdicts on the others."""
+    return collapsed(rows, codes(rows), near=True)
+
+
+def coded_of(rows: Rows) -> Rows:
+    """The rows whose codes are compared: the others are copies by equal bytes alone."""
+    kept: Rows = rows[rows["coded"]]
+    return kept
 
 
 def _new(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -122,6 +141,8 @@ def near(rows: Rows, band: int, distance: int) -> Rows:
     """The near pairs of which this band is the first that both share, as rows of `EDGE`."""
     earlier = BANDS[:band]
     groups = list(runs(band_values(rows, band)))
+    # Small groups in one call: another value in the band ends its inner loop. A crowd is parted by some of
+    # its other bits, then by others: a pair that several partings bring together counts in the first.
     whole = np.concatenate([np.empty(0, np.int64), *(group for group in groups if len(group) <= CROWD)])
     found = [_compared(rows, whole, BANDS[band], earlier, distance)]
     for crowd in (group for group in groups if len(group) > CROWD):
@@ -290,9 +311,8 @@ def followed(verdicts: Rows, others: Rows) -> Rows:
 
 def joined(rows: Rows, distance: int) -> Rows:
     """All verdicts on some rows of `CODE`, in one bucket: what the graph of dedup does in many."""
-    left, same = collapsed(rows, rows["sha256"], near=False)
-    coded = left[left["coded"]]
-    left, alike = collapsed(coded, codes(coded), near=True)
+    left, same = equal_bytes(rows)
+    left, alike = equal_codes(coded_of(left))
     compared = thin(left)
     edges = np.concatenate([near(compared, band, distance) for band in range(WORD_BANDS)])
     last = chosen(with_roots(ends(edges), rooted(links(edges))), distance)

@@ -173,7 +173,7 @@ def decide(
 
 def _uncrowded(nearest: NDArray[np.int64], share: float, reach: int) -> int:
     """The largest distance at which at most a share of a set's images has another picture of it."""
-    allowed = int(share * len(nearest))
+    allowed = int(share * len(nearest))  # so many may lie within: the limit stays below the next one
     return int(min(reach, np.sort(nearest)[allowed] - 1)) if len(nearest) else reach
 
 
@@ -260,3 +260,11 @@ def rank(seen: Sighting) -> tuple[Any, ...]:
 def copies(seen: Iterable[Sighting], limits: Mapping[str, Limits]) -> list[Sighting]:
     """Those sightings that are copies."""
     return [item for item in seen if limits[item.set].takes(item)]
+
+
+def by_caption(copies: Iterable[Sighting]) -> dict[str, list[Sighting]]:
+    """Copies by the pair that is the caption; nearest first."""
+    found: dict[str, list[Sighting]] = {}
+    for copy in sorted(copies, key=rank):
+        found.setdefault(copy.key, []).append(copy)
+    return found

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -87,7 +87,7 @@ class Headers:
     content_signal: str = ""
 
 
-FACTS = [field.name for field in fields(Decoded) if field.name not in ("stored", "signals")]
+FACTS = [fact.name for fact in fields(Decoded) if fact.name not in ("stored", "signals")]
 ON_REUSE = ("x_robots_tag", "tdm_reservation", "tdm_policy", "content_usage", "content_signal")
 
 
@@ -118,15 +118,20 @@ def order(urls: Iterable[str], seed: int) -> list[str]:
     return sorted(set(urls), key=lambda url: (draw(url, seed=seed, purpose="crawl:order"), url))
 
 
+def open_local(path: str) -> BinaryIO:
+    """A file of this machine."""
+    return Path(path).open("rb")
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Supply:
     """Where the bytes of URLs come from: servers, or the place where somebody holds them already."""
 
     client: Client
     decode: Decode
-    blocked: BlockList
-    open: Callable[[str], BinaryIO]  # a file's bytes, seekable
-    held: Mapping[str, str]  # "path#offset+length" by URL
+    blocked: BlockList = NOTHING  # is neither asked for nor stored
+    open: Callable[[str], BinaryIO] = open_local  # a file's bytes, seekable
+    held: Mapping[str, str] = field(default_factory=dict)  # "path#offset+length" by URL
 
     @asynccontextmanager
     async def answer(self, url: str) -> AsyncIterator[Response]:
@@ -164,34 +169,26 @@ class Supply:
         return replace(HELD, final_url=url, body=body)
 
 
-def open_local(path: str) -> BinaryIO:
-    """A file of this machine."""
-    return Path(path).open("rb")
-
-
 def crawl(
     candidates: Sequence[Candidate],
-    client: Client,
-    decode: Decode,
+    supply: Supply,
     *,
     folder: Path,
     unit: int,
     seed: int,
-    blocked: BlockList = NOTHING,
-    open: Callable[[str], BinaryIO] = open_local,
     tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
     """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, unit-NNNNNN.parquet, times-NNNNNN.parquet.
 
-    What is `blocked` is neither asked for nor stored; `tick` hears of every URL done. The counts are of
-    candidates: several may share a URL, which is fetched once.
+    The candidates say what is held. `tick` hears of every URL done. The counts are of candidates: several
+    may share a URL, which is fetched once.
     """
     weight = Counter(candidate.url for candidate in candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
-    supply = Supply(client=client, decode=decode, blocked=blocked, open=open, held=held)
+    supply = replace(supply, held=held)
     folder.mkdir(parents=True, exist_ok=True)
     with Pile(folder) as pile:
-        results = client.run(_fetch_all(order(weight, seed), supply, pile, tick))
+        results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
         files = _write(results, pile, folder, unit)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
 
@@ -285,7 +282,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     try:
         async with supply.answer(url) as response:
             attempts, http_status = response.attempts, response.status
-            headers = Headers(**{field.name: getattr(response, field.name) for field in fields(Headers)})
+            headers = Headers(**{header.name: getattr(response, header.name) for header in fields(Headers)})
             decoded = await supply.picture(response)
             stored, image = decoded.stored, image_of(response, decoded)
     except FetchError as error:

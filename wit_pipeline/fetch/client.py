@@ -11,8 +11,6 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
@@ -20,15 +18,17 @@ from typing import Any, Self, TypeVar
 from wit_pipeline.fetch import guard, optout
 from wit_pipeline.fetch.doors import Doors
 from wit_pipeline.fetch.failure import FetchError as FetchError
-from wit_pipeline.fetch.head import Head
-from wit_pipeline.fetch.inflate import inflate
+from wit_pipeline.fetch.http.head import Head
+from wit_pipeline.fetch.http.reply import Response as Response
+from wit_pipeline.fetch.http.reply import body_of, redirected, response_of
+from wit_pipeline.fetch.http.reply import retry_after as retry_after
+from wit_pipeline.fetch.http.wire import Answer, Deadline, Request, StaleError, Wire
 from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.fetch.polite import Gate
 from wit_pipeline.fetch.robots import ROBOTS_BYTES
 from wit_pipeline.fetch.room import Ticket
 from wit_pipeline.fetch.sites import Sites
 from wit_pipeline.fetch.table import PerHost
-from wit_pipeline.fetch.wire import Answer, Deadline, Request, StaleError, Wire
 from wit_pipeline.vocabulary.chance import uniform
 from wit_pipeline.vocabulary.crawl_config import NOBODY, CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
@@ -44,25 +44,6 @@ LONGEST_BACKOFF = 2.0  # seconds, where no Retry-After says more
 SLACK = 1 << 16  # bytes of chunk sizes and of compression's overhead above `max_bytes`
 IMAGES = "image/webp,image/jpeg,image/png,image/gif,*/*;q=0.5"  # what is asked for, if nothing else is
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Response:
-    """A body that was fetched with everybody's consent, and the headers kept for provenance, "" if absent."""
-
-    final_url: str
-    status: int  # 200
-    body: bytes  # with any content coding undone
-    content_type: str
-    etag: str
-    last_modified: str
-    x_robots_tag: str  # raw; of several lines, joined by ", "
-    tdm_reservation: str
-    tdm_policy: str
-    content_usage: str
-    content_signal: str
-    redirects: int  # hops before the final URL
-    attempts: int  # requests sent, redirects and retries included, the site's files not
 
 
 @dataclass(slots=True)
@@ -296,7 +277,7 @@ class Client:
                 raise
         gate.went_well(target.port)
         try:
-            return _Reply(head, _decoded(head, sent, fetch), ticket)
+            return _Reply(head, body_of(head, sent, fetch.byte_limit, cut=fetch.is_file), ticket)
         except BaseException:
             ticket.give_back()
             raise
@@ -341,62 +322,14 @@ def _headers(target: guard.Target, user_agent: str, fetch: _Fetch) -> dict[str, 
     return headers
 
 
-def _decoded(head: Head, sent: bytes, fetch: _Fetch) -> bytes:
-    """The whole body of a 200, b"" of a redirect; TOO_LARGE as soon as that is certain."""
-    if head.status != 200:
-        return b""
-    limit, coding = fetch.byte_limit, head.value("content-encoding")
-    if not coding and len(sent) <= limit:
-        return sent
-    body = bytearray()
-    for chunk in inflate([sent], coding):
-        body += chunk
-        if len(body) > limit:
-            if fetch.is_file:
-                break
-            raise FetchError(Reason.TOO_LARGE, f"above {limit} bytes", http_status=200)
-    return bytes(body)
-
-
 def _next(target: guard.Target, reply: _Reply) -> guard.Target:
-    """Where a redirect leads; none or several places are refused."""
+    """Where a redirect leads, its memory given back."""
     reply.ticket.give_back()
-    places = set(reply.head.values("location"))
-    if len(places) != 1:
-        detail = f"redirect to {len(places)} places"
-        raise FetchError(Reason.PROTOCOL_ERROR, detail, http_status=reply.head.status)
-    return guard.redirect(target, places.pop())
+    return redirected(target, reply.head)
 
 
 def _response(target: guard.Target, reply: _Reply, redirects: int, attempts: int) -> Response:
-    head = reply.head
     if not reply.body:
         reply.ticket.give_back()
-        raise FetchError(Reason.EMPTY, "no byte of body", http_status=head.status)
-    return Response(
-        final_url=target.url,
-        status=head.status,
-        body=reply.body,
-        content_type=head.value("content-type"),
-        etag=head.value("etag"),
-        last_modified=head.value("last-modified"),
-        x_robots_tag=head.value("x-robots-tag"),
-        tdm_reservation=head.value("tdm-reservation"),
-        tdm_policy=head.value("tdm-policy"),
-        content_usage=head.value("content-usage"),
-        content_signal=head.value("content-signal"),
-        redirects=redirects,
-        attempts=attempts,
-    )
-
-
-def retry_after(headers: optout.Headers) -> float:
-    """Seconds that a Retry-After asks for, as a number or as a date; 0 where none can be read."""
-    text = next(iter(optout.values(headers, "retry-after")), "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    return max((when - datetime.now(UTC)).total_seconds(), 0.0) if when.tzinfo else 0.0
+        raise FetchError(Reason.EMPTY, "no byte of body", http_status=reply.head.status)
+    return response_of(target.url, reply.head, reply.body, redirects, attempts)

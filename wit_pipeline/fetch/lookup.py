@@ -9,8 +9,8 @@ from typing import Any
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
+from wit_pipeline.fetch.http.wire import Answer, Deadline
 from wit_pipeline.fetch.table import PerHost
-from wit_pipeline.fetch.wire import Answer, Deadline
 from wit_pipeline.vocabulary.records import Reason
 
 REMEMBERED = 60.0  # seconds: as long as the shortest lives that name servers usually give

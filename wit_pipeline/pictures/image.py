@@ -99,9 +99,21 @@ class Stored:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """What the grey of a stored picture told."""
+class Original:
+    """What the header and the metadata of a body told."""
 
+    body: bytes
+    format: str | None  # as Pillow names it
+    size: tuple[int, int]  # pixels, before EXIF orientation
+    orientation: int  # EXIF's, a key of `UPRIGHT`
+    exif: str  # JSON
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What a stored picture told, all but its size of its grey."""
+
+    size: tuple[int, int]  # pixels
     codes: Codes
     inside: Codes  # without its uniform borders
     entropy: float  # bits
@@ -149,8 +161,9 @@ def _raw(image: Image.Image, body: bytes) -> Decoded:
     if not structure.is_whole(body):
         raise ImageError(Reason.DECODE_ERROR, f"a {image.format} that ends before its end")
     facts, orientation = exif.read(image)
-    nothing = Seen(codes=NO_CODES, inside=NO_CODES, entropy=0.0)
-    return _facts(image, body, body, image.size, image.size, orientation, nothing, facts)
+    original = Original(body=body, format=image.format, size=image.size, orientation=orientation, exif=facts)
+    nothing = Seen(size=image.size, codes=NO_CODES, inside=NO_CODES, entropy=0.0)
+    return _facts(original, body, nothing)
 
 
 def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
@@ -161,46 +174,39 @@ def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
         if pixels is None:
             pixels = _by_pillow(image, config)
         facts, orientation = exif.read(image)
-        original = _kept(image, body, orientation, size, config)
-        if original:
-            stored = Stored(content=original, pixels=pixels if fast else seen(original))
+        kept = _kept(image, body, orientation, size, config)
+        if kept:
+            stored = Stored(content=kept, pixels=pixels if fast else seen(kept))
         else:
             content = _encoded(pixels, image.info.get("icc_profile") or b"", orientation, size, config)
             stored = Stored(content=content, pixels=seen(content))
     luma = grey(stored.pixels)
     height, width = luma.shape
-    told = Seen(codes=codes_of(luma), inside=codes_inside(luma), entropy=entropy(luma))
-    return _facts(image, body, stored.content, size, (width, height), orientation, told, facts)
+    original = Original(body=body, format=image.format, size=size, orientation=orientation, exif=facts)
+    told = Seen(size=(width, height), codes=codes_of(luma), inside=codes_inside(luma), entropy=entropy(luma))
+    return _facts(original, stored.content, told)
 
 
-def _facts(
-    image: Image.Image,
-    body: bytes,
-    stored: bytes,
-    size: tuple[int, int],
-    stored_size: tuple[int, int],
-    orientation: int,
-    told: Seen,
-    facts: str,
-) -> Decoded:
-    width, height = reversed(size) if UPRIGHT[orientation][0] else size
-    digest = sha256(body).hexdigest()
+def _facts(original: Original, stored: bytes, told: Seen) -> Decoded:
+    turned = UPRIGHT[original.orientation][0]
+    width, height = reversed(original.size) if turned else original.size
+    digest = sha256(original.body).hexdigest()
     return Decoded(
         stored=stored,
         sha256=digest,
-        stored_sha256=digest if stored is body else sha256(stored).hexdigest(),
-        format="JPEG" if image.format == "MPO" else str(image.format),
+        stored_sha256=digest if stored is original.body else sha256(stored).hexdigest(),
+        format="JPEG" if original.format == "MPO" else str(original.format),
         original_width=width,
         original_height=height,
-        width=stored_size[0],
-        height=stored_size[1],
+        width=told.size[0],
+        height=told.size[1],
         phash=told.codes.phash,
         phash16=told.codes.phash16,
         weak=told.codes.weak,
         trim_phash=told.inside.phash,
         trim_phash16=told.inside.phash16,
         entropy=round(told.entropy, 4),
-        exif=facts,
+        exif=original.exif,
         signals="{}",
     )
 

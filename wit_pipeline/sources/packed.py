@@ -3,8 +3,6 @@
 import bz2
 import codecs
 import gzip
-import sys
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,24 +10,18 @@ from typing import Any, BinaryIO
 
 from wit_pipeline.sources.source import World
 from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.unpacker import BZ2, CHUNK, FAILURES, GZIP, NEITHER, ZSTD, zstd
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
-CHUNK = 1 << 20  # bytes read, and bytes unpacked at most, at a time: a bomb unpacks no faster than it is used
 HEAD = 2 << 20  # bytes from which a reader tells what a file is
 MAGIC = 8  # bytes that tell a packing
 NEEDS_ROW = "a source needs at least one row"
 
 PACKINGS: dict[bytes, Callable[[BinaryIO], Any]] = {
-    b"\x1f\x8b": lambda stream: gzip.GzipFile(fileobj=stream),
-    b"BZh": lambda stream: bz2.BZ2File(stream),
-    b"\x28\xb5\x2f\xfd": lambda stream: zstd.ZstdFile(stream),
+    GZIP: lambda stream: gzip.GzipFile(fileobj=stream),
+    BZ2: lambda stream: bz2.BZ2File(stream),
+    ZSTD: lambda stream: zstd.ZstdFile(stream),
 }
-FAILURES = (OSError, EOFError, zlib.error, zstd.ZstdError)
-UNKNOWN = {b"PK\x03\x04": "zip", b"7z\xbc\xaf": "7z", b"\xfd7zXZ": "xz", b"Rar!": "rar"}
+UNKNOWN = {**NEITHER, b"7z\xbc\xaf": "7z", b"\xfd7zXZ": "xz"}
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -101,6 +101,16 @@ class Sequence:
     ends: Array  # int64 (documents,): where each document's ids end
 
 
+class Known(NamedTuple):
+    """The words that a lexicon knows, as compiled code takes them."""
+
+    hashes: Array  # of the table's slots, uint64
+    ids: Array  # the same slots' words, uint32; 0: a free slot
+    letters: Array
+    offsets: Array  # of each word in letters; word i + 1 begins where i ends
+    counts: Array  # of each word: occurrences, documents, last document seen in
+
+
 class Lexicon:
     """Numbers for words, in order of first sight, with how often each occurred and in how many documents.
 
@@ -110,13 +120,13 @@ class Lexicon:
     def __init__(self) -> None:
         self.size = 0
         self.documents = 0
-        self._hashes = np.zeros(1 << 12, np.uint64)
-        self._ids = np.zeros(1 << 12, np.uint32)  # 0: a free slot
-        self._letters = np.zeros(1 << 16, np.uint8)
-        self._offsets = np.zeros(
-            1 << 12, np.int64
-        )  # of each word in _letters; word i + 1 begins where i ends
-        self._counts = np.zeros((1 << 12, 3), np.int64)  # occurrences, documents, last document seen in
+        self._known = Known(
+            hashes=np.zeros(1 << 12, np.uint64),
+            ids=np.zeros(1 << 12, np.uint32),
+            letters=np.zeros(1 << 16, np.uint8),
+            offsets=np.zeros(1 << 12, np.int64),
+            counts=np.zeros((1 << 12, 3), np.int64),
+        )
 
     def encode(self, texts: Iterable[str]) -> Sequence:
         """The ids of the words of texts, one text a document; new words get new ids."""
@@ -136,35 +146,39 @@ class Lexicon:
         ids = np.empty(2 * len(data) + len(byte_ends), np.uint32)
         ends = np.empty(len(byte_ends), np.int64)
         length, self.size = _encode(
-            data, byte_ends, classes(), self._hashes, self._ids, self._letters, self._offsets, self._counts,
-            self.size, self.documents, ids, ends,
-        )  # fmt: skip
+            data, byte_ends, classes(), self._known, self.size, self.documents, ids, ends
+        )
         self.documents += len(byte_ends)
         return ids[:length].copy(), ends
 
     def _reserve(self, size: int) -> None:
         """Make room for all that `size` bytes could bring: a new word at every second byte."""
-        words = self.size + size // 2 + 2
-        self._offsets = _grown(self._offsets, words + 1)
-        self._counts = _grown(self._counts, words + 1)
-        self._letters = _grown(self._letters, int(self._offsets[self.size]) + size)
-        slots = len(self._ids)
+        known, words = self._known, self.size + size // 2 + 2
+        hashes, ids = known.hashes, known.ids
+        slots = len(ids)
         while slots < 2 * words:
             slots *= 2
-        if slots > len(self._ids):
+        if slots > len(ids):
             hashes, ids = np.zeros(slots, np.uint64), np.zeros(slots, np.uint32)
-            _rehash(self._hashes, self._ids, hashes, ids)
-            self._hashes, self._ids = hashes, ids
+            _rehash(known.hashes, known.ids, hashes, ids)
+        self._known = Known(
+            hashes=hashes,
+            ids=ids,
+            letters=_grown(known.letters, int(known.offsets[self.size]) + size),
+            offsets=_grown(known.offsets, words + 1),
+            counts=_grown(known.counts, words + 1),
+        )
 
     def words(self) -> pa.StringArray:
         """The words, by id: the word of id i at i - 1."""
-        offsets = self._offsets[: self.size + 1].astype(np.int32)
-        letters = self._letters[: int(offsets[-1])].copy()
+        offsets = self._known.offsets[: self.size + 1].astype(np.int32)
+        letters = self._known.letters[: int(offsets[-1])].copy()
         return pa.StringArray.from_buffers(self.size, pa.py_buffer(offsets), pa.py_buffer(letters))
 
     def counts(self) -> tuple[Array, Array]:
         """Occurrences and documents of each word, int64 (size,) each, in the order of `words`."""
-        return self._counts[: self.size, 0].copy(), self._counts[: self.size, 1].copy()
+        counts = self._known.counts[: self.size]
+        return counts[:, 0].copy(), counts[:, 1].copy()
 
 
 def batches(texts: Iterable[str], size: int) -> Iterator[list[str]]:
@@ -318,8 +332,9 @@ def _same(data, start, letters, offset, length):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _intern(data, start, end, hashes, ids, letters, offsets, size):  # type: ignore[no-untyped-def]
+def _intern(data, start, end, known, size):  # type: ignore[no-untyped-def]
     """The id of the word data[start:end]; size + 1 and its letters kept where it is new."""
+    hashes, ids, letters, offsets, _ = known
     value = _hash(data, start, end)
     mask = np.uint64(len(ids) - 1)
     slot = value & mask
@@ -354,11 +369,9 @@ def _rehash(old_hashes, old_ids, hashes, ids):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _encode(  # type: ignore[no-untyped-def]
-    data, byte_ends, classes, hashes, ids, letters, offsets, counts, size, documents, out, ends
-):
+def _encode(data, byte_ends, classes, known, size, documents, out, ends):  # type: ignore[no-untyped-def]
     """Write the ids of all words to `out`, and count them; returns how many ids and words there are."""
-    n, i = 0, 0
+    n, i, counts = 0, 0, known.counts
     for document in range(len(byte_ends)):
         end = byte_ends[document]
         first = n
@@ -380,7 +393,7 @@ def _encode(  # type: ignore[no-untyped-def]
                 continue
             stop = _word_end(data, i, end, classes)
             last = _without_possessive(data, i, stop)
-            found = _intern(data, i, last, hashes, ids, letters, offsets, size)
+            found = _intern(data, i, last, known, size)
             size = max(size, found)
             counts[found - 1, 0] += 1
             if counts[found - 1, 2] != documents + document + 1:

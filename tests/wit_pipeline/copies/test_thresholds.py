@@ -10,6 +10,7 @@ from wit_pipeline.copies.thresholds import (
     Limits,
     SetLimits,
     Trusted,
+    by_caption,
     copies,
     decide,
     from_json,
@@ -68,6 +69,12 @@ def test_the_more_images_the_nearer_is_trusted(images: int, bits: int) -> None:
 def test_both_sides_of_each_limit(item: Sighting, taken: bool) -> None:
     limits = {"a": Limits(codes=40, judged=100, learned=50)}
     assert copies([item], limits) == ([item] if taken else [])
+
+
+def test_an_image_names_its_copies_nearest_first() -> None:
+    near, far, exact = sighting(3), sighting(30), sighting(256, NOTHING, "exact")
+    assert by_caption([far, near, exact]) == by_caption([exact, far, near]) == {"k": [exact, near, far]}
+    assert by_caption([]) == {}
 
 
 def test_no_limit_takes_equal_bytes_alone() -> None:

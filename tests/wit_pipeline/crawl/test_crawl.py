@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from tests.factories import candidate, encoded, photograph
-from wit_pipeline.crawl.crawl import Fetched, Timed, crawl, order, pairs
+from wit_pipeline.crawl.crawl import NOTHING, Fetched, Supply, Timed, crawl, order, pairs
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures.image import Decoded, decode
@@ -59,6 +59,10 @@ class FakeClient:
         )
 
 
+def supply(client: FakeClient, blocked: BlockList = NOTHING) -> Supply:
+    return Supply(client=cast(Client, client), decode=decode_here, blocked=blocked)
+
+
 BODIES = {f"http://a.test/{i}.jpg": encoded(photograph(i, (400, 300)), quality=95) for i in range(6)}
 BODIES["http://a.test/bad.jpg"] = BODIES["http://a.test/0.jpg"][:3000]
 WANTED = [
@@ -76,7 +80,7 @@ def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
     }
     client = FakeClient({})
     wanted = [candidate(url, held=place) for url, place in places.items()]
-    counts, _ = crawl(wanted, cast(Client, client), decode_here, folder=tmp_path, unit=1, seed=0)
+    counts, _ = crawl(wanted, supply(client), folder=tmp_path, unit=1, seed=0)
     assert (counts.kept, dict(counts.rejected), client.asked) == (1, {"source_unreadable": 2}, [])
     found = {item.url: item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched)}
     assert (found["wds:1"].attempts, found["wds:1"].image.original_width) == (0, 400)
@@ -85,9 +89,7 @@ def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
 def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
     client = FakeClient(BODIES)
     ticks: list[Fetched] = []
-    counts, files = crawl(
-        WANTED, cast(Client, client), decode_here, folder=folder, unit=7, seed=0, tick=ticks.append
-    )
+    counts, files = crawl(WANTED, supply(client), folder=folder, unit=7, seed=0, tick=ticks.append)
     assert (counts.read, counts.kept) == (16, 12)
     assert dict(counts.rejected) == {"decode_error": 2, "http_not_found": 2}
     names = {"unit-000007.tar": 0, "unit-000007.parquet": 8, "times-000007.parquet": 8}
@@ -175,12 +177,10 @@ def test_what_is_blocked_is_not_stored(entry: str, asked: int, kept: int, tmp_pa
     client = FakeClient(BODIES, final="http://final.test/")
     counts, _ = crawl(
         [candidate("http://a.test/0.jpg")],
-        cast(Client, client),
-        decode_here,
+        supply(client, BlockList([entry])),
         folder=tmp_path,
         unit=1,
         seed=0,
-        blocked=BlockList([entry]),
     )
     assert (len(client.asked), counts.kept) == (asked, kept)
     assert dict(counts.rejected) == ({} if kept else {"block_listed": 1})

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from wit_pipeline.fetch import wire
 from wit_pipeline.fetch.client import Client, FetchError
+from wit_pipeline.fetch.http import wire
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.records import Reason
 

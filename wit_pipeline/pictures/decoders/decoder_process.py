@@ -18,6 +18,7 @@ from wit_pipeline.pictures.decoders.messages import (
     PICTURE,
     REFUSED,
     REQUEST,
+    Inbox,
     NonsenseError,
     slot_bytes,
     unpacked,
@@ -56,7 +57,7 @@ class DecoderProcess:
         self.verdict = ""  # what the pool ended it for
         self._posted: deque[tuple[int, int]] = deque()  # number and slot of each work
         self._handed = 0
-        self._unread = b""
+        self._inbox = Inbox(self.connection, ANSWER)
 
     def hand(self, work: Work) -> None:
         """Give it a body. Raises `ConnectionError` if it has ended, another `OSError` if memory has."""
@@ -72,17 +73,8 @@ class DecoderProcess:
 
     def answers(self) -> Iterator[tuple[Work, Decoded | ImageError]]:
         """What it has answered since. Raises `ConnectionError` if it has hung up, and `NonsenseError`."""
-        while True:
-            try:
-                data = self.connection.recv(4096)
-            except BlockingIOError:
-                return
-            if not data:
-                raise ConnectionResetError
-            data = self._unread + data
-            whole = len(data) - len(data) % ANSWER.size
-            self._unread = data[whole:]
-            for answer in ANSWER.iter_unpack(data[:whole]):
+        while (answers := self._inbox.messages()) is not None:
+            for answer in answers:
                 found = self._checked(*answer)
                 self._posted.popleft()
                 self.answered += 1

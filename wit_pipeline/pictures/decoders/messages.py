@@ -6,6 +6,7 @@ Nothing is unpickled: a decoder may be in the hands of a picture that it decoded
 import json
 import math
 import struct
+from collections.abc import Iterator
 from dataclasses import fields
 from socket import socket
 from typing import Any
@@ -83,6 +84,28 @@ def _array(facts: bytes) -> list[Any]:
     if type(values) is not list:
         raise NonsenseError
     return values
+
+
+class Inbox:
+    """Messages of one kind, whole ones, out of a socket that does not wait."""
+
+    def __init__(self, connection: socket, kind: struct.Struct) -> None:
+        self._connection = connection
+        self._kind = kind
+        self._unread = b""  # the beginning of a message
+
+    def messages(self) -> Iterator[tuple[Any, ...]] | None:
+        """Some that have come, None where nothing has. Raises `ConnectionError` if the other end is gone."""
+        try:
+            data = self._connection.recv(1 << 16)
+        except BlockingIOError:
+            return None
+        if not data:
+            raise ConnectionResetError
+        data = self._unread + data
+        whole = len(data) - len(data) % self._kind.size
+        self._unread = data[whole:]
+        return self._kind.iter_unpack(data[:whole])
 
 
 def received(connection: socket, size: int) -> bytes:

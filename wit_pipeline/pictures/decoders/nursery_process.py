@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from socket import send_fds, socketpair
 
-from wit_pipeline.pictures.decoders.messages import FORK, KILL, NEWS, ORDER
+from wit_pipeline.pictures.decoders.messages import FORK, KILL, NEWS, ORDER, Inbox
 from wit_pipeline.vocabulary.config import as_table
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
@@ -40,7 +40,7 @@ class NurseryProcess:
                 process_group=0,  # Ctrl-C is for the asker, who ends us
             )
         self._control.setblocking(False)
-        self._unread = b""
+        self._inbox = Inbox(self._control, NEWS)
 
     @property
     def pid(self) -> int:
@@ -59,16 +59,7 @@ class NurseryProcess:
 
     def news(self) -> Iterator[tuple[bytes, int, int]]:
         """What has happened: kind, pid and status. Raises `ConnectionError` if the nursery has ended."""
-        try:
-            data = self._control.recv(1 << 16)
-        except BlockingIOError:
-            return
-        if not data:
-            raise ConnectionResetError
-        data = self._unread + data
-        whole = len(data) - len(data) % NEWS.size
-        self._unread = data[whole:]
-        yield from NEWS.iter_unpack(data[:whole])
+        yield from self._inbox.messages() or ()
 
     def kill(self) -> None:
         """End it by force; its decoders end by themselves."""

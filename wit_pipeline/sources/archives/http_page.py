@@ -1,7 +1,6 @@
 """The HTML page in an archived HTTP response, with its transfer and content codings undone."""
 
 import re
-import sys
 import zlib
 from typing import NamedTuple
 
@@ -9,11 +8,7 @@ import brotli
 
 from wit_pipeline.html.media import HTML_TYPES, charset_of
 from wit_pipeline.sources.archives.heads import END, field, fields
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from wit_pipeline.vocabulary.unpacker import GZIP, ZSTD, zstd
 
 MAX_PAGE = 10 << 20  # bytes of a page that are read, coded or not
 WINDOW = 23  # log2 of the bytes that a zstd page may look back: RFC 9659
@@ -122,13 +117,13 @@ def decoded(body: bytes, coding: str) -> bytes:
     A body that shows that it was never coded, or that the archive's writer decoded it, is as it should be.
     """
     try:
-        if coding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
+        if coding in ("gzip", "x-gzip") and body.startswith(GZIP):
             return zlib.decompressobj(wbits=31).decompress(body, MAX_PAGE)
         if coding == "deflate":
             return _inflated(body)
         if coding == "br":
             return _unbrotlied(body)
-        if coding == "zstd" and body.startswith(b"\x28\xb5\x2f\xfd"):
+        if coding == "zstd" and body.startswith(ZSTD):
             options = {int(zstd.DecompressionParameter.window_log_max): WINDOW}
             return zstd.ZstdDecompressor(options=options).decompress(body, MAX_PAGE)
     except FAILURES as error:

@@ -2,7 +2,6 @@
 
 import re
 import struct
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -12,18 +11,13 @@ from isal import igzip_lib
 
 from wit_pipeline.sources.archives.heads import MAX_HEAD, SHOWN, head_at
 from wit_pipeline.sources.archives.tape import CHUNK, ENDLESS, Stored, Tape
-from wit_pipeline.sources.archives.unpacker import Unpacker
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from wit_pipeline.vocabulary.unpacker import GZIP as ANY_GZIP
+from wit_pipeline.vocabulary.unpacker import ZSTD, Unpacker, zstd
 
 SMALL = 2 << 20  # bytes of a member, unpacked, that is read in one go
 FIRST, STEP = 1 << 12, 1 << 14  # bytes unpacked at a time: what of them lies behind a member is copied
 WARC = b"WARC/"
-GZIP = b"\x1f\x8b\x08"
-ZSTD = b"\x28\xb5\x2f\xfd"
+GZIP = ANY_GZIP + b"\x08"  # deflate, the one method there is: it is looked for in damaged bytes
 SKIPPABLE = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # begins a frame that holds no data …
 DICTIONARY = b"\x5d\x2a\x4d\x18"  # … and one with the dictionary of a .warc.zst, at its start
 MAX_DICTIONARY = 8 << 20  # bytes; no reader has to take more: IIPC, Zstandard Compression for WARC Files 1.0

@@ -9,8 +9,9 @@ from wit_pipeline.fetch import guard
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.sources.source import World
 from wit_pipeline.sources.web import sitemap
-from wit_pipeline.sources.web.sitemap import DAMAGED, Broken, Entry, Location, Picture
+from wit_pipeline.sources.web.sitemap import Broken, Entry, Location, Picture
 from wit_pipeline.vocabulary.records import Raw, Reject, dropped, unreadable
+from wit_pipeline.vocabulary.unpacker import FAILURES
 
 HOST = re.compile(r"https?://(?:[^/?#\\]*@)?([^/?#\\@]*)", re.IGNORECASE)
 ENDINGS = re.compile(r"\.?(?::(?:80|443)?)?$")  # what makes no other host of one
@@ -50,7 +51,7 @@ def _read(stream: BinaryIO) -> Iterator[Entry]:
         if not sitemap.is_xml(plain):
             yield from sitemap.read_lines(plain)
             return
-    except DAMAGED as error:
+    except FAILURES as error:
         yield Broken(detail=str(error) or type(error).__name__)
         return
     stream.seek(0)

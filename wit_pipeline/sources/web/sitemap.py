@@ -5,7 +5,6 @@ tag are bounded, so that no file costs more memory than its share.
 """
 
 import gzip
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -14,6 +13,7 @@ from xml.parsers import expat
 
 from wit_pipeline.text.text import valid
 from wit_pipeline.vocabulary.records import Raw, Reason, Reject, dropped
+from wit_pipeline.vocabulary.unpacker import FAILURES, GZIP
 
 MOST_BYTES = 52_428_800  # of a sitemap, unpacked, by the protocol …
 MOST_ADDRESSES = 50_000  # … and addresses
@@ -21,7 +21,6 @@ LONGEST = 100_000  # characters of an element or a line that are read
 DEEPEST = 16  # elements within elements; image:caption is the fourth
 TOKEN = 1 << 20  # bytes of one tag
 CHUNK = 1 << 16  # bytes parsed at once
-DAMAGED = (OSError, EOFError, zlib.error)  # what a torn or broken .gz raises
 IMAGES = "sitemap-image"  # in the name of the extension, whichever its version
 
 
@@ -72,15 +71,15 @@ def read_sitemap(stream: BinaryIO) -> Iterator[Entry]:
             if number == MOST_ADDRESSES or plain.tell() > MOST_BYTES:
                 raise _Wrong(f"is above {MOST_ADDRESSES} addresses or {MOST_BYTES} bytes")
             yield location
-    except (*DAMAGED, _Wrong) as error:
+    except (*FAILURES, _Wrong) as error:
         yield Broken(detail=str(error) or type(error).__name__)
 
 
 def unpacked(stream: BinaryIO) -> BinaryIO:
-    """The bytes of a file that may be gzipped; to read them may raise one of `DAMAGED`."""
-    magic = stream.read(2)
+    """The bytes of a file that may be gzipped; to read them may raise one of `FAILURES`."""
+    magic = stream.read(len(GZIP))
     stream.seek(0)
-    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if magic == b"\x1f\x8b" else stream
+    return cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if magic == GZIP else stream
 
 
 def is_xml(stream: BinaryIO) -> bool:
@@ -124,7 +123,7 @@ def _read_xml(stream: BinaryIO) -> Iterator[Entry]:
         try:
             chunk = stream.read(CHUNK)
             parser.feed(chunk)
-        except (*DAMAGED, _Wrong) as error:
+        except (*FAILURES, _Wrong) as error:
             trouble = str(error) or type(error).__name__
         except (expat.ExpatError, ValueError, LookupError) as error:  # the last two are odd encodings'
             trouble = f"is no XML: {error}"

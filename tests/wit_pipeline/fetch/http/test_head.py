@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_pipeline.fetch.failure import FetchError
-from wit_pipeline.fetch.head import Head, HeadReader
+from wit_pipeline.fetch.http.head import Head, HeadReader
 from wit_pipeline.vocabulary.records import Reason
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_pipeline.fetch.failure import FetchError
-from wit_pipeline.fetch.inflate import STEP, inflate
+from wit_pipeline.fetch.http.inflate import STEP, inflate
 from wit_pipeline.vocabulary.records import Reason
 
 

@@ -6,7 +6,6 @@ the connection), follows no redirect, reads no proxy, cookie or netrc, and undoe
 """
 
 import asyncio
-import errno
 import os
 import socket
 import ssl
@@ -20,7 +19,8 @@ import pycurl
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
-from wit_pipeline.fetch.head import Head, HeadReader
+from wit_pipeline.fetch.http.curl_failure import failure_of
+from wit_pipeline.fetch.http.head import Head, HeadReader
 from wit_pipeline.fetch.room import Room, Ticket
 from wit_pipeline.vocabulary.crawl_config import SLOW_SECONDS, CrawlConfig
 from wit_pipeline.vocabulary.records import Reason
@@ -32,8 +32,6 @@ HANDLES = 256  # transfers' handles that are kept for reuse
 
 SockAddress = tuple[Any, ...]  # as getaddrinfo gives it
 Answer = tuple[int, SockAddress]  # family, address
-
-TLS_FAILURES = {35, 51, 53, 54, 58, 59, 60, 66, 77, 80, 82, 83, 90, 91}  # CURLE_SSL_…, in <curl/curl.h>
 
 
 class Deadline:
@@ -132,6 +130,13 @@ class _Transfer:
         """Gives up where not a byte came, and no connection was made for this exchange."""
         if not self.opened and not self.head.begun and not self.done.done():
             self.done.set_exception(StaleError())
+
+    def failure_of(self, code: int, message: str) -> FetchError:
+        """Why it ended: what a callback refused, else what libcurl says."""
+        request = self.request
+        return self.failure or failure_of(
+            self.handle, code, message, request.target, self.head.status, request.deadline.passed()
+        )
 
     def failed(self, failure: FetchError) -> Exception:
         """What it failed of: what came over a kept connection may be no answer to this request."""
@@ -293,7 +298,7 @@ class Wire:
             for handle in good:
                 self._end(handle, None)
             for handle, code, message in bad:
-                self._end(handle, _failure(handle, code, message, self._flying[handle]))
+                self._end(handle, self._flying[handle].failure_of(code, message))
             if not left:
                 return
 
@@ -327,53 +332,3 @@ def _certificates(named: str) -> tuple[tuple[int, str], ...]:
     if file:
         return ((pycurl.CAINFO, file),)
     return ((pycurl.CAPATH, paths.capath),) if paths.capath else ()
-
-
-def _failure(handle: pycurl.Curl, code: int, message: str, transfer: _Transfer) -> FetchError:
-    """What libcurl's error says, in our words: the same ones each time, without the URL."""
-    if transfer.failure is not None:
-        return transfer.failure
-    target, deadline = transfer.request.target, transfer.request.deadline
-    status = transfer.head.status
-    if code == pycurl.E_OPERATION_TIMEDOUT:
-        return _timeout(handle, message, target, deadline)
-    if code in TLS_FAILURES:
-        return FetchError(Reason.TLS_ERROR, f"{target.authority}: {_of_tls(handle, code, message)}")
-    if code == pycurl.E_COULDNT_CONNECT:
-        number = handle.getinfo(pycurl.OS_ERRNO)
-        why = os.strerror(number).lower() if number else "not reached"
-        return FetchError(Reason.CONNECT_ERROR, f"{target.authority}: {why}")
-    if code == pycurl.E_COULDNT_RESOLVE_HOST:
-        return FetchError(Reason.DNS_ERROR, f"{target.host}: no address")
-    if code == pycurl.E_GOT_NOTHING:
-        detail = f"{target.authority}: closed without an answer"
-        return FetchError(Reason.CONNECT_ERROR, detail, retry_after=0)
-    if code == pycurl.E_SEND_ERROR or (code == pycurl.E_RECV_ERROR and _is_reset(handle, message)):
-        return FetchError(Reason.CONNECT_ERROR, f"{target.authority}: connection reset", retry_after=0)
-    if code == pycurl.E_PARTIAL_FILE:
-        return FetchError(Reason.PROTOCOL_ERROR, "body ends before its declared length", http_status=status)
-    return FetchError(Reason.PROTOCOL_ERROR, _short(message), http_status=status)
-
-
-def _timeout(handle: pycurl.Curl, message: str, target: Target, deadline: Deadline) -> FetchError:
-    if not handle.getinfo(pycurl.PRETRANSFER_TIME_T):
-        if handle.getinfo(pycurl.CONNECT_TIME_T):
-            return FetchError(Reason.TIMEOUT, f"{target.authority}: TLS handshake not done in time")
-        return FetchError(Reason.TIMEOUT, f"{target.authority}: not accepted in time", retry_after=0)
-    if "too slow" in message:
-        return FetchError(Reason.TIMEOUT, f"too slow over {SLOW_SECONDS:g} s")
-    return deadline.passed()
-
-
-def _is_reset(handle: pycurl.Curl, message: str) -> bool:
-    return handle.getinfo(pycurl.OS_ERRNO) == errno.ECONNRESET or "reset" in message.lower()
-
-
-def _of_tls(handle: pycurl.Curl, code: int, message: str) -> str:
-    if code == pycurl.E_PEER_FAILED_VERIFICATION:
-        return f"certificate not valid: {_short(message.rpartition(':')[2])}"
-    return _short(message.rpartition(":")[2]) or "no TLS spoken"
-
-
-def _short(message: str) -> str:
-    return " ".join(message.split()).lower()[:120]
