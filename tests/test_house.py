@@ -21,6 +21,7 @@ from wit_pipeline.vocabulary.records import Reason
 
 HERE = Path(__file__).parents[1]
 PACKAGES = ["wit_pipeline", "queries", "beam_jobs", "training"]
+LONG = {"scan_rows"}  # split in two it reads a sixth slower, as is said there
 ORDER = ["queries", "extract", "frontier", "crawl", "filter", "dedup", "balance", "shard", "audit"]
 
 
@@ -51,6 +52,22 @@ def test_no_room_has_too_many_doors(package: str) -> None:
     for folder in [HERE / package, *(HERE / package).rglob("*/")]:
         modules = [path for path in folder.glob("*.py") if path.stem != "__init__"]
         assert len(modules) <= 18, folder
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_functions_are_short_and_take_little(package: str) -> None:
+    """Compiled kernels are apart: numba takes no dataclasses, and the price of a split stands beside them."""
+    for path in (HERE / package).rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        for node in (
+            node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        ):
+            compiled = {ast.unparse(item) for item in node.decorator_list} & {"compiled", "freely"}
+            assert node.end_lineno is not None
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            arguments = [item.arg for item in given if item.arg not in ("self", "cls")]
+            assert compiled or len(arguments) <= 7, f"{path}: {node.name}"
+            assert node.end_lineno - node.lineno < 80 or node.name in LONG, f"{path}: {node.name}"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
