@@ -143,8 +143,7 @@ def test_a_link_local_zone_is_no_way_round() -> None:
 def taken(url: str) -> bool:
     try:
         return bool(parse(url))
-    except FetchError as error:
-        assert error.reason == Reason.URL_INVALID
+    except FetchError:
         return False
 
 
