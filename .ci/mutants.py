@@ -36,7 +36,7 @@ OPERATORS = re.compile(
     "|ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_FloorDiv|Div_Mul|FloorDiv_Mul|Mod_Add|Pow_Mul|BitAnd_BitXor)"
     "|ReplaceComparisonOperator_(Lt_LtE|LtE_Lt|Gt_GtE|GtE_Gt|Lt_GtE|Gt_LtE|Eq_NotEq|NotEq_Eq|Is_IsNot|IsNot_Is))"
 )
-DECORATOR = "@dataclass("  # frozen, with keywords and slots, is held for the whole house elsewhere
+DECORATOR = "@dataclass("  # whose flags are a matter of style, and of the type checker
 CONFIG = """[cosmic-ray]
 module-path = {path}
 timeout = {timeout}
@@ -85,7 +85,7 @@ def judged(dump: str) -> Iterator[tuple[str, bool]]:
     """The diff of each mutant that was tried in cosmic-ray's dump of a session, and whether it survived."""
     for line in filter(None, dump.splitlines()):
         _, result = json.loads(line)
-        if result and result["worker_outcome"] != "skipped":
+        if result and result["worker_outcome"] == "normal":  # else skipped, or a change it could not make
             yield result["diff"] or "", result["test_outcome"] == "survived"
 
 

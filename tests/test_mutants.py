@@ -59,6 +59,7 @@ def test_a_session_is_read(mutants: ModuleType) -> None:
         {"worker_outcome": "normal", "test_outcome": "survived", "diff": "a"},
         {"worker_outcome": "normal", "test_outcome": "killed", "diff": "b"},
         {"worker_outcome": "normal", "test_outcome": "incompetent", "diff": "c"},
+        {"worker_outcome": "exception", "test_outcome": "incompetent", "diff": None},
         {"worker_outcome": "skipped", "test_outcome": None, "diff": None},
         None,
     ]
