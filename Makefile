@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 RECIPE ?= beam_jobs/recipes/wit.toml
 ROOT   ?= ./data
 BEAM   ?=
+ONLY   ?=
 STAGES := queries extract frontier crawl filter dedup balance shard audit
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo build $(STAGES) train eval report test test-all lint wheel bench clean
+.PHONY: help install demo build $(STAGES) train eval report test test-all lint wheel bench bench-check mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +60,13 @@ wheel: install ## the wheel, built, installed alone and used outside the checkou
 
 bench: install ## the measurements behind the claims, side by side with the peers
 	$(BIN)/python -m benchmarks
+
+bench-check: install ## the quick measurements, and whether their ratios keep to benchmarks/bounds.json
+	$(BIN)/python -m benchmarks.check
+
+mutants: install ## small changes of the rules, and how many of them the tests notice: make mutants ONLY='balance filter'
+	$(BIN)/python -m pip install --quiet -c constraints.txt cosmic-ray
+	$(BIN)/python .ci/mutants.py $(ONLY)
 
 clean: ## what the targets made here, .venv excepted
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import pair
-from wit_pipeline.balance import BalanceConfig, hash_of, is_kept, judge, limit
+from wit_pipeline.balance import BalanceConfig, QueryCount, hash_of, is_kept, judge, limit
 from wit_pipeline.frontier import FrontierConfig, fetch_limit
 from wit_pipeline.vocabulary.chance import SCALE, uniform
 from wit_pipeline.vocabulary.records import Pair, Reason, Reject
@@ -128,6 +128,21 @@ def test_an_image_is_drawn_by_its_captions_queries() -> None:
     ]
 
 
-def test_nonsense_is_refused() -> None:
+def test_t_is_that_of_clip_and_one_at_least() -> None:
+    assert BalanceConfig() == BalanceConfig(per_query=20_000, mode="expected")
+    assert BalanceConfig(per_query=1).per_query == 1
     with pytest.raises(ValueError, match="per_query is at least 1, found 0"):
         BalanceConfig(per_query=0)
+
+
+def test_both_sides_of_a_hash() -> None:
+    key, drawn = "ab" * 16, hash_of("ab" * 16, 7, 0)
+    assert not is_kept(key, [7], {7: drawn}, 0)
+    assert is_kept(key, [7], {7: drawn + 1}, 0)
+
+
+def test_of_a_query_that_is_only_counted_nothing_is_kept_yet() -> None:
+    counted = QueryCount(
+        query_id=1, candidates=9, fetched=8, fetch_limit=SCALE, survivors=7, below=6, limit=SCALE
+    )
+    assert counted.kept == 0

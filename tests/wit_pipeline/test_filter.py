@@ -29,5 +29,12 @@ def test_a_dropped_pair_says_its_size() -> None:
 
 
 def test_nonsense_is_refused() -> None:
+    assert FilterConfig() == FilterConfig(min_side=64, max_aspect=4)
     with pytest.raises(ValueError, match=r"max_aspect is at least 1, found 0\.5"):
         FilterConfig(max_aspect=0.5)
+
+
+def test_the_least_that_makes_sense_is_taken() -> None:
+    config = FilterConfig(max_aspect=1)
+    assert reject_image(image(original_width=64, original_height=64), config) is None
+    assert reject_image(image(original_width=65, original_height=64), config) == Reason.IMAGE_TOO_LONG

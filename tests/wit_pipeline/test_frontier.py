@@ -16,8 +16,9 @@ from wit_pipeline.frontier import (
     judge,
     pack,
     unit_of,
+    url_id,
 )
-from wit_pipeline.vocabulary.chance import SCALE
+from wit_pipeline.vocabulary.chance import SCALE, fingerprint
 from wit_pipeline.vocabulary.manifest import Counts
 from wit_pipeline.vocabulary.records import Candidate, Reason, Reject
 
@@ -121,3 +122,13 @@ def test_what_was_measured_stands_for_what_was_expected(
 ) -> None:
     counts = [Counts(read=read, kept=kept, rejected={"timeout": read - kept}) for read, kept in crawls]
     assert after(counts, FrontierConfig()).expected_success == success
+
+
+def test_the_knobs_of_an_empty_recipe_and_their_ends() -> None:
+    assert FrontierConfig() == FrontierConfig(unit_urls=2000, expected_success=0.7, measured=())
+    assert fetch_limit(2, 1, FrontierConfig(unit_urls=1, expected_success=1)) == SCALE // 2
+
+
+def test_ids_are_16_digits_of_a_fingerprint() -> None:
+    assert host_id("http://u@A.test/x") == fingerprint("a.test")[:16] == "7dcaacabcf5b74eb"
+    assert url_id("http://A.test/x") == fingerprint("http://A.test/x")[:16] == "dc341248da431b15"

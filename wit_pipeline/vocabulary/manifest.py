@@ -14,7 +14,6 @@ from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError
 
 MANIFEST = "manifest.json"
-CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

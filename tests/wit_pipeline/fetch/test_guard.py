@@ -138,3 +138,49 @@ def test_allowed_by_name_and_port_only() -> None:
 def test_a_link_local_zone_is_no_way_round() -> None:
     with pytest.raises(FetchError):
         check(target("example.org"), ["fe80::1%eth0"], ())
+
+
+def taken(url: str) -> bool:
+    try:
+        return bool(parse(url))
+    except FetchError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("port", "may"), [(79, False), (80, True), (1023, False), (1024, True), (65535, True), (65536, False)]
+)
+def test_both_sides_of_the_ports(port: int, may: bool) -> None:
+    assert taken(f"http://example.org:{port}/") is may
+
+
+def test_both_sides_of_the_longest_url() -> None:
+    start = "http://example.org/"
+    assert taken(start + "a" * (8192 - len(start)))
+    assert not taken(start + "a" * (8193 - len(start)))
+
+
+def test_both_sides_of_the_longest_name() -> None:
+    long = ".".join(["a" * 62] * 4)  # 251 characters
+    assert taken(f"http://{long[:-1]}.io/")
+    assert len(f"{long[:-1]}.io") == 253
+    assert not taken(f"http://{long}.io/")
+
+
+def test_a_scheme_is_told_in_20_characters() -> None:
+    for scheme in ("GOPHER", "a" * 20):
+        with pytest.raises(FetchError, match=f"scheme {scheme.lower()}$"):
+            parse(f"{scheme}://example.org/")
+    with pytest.raises(FetchError, match=f"scheme {'a' * 20}$"):
+        parse(f"{'a' * 21}://example.org/")
+
+
+def test_a_redirect_counts_from_where_it_was_said() -> None:
+    base = parse("http://example.org/a/b?c")
+    assert redirect(base, "d?e").url == "http://example.org/a/d?e"
+    assert redirect(base, "//example.net/f").url == "http://example.net/f"
+    assert redirect(base, "/\xc3\xa4").url == redirect(base, "/\xe4").url == "http://example.org/%C3%A4"
+    with pytest.raises(FetchError, match="redirect with a blank"):
+        redirect(base, "/a b")
+    with pytest.raises(FetchError, match="malformed redirect"):
+        redirect(base, "http://[::1/")

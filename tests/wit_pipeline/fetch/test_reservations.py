@@ -31,6 +31,7 @@ def rule(location: object, reserved: object) -> dict[str, object]:
         ([rule("/", 0), rule("/closed/", 1)], "/a.jpg", False),
         (rule("/", 1), "/a.jpg", True),  # not in a list
         ([rule("/", True)], "/a.jpg", True),
+        ([rule("/", False)], "/a.jpg", False),
         ([rule(7, 1), rule("/", 2), rule("/", None), 5, None, rule("/b", 1)], "/b", True),
         ([rule(7, 1), rule("/", 2), rule("/", None), 5, None, rule("/b", 1)], "/a", False),
         ([], "/a.jpg", False),
@@ -86,6 +87,9 @@ BOTH = ("content_usage", "content_signal")
         ("User-agent: wit\nContent-Signal: ai-train=no", "/a", TOLD),
         ("User-agent: other\nContent-Signal: ai-train=no", "/a", ""),
         ("User-agent: other\nUser-agent: *\n" + NO, "/a", TOLD),
+        ("User-agent: *\nUser-agent: other\n" + NO, "/a", TOLD),
+        ("User-agent: *\n\n# and\nUser-agent: other\n" + NO, "/a", TOLD),
+        ("User-agent: *\nAllow: /\nUser-agent: other\n" + NO, "/a", ""),
         ("User-agent: *\n" + NO + "\n\nUser-agent: wit\nAllow: /", "/a", TOLD),
         ("User-agent: *\n" + NO + "\n\nUser-agent: wit\nContent-Signal: ai-train=yes", "/a", ""),
         ("User-agent: *\nContent-Usage: train-ai=n", "/a", "content-usage: train-ai=n"),
@@ -116,6 +120,21 @@ def reference(pattern: str, path: str) -> bool:
 def test_patterns_match_as_the_rfc_says(text: str, ends: bool, path: str) -> None:
     pattern = text + "$" * ends
     assert Pattern(pattern).matches(path) == reference(pattern, path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "matches"),
+    [("/a*ab$", "/aab", True), ("/a*ab$", "/ab", False), ("/a*b$", "/ab", True), ("*a", "a", True)],
+)
+def test_a_star_is_what_lies_between(pattern: str, path: str, matches: bool) -> None:
+    assert Pattern(pattern).matches(path) is matches
+
+
+def test_both_sides_of_the_most_rules() -> None:
+    rules = [rule("/", 0)] * 9_999 + [rule("/a", 1), rule("/b", 1)]
+    found = read_tdmrep(json.dumps(rules).encode())
+    assert found.reserves(parse("http://a.b/a"))
+    assert not found.reserves(parse("http://a.b/b"))
 
 
 def test_a_hostile_pattern_takes_no_time() -> None:

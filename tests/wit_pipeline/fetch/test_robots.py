@@ -1,6 +1,8 @@
 import pytest
 
+from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import parse
+from wit_pipeline.fetch.polite import LONGEST_INTERVAL
 from wit_pipeline.fetch.robots import ROBOTS_BYTES, read
 
 # robots.txt, path, whether "imgbot" may fetch it
@@ -64,3 +66,20 @@ def test_crawl_delay(body: bytes, delay: float) -> None:
 def test_what_follows_half_a_mebibyte_is_not_read() -> None:
     rules = read(b"User-agent: *\n" + b"#" * ROBOTS_BYTES + b"\nDisallow: /", "imgbot")
     assert rules.allows(parse("http://example.org/a"))
+
+
+def refused(body: bytes) -> str:
+    """Why /a may not be fetched, or ""."""
+    try:
+        read(body, "imgbot").check(parse("http://example.org/a"))
+    except FetchError as error:
+        return str(error)
+    return ""
+
+
+def test_both_sides_of_the_longest_delay_and_of_a_rule() -> None:
+    asked = b"User-agent: *\nCrawl-delay: "
+    assert refused(asked + str(LONGEST_INTERVAL).encode()) == ""
+    assert "between requests" in refused(asked + str(LONGEST_INTERVAL + 1).encode())
+    assert refused(b"User-agent: *\nDisallow: /b") == ""
+    assert "robots.txt disallows it" in refused(b"User-agent: *\nDisallow: /a")

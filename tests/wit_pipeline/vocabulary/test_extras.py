@@ -12,7 +12,7 @@ from wit_pipeline.vocabulary import extras
 from wit_pipeline.vocabulary.errors import UserError
 
 PROJECT = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
-NOT_OF_USERS = {"bench", "dev"}
+NOT_OF_USERS = {"bench", "dev", "mutants"}
 IMPORTED_AS = {  # requirement -> module, where the two have other names
     "c2pa-python": "c2pa",
     "apache-beam[gcp]": "google.cloud.storage",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.errors import RunError
-from wit_pipeline.vocabulary.manifest import Counts, Manifest, Receipt, aside, describe
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt, aside, describe
 
 COUNTS = st.builds(
     Counts,
@@ -53,6 +53,8 @@ def test_counts_that_do_not_add_up_are_not_signed(tmp_path: Path, read: int, add
 def test_adding_counts_is_associative_and_has_a_zero(a: Counts, b: Counts, c: Counts) -> None:
     assert (a + b) + c == a + (b + c)
     assert dict((a + Counts()).rejected) == dict(a.rejected)
+    assert (a + Counts()).read == a.read
+    assert (a + Counts()).kept == a.kept
 
 
 def test_the_digest_is_of_the_files_alone(tmp_path: Path) -> None:
@@ -97,3 +99,31 @@ def test_a_broken_manifest_is_said(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(RunError, match="cannot be read"):
         manifest.load(tmp_path)
+
+
+def test_a_file_of_no_rows_has_none(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"abc")
+    assert describe(tmp_path / "a.tar").rows == 0
+
+
+def test_files_are_named_by_both_ends() -> None:
+    names = ("part-0.parquet", "part-0.tar", "times-0.parquet")
+    files = tuple(File(name=name, rows=0, bytes=0, sha256="") for name in names)
+    made = Manifest(
+        stage="",
+        plan="",
+        inputs={},
+        recipe={},
+        counts=Counts(),
+        files=files,
+        started="",
+        finished="",
+    )
+    assert [file.name for file in made.named("part-", ".parquet")] == ["part-0.parquet"]
+    assert [file.name for file in made.named("part-")] == ["part-0.parquet", "part-0.tar"]
+
+
+def test_json_has_a_key_a_line_and_letters_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "c.json"  # whose folders are made
+    manifest.write_json(path, {"b": "é", "a": [1]})
+    assert path.read_text(encoding="utf-8") == '{\n "b": "é",\n "a": [\n  1\n ]\n}\n'
