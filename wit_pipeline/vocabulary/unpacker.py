@@ -2,10 +2,10 @@
 
 How they unpack is not one, and is kept apart:
 
-    queries.unpack      an `Unpacker` that is fed: a bz2 file is entered anywhere, and read on after damage
-    sources.packed      the standard library's files: a list is read from its start, up to the first damage
-    sources.sitemap     the same of gzip alone: the protocol has no other; it is read by lines, and rewound
-    sources.archives    an `Unpacker` that fetches: it must know where each member begins and ends
+    queries.dumps.unpack   an `Unpacker` that is fed: a bz2 file is entered anywhere, and read on after damage
+    sources.packed         the standard library's files: a list is read from its start, up to the first damage
+    sources.web.sitemap    the same of gzip alone: the protocol has no other; it is read by lines, and rewound
+    sources.archives       an `Unpacker` that fetches: it must know where each member begins and ends
 
 One piece of code for the first two would change what is told of damaged files: `gzip` words it otherwise than
 `zlib`, and behind the last stream of a bz2 file the library's reader passes over anything.

@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from subprocess import PIPE
 from wit_pipeline.fetch.client import Client, FetchError
-from wit_pipeline.fetch.config import CrawlConfig
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 def status(url):
     try:

@@ -450,8 +450,8 @@ CHILD = """
 import pathlib, resource, sys, warnings
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
 resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
-from wit_pipeline.fetch.config import CrawlConfig
-from wit_pipeline.image import ImageError, decode
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.pictures.image import ImageError, decode
 pictures = 0
 for line in sys.stdin:
     try:

@@ -1,4 +1,4 @@
-"""The nursery: `python -m wit_pipeline.decoders.nursery DESCRIPTOR DECODE CONFIG`.
+"""The nursery: `python -m wit_pipeline.pictures.decoders.nursery DESCRIPTOR DECODE CONFIG`.
 
 Imports and compiles once, then forks a decoder for each FORK, and tells of each that ended. When the pool's
 end of the descriptor closes, by whatever death, it kills its decoders and ends.

@@ -343,8 +343,8 @@ def test_all_have_one_thread_and_never_saw_beam(monkeypatch: pytest.MonkeyPatch)
 ASKER = """
     import asyncio, sys
     from tests.wit_pipeline.pictures.decoders import poison
-    from wit_pipeline.decoders import Decoders
-    from wit_pipeline.fetch.config import CrawlConfig
+    from wit_pipeline.pictures.decoders import Decoders
+    from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
     async def main():
         held = Decoders(CrawlConfig(decoders=2), poison.NAME)

@@ -15,9 +15,9 @@ KIB = 1 if sys.platform == "darwin" else 1024  # what ru_maxrss counts in
 # In a process of its own, whose children's largest size is then the decoders'.
 DRIVER = """
     import asyncio, json, pathlib, resource, sys
-    from wit_pipeline.decoders import Decoders
-    from wit_pipeline.fetch.config import CrawlConfig
-    from wit_pipeline.image import ImageError
+    from wit_pipeline.pictures.decoders import Decoders
+    from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+    from wit_pipeline.pictures.image import ImageError
 
     async def status(held, path):
         try:
