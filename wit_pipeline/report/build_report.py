@@ -12,7 +12,7 @@ from wit_pipeline.vocabulary.chance import SCALE
 from wit_pipeline.vocabulary.manifest import Manifest
 
 LEFT, TOP, WIDTH, HEIGHT = 50, 10, 840, 210  # of the chart, in units of its viewBox
-LINES = {"candidates": "#d0d5dd", "fetched": "#98a2b3", "survivors": "#667085", "kept": "#2f6feb"}
+LINES = {"candidates": "#f79009", "fetched": "#98a2b3", "survivors": "#475467", "kept": "#2f6feb"}
 SHOWN = 20  # queries with the most candidates, in the balance's table
 
 
