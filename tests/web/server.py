@@ -154,7 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _no(_: Visit) -> Iterable[bytes]:
-    return [b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n", b"no"]
+    """In one piece: a client that has seen the head of this may go on before a second is written."""
+    return [b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno"]
 
 
 NOT_FOUND = Endpoint(_no, Reason.HTTP_NOT_FOUND)
