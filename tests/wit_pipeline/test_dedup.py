@@ -1,11 +1,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.factories import pair
+from wit_pipeline.copies.self_join import VERDICT
 from wit_pipeline.copies.sightings import Sighting
-from wit_pipeline.dedup import DedupConfig, Verdict, judge, read_codes
+from wit_pipeline.dedup import DedupConfig, Verdict, judge, read_codes, verdicts_of
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.records import Pair, Reason, Reject
@@ -106,3 +108,37 @@ def test_nonsense_is_refused() -> None:
         DedupConfig(near_distance=65)
     with pytest.raises(ValueError, match="per_caption is 1 or more, or 0 for no limit"):
         DedupConfig(per_caption=-1)
+
+
+def test_the_knobs_as_they_stand() -> None:
+    plain = DedupConfig()
+    assert (plain.near, plain.near_distance, plain.per_caption, plain.evaluation) == (True, 32, 1000, "flag")
+
+
+@pytest.mark.parametrize(
+    ("knob", "right", "wrong"), [("near_distance", (0, 64), (-1, 65)), ("per_caption", (0, 1), (-1,))]
+)
+def test_both_sides_of_what_a_knob_may_be(knob: str, right: tuple[int, ...], wrong: tuple[int, ...]) -> None:
+    for value in right:
+        assert getattr(DedupConfig(**{knob: value}), knob) == value  # type: ignore[arg-type]
+    for value in wrong:
+        with pytest.raises(ValueError, match=f"{knob} is .* found {value}"):
+            DedupConfig(**{knob: value})  # type: ignore[arg-type]
+
+
+def test_a_verdict_says_whether_bytes_or_codes_are_alike_in_order_of_keys() -> None:
+    found = np.zeros(2, VERDICT)
+    found["high"], found["near"], found["bits"] = (2, 1), (True, False), (9, 0)
+    found["kept"]["low"] = 3
+    assert list(verdicts_of(found)) == [
+        Verdict(f"{1:016x}{0:016x}", Reason.DUPLICATE, f"{0:016x}{3:016x}", 0),
+        Verdict(f"{2:016x}{0:016x}", Reason.NEAR_DUPLICATE, f"{0:016x}{3:016x}", 9),
+    ]
+
+
+def test_a_copy_that_is_dropped_names_the_nearest() -> None:
+    one = pair()
+    near, far = (sighting(one.key, bits, method="plain") for bits in (1, 9))
+    (gone,) = judge([one], {}, {one.key: (near, far)}, DedupConfig(evaluation="drop"))
+    assert isinstance(gone, Reject)
+    assert (gone.reason, gone.detail) == (Reason.EVALUATION_COPY, str(near))
