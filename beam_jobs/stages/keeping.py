@@ -21,7 +21,7 @@ from typing import Any
 from beam_jobs.engine import build, files, progress
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NOTE, Folders, Task
-from wit_pipeline.crawl.standing import Standing, changed, recounted, standing, told
+from wit_pipeline.crawl.standing import Standing, changed, holds, recounted, standing, told
 from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
@@ -43,9 +43,13 @@ class Crawl:
     tables: Mapping[int, Path]  # of the units, by number
     receipts: Mapping[int, Receipt]  # of those that are whole
 
+    def holds(self, parts: Mapping[int, Path]) -> bool:
+        """Whether all of it does for the parts of a frontier."""
+        return holds(self.tables, parts, self.receipts)
+
     def standing(self, parts: Mapping[int, Path]) -> Standing:
-        """What holds of it for the parts of a frontier."""
-        return standing(self.tables, parts, self.receipts)
+        """What those parts would have asked again of it. Reads and hashes every URL: for a message alone."""
+        return standing(self.tables, parts)
 
 
 def number(name: str) -> int:
@@ -141,11 +145,11 @@ def _parts(frontier: Path, signed: Manifest | None) -> dict[int, Path]:
 
 def _holds(task: Task, crawl: Crawl, parts: Mapping[int, Path]) -> bool:
     """Whether all units do; if not, they are moved aside, or a `UserError` says what that would ask again."""
-    other, found = differences(task.folders, task.recipe), crawl.standing(parts)
-    if found.holds and not other:
+    other = differences(task.folders, task.recipe)
+    if not other and crawl.holds(parts):
         return True
     if not task.refetch:
-        _refuse(task, other or ["its frontier"], found)
+        _refuse(task, other or ["its frontier"], crawl.standing(parts))
     name = set_aside(task.folders.root, datetime.now(UTC))
     progress.tell("note", text=f"   crawl  what was fetched before is kept as {task.folders.root / name}")
     return False

@@ -24,7 +24,6 @@ from wit_pipeline.vocabulary.records import SUCCESS
 class Standing:
     """What a crawl holds of the URLs that a frontier wants now."""
 
-    holds: bool  # whether every unit does: then nothing is asked for again
     asked: int  # URLs that have a status
     pictures: int  # of them, those that gave one
     bytes: int  # that were fetched for them
@@ -32,25 +31,30 @@ class Standing:
     new: int  # URLs that are wanted and were never asked for
 
 
-def standing(fetched: Mapping[int, Path], wanted: Mapping[int, Path], whole: Container[int]) -> Standing:
-    """What holds of the tables of a crawl's units, by number, for the parts of a frontier.
+def holds(fetched: Mapping[int, Path], wanted: Mapping[int, Path], whole: Container[int]) -> bool:
+    """Whether every unit of a crawl, whose tables are `fetched`, does so for the parts of a frontier.
 
     Of the units that are not `whole` the table alone is there.
     """
+    return all(
+        unit in whole
+        and unit in wanted
+        and set(rows.column(path, "url")) == set(rows.column(wanted[unit], "url"))
+        for unit, path in fetched.items()
+    )
+
+
+def standing(fetched: Mapping[int, Path], wanted: Mapping[int, Path]) -> Standing:
+    """What a crawl whose units do not hold has asked for, and what a frontier would have asked again."""
     asked = pictures = size = 0
-    holds = True
-    for unit, path in fetched.items():
-        outcomes = list(rows.read(path, Outcome))
-        asked += len(outcomes)
-        pictures += sum(item.status == SUCCESS for item in outcomes)
-        size += sum(item.bytes_fetched for item in outcomes)
-        holds = holds and unit in whole and unit in wanted
-        holds = holds and {item.url for item in outcomes} == set(rows.column(wanted[unit], "url"))
+    for path in fetched.values():
+        for item in rows.read(path, Outcome):
+            asked += 1
+            pictures += item.status == SUCCESS
+            size += item.bytes_fetched
     before, now = _urls(fetched.values()), _urls(wanted.values())
     again = len(np.intersect1d(before, now, assume_unique=True))
-    return Standing(
-        holds=holds, asked=asked, pictures=pictures, bytes=size, again=again, new=len(now) - again
-    )
+    return Standing(asked=asked, pictures=pictures, bytes=size, again=again, new=len(now) - again)
 
 
 def _urls(paths: Iterable[Path]) -> NDArray[np.uint64]:
