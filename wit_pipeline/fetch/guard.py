@@ -1,13 +1,16 @@
 """Which URLs and which addresses may be asked. Strict, because the lists come from strangers.
 
-A URL is parsed here and nowhere else, so that no two parsers can disagree about its host.
+A URL is parsed here and nowhere else, by the rules of the WHATWG: what robots.txt, wishes and block lists
+judge is the very path that is sent, to the very host that is looked up.
 """
 
 import ipaddress
 import re
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from urllib.parse import quote, urljoin, urlsplit
+from unicodedata import normalize
+
+from ada_url import join_url, normalize_url
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.vocabulary.records import Reason
@@ -16,12 +19,14 @@ URL_CHARACTERS = 8192  # signed URLs reach 4,000
 PORTS = {"http": 80, "https": 443}
 FIRST_FREE_PORT = 1024  # below, only 80 and 443: the rest belong to mail, shells and their like
 
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\\ud800-\udfff]")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # a parser would drop some, and some make it fail
 _NO_HOST = re.compile(r"(?i)(?:https?:)?//(?:[/?#]|$)")
+_HOST = re.compile(r"[/\\]{2}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::([0-9]{0,5}))?")
+_WRITTEN = re.compile(r"(?i)https?://(\[[0-9a-f:.]+\]|[^\[\]:@%/?#\\ ]+)(?::[0-9]{0,5})?(?=[/?#]|$)")
+_PARSED = re.compile(r"(https?)://([^/:\[]+|\[[^\]]+\])(?::([0-9]+))?(/[^#]*)")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_QUAD = re.compile(r"[0-9.]+")
 
 # Addresses that count as public and serve the machine itself.
 _CLOUD_INTERNAL = {ipaddress.ip_address("168.63.129.16")}  # Azure's host agent
@@ -43,9 +48,9 @@ class Target:
     """A URL that may be asked, as far as the URL alone can tell."""
 
     scheme: str  # http or https
-    host: str  # lower case, IDNA, IPv6 without brackets
+    host: str  # lower case, UTS 46, IPv6 without brackets
     port: int
-    path: str  # percent-encoded, with the query
+    path: str  # as it is sent, with the query: no dot segments, escapes as the URL has them
 
     @cached_property
     def bracketed(self) -> str:
@@ -70,24 +75,34 @@ class Target:
 
 
 def parse(url: str) -> Target:
-    """`url` as a Target; a `FetchError` says URL_INVALID or BLOCKED_SCHEME."""
+    """`url` as a Target; a `FetchError` says URL_INVALID or BLOCKED_SCHEME.
+
+    Stricter than browsers about hosts: no user name, no escapes, no spelling of an address but a.b.c.d, none
+    that only some parsers find. As lenient about the rest, which goes out as they send it.
+    """
     if not url or len(url) > URL_CHARACTERS:
         raise _invalid(f"{len(url)} characters")
     if _FORBIDDEN.search(url):
-        raise _invalid("a blank, control character, backslash or lone surrogate")
+        raise _invalid("a control character or lone surrogate")
     scheme = _SCHEME.match(url)
     if scheme is None:
         raise _invalid("no scheme")
     if scheme[1].lower() not in PORTS:
         raise FetchError(Reason.BLOCKED_SCHEME, f"scheme {scheme[1][:20].lower()}")
+    written = _WRITTEN.match(url)
+    if written is None:
+        raise _invalid("malformed host or port, or a user name")
     try:
-        parts = urlsplit(url)
+        parsed = _PARSED.match(normalize_url(url))
     except ValueError:  # what it says may hold the whole URL
-        raise _invalid("malformed authority") from None
-    host, port = _authority(parts.netloc, PORTS[parts.scheme])
-    path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._") or "/"
-    query = "?" + quote(parts.query, safe="/?%:@!$&'()*+,;=~-._[]|") if parts.query else ""
-    return Target(scheme=parts.scheme, host=host, port=port, path=path + query)
+        raise _invalid("malformed host or port") from None
+    assert parsed is not None  # so the standard writes all URLs of these schemes
+    return Target(
+        scheme=parsed[1],
+        host=_host(written[1], parsed[2]),
+        port=_port(int(parsed[3] or PORTS[parsed[1]])),
+        path=parsed[4],
+    )
 
 
 def redirect(base: Target, location: str) -> Target:
@@ -96,53 +111,39 @@ def redirect(base: Target, location: str) -> Target:
         text = location.encode("latin-1").decode("utf-8")  # headers arrive as Latin-1, URLs are UTF-8
     except UnicodeError:
         text = location
+    text = text.strip(" ")
     if _NO_HOST.match(text):  # one parser takes the path for the host, another stays where it is
         raise _invalid("redirect to no host")
     if _FORBIDDEN.search(text):
-        raise _invalid("redirect with a blank, control character or backslash")
+        raise _invalid("redirect with a control character")
+    if _HOST.match(text):
+        text = f"{base.scheme}:{text}"
+    if _SCHEME.match(text):
+        return parse(text)
     try:
-        return parse(urljoin(base.url, text))
+        return parse(join_url(base.url, text))
     except ValueError:
         raise _invalid("malformed redirect") from None
 
 
-def _authority(netloc: str, default_port: int) -> tuple[str, int]:
-    if "@" in netloc:
-        raise _invalid("carries a user name")
-    match = _AUTHORITY.fullmatch(netloc)
-    if match is None:
-        raise _invalid("malformed host or port")
-    port = int(match[2] or default_port)
+def _port(port: int) -> int:
     if not (port in PORTS.values() or FIRST_FREE_PORT <= port < 65536):
         raise _invalid(f"port {port}")
-    return _host(match[1]), port
+    return port
 
 
 @lru_cache(10_000)
-def _host(text: str) -> str:
-    if text.startswith("["):
-        try:
-            return ipaddress.IPv6Address(text[1:-1]).compressed
-        except ValueError:
-            raise _invalid("malformed IPv6 address") from None
-    try:
-        host = text.encode("idna").decode("ascii").lower().removesuffix(".")
-    except UnicodeError:
-        raise _invalid("host is no IDNA name") from None
-    labels = host.split(".")
-    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+def _host(written: str, parsed: str) -> str:
+    """The host as it is looked up, from what a URL says and what the parser made of it."""
+    if parsed.startswith("["):
+        return parsed[1:-1]
+    host = parsed.removesuffix(".")
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise _invalid("malformed host")
-    if _NUMBER.fullmatch(labels[-1]):
-        return _dotted_quad(host)
+    # 127.1, 017700000001 and 0x7f000001 are addresses, too: who writes them has something to hide.
+    if _QUAD.fullmatch(host) and host != normalize("NFKC", written).replace("\u3002", ".").removesuffix("."):
+        raise _invalid("odd spelling of an address")
     return host
-
-
-def _dotted_quad(host: str) -> str:
-    """`host` unchanged if it is a.b.c.d; the C library would also take 127.1, 017700000001 and 0x7f000001."""
-    try:
-        return str(ipaddress.IPv4Address(host))
-    except ValueError:
-        raise _invalid("odd spelling of an address") from None
 
 
 def is_public(address: Address) -> bool:

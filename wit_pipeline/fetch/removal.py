@@ -20,8 +20,8 @@ from wit_pipeline.vocabulary.errors import UserError
 
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 COMMENT = re.compile(r"(^|\s)#.*")  # "#" within a word is a URL's
-ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
-UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]")  # RFC 3986, section 2.3
+_UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]")  # RFC 3986, section 2.3
+_ESCAPABLE = re.compile(r"%[0-9A-Fa-f]{2}|[^A-Za-z0-9._~%!$&()*+,;=:@/?-]")  # and what no URI holds as it is
 SHOWN = 80  # characters of a line that a message repeats
 
 
@@ -29,7 +29,7 @@ def plain_url(url: str) -> str:
     """A URL as it is compared: "" where it is none that could be fetched.
 
     The scheme counts for nothing, nor do the default port, the fragment, and the host's case and spelling;
-    needless and lower-case escapes and dots in the path are undone. Else path and query count as written.
+    whether a character is escaped where that says the same, and dots in the path. Else all counts as written.
     """
     try:
         return _plain(parse(url))
@@ -38,32 +38,16 @@ def plain_url(url: str) -> str:
 
 
 def _plain(target: Target) -> str:
-    path, mark, query = target.path.partition("?")
-    return f"{target.host_header}{_without_dots(_unescaped(path))}{mark}{_unescaped(query)}"
+    return target.host_header + _ESCAPABLE.sub(_escaped, target.path)
 
 
-def _unescaped(text: str) -> str:
-    if "%" not in text:
-        return text
-
-    def plain(match: re.Match[str]) -> str:
-        byte = unquote_to_bytes(match[0])
-        return byte.decode("ascii") if UNRESERVED.fullmatch(byte) else match[0].upper()
-
-    return ESCAPE.sub(plain, text)
-
-
-def _without_dots(path: str) -> str:
-    if "/." not in path:
-        return path
-    kept: list[str] = []
-    *parts, last = path.split("/")[1:]
-    for part in (*parts, last):
-        if part == "..":
-            kept[-1:] = []
-        elif part != ".":
-            kept.append(part)
-    return "/" + "/".join(kept) + ("/" if last in (".", "..") and kept else "")
+def _escaped(found: re.Match[str]) -> str:
+    """An escape as RFC 3986, section 6.2.2, would have it, of a character that may need one."""
+    text = found[0]
+    if len(text) == 1:
+        return f"%{ord(text):02X}"
+    byte = unquote_to_bytes(text)
+    return byte.decode("ascii") if _UNRESERVED.fullmatch(byte) else text.upper()
 
 
 def names_of(url: str) -> Iterator[str]:

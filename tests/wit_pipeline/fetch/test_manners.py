@@ -444,3 +444,39 @@ def test_many_slow_pages_end_by_their_deadlines() -> None:
         )
         assert [each.reason for each in found if isinstance(each, FetchError)] == [Reason.TIMEOUT] * 20
         assert time.monotonic() - started < 3
+
+
+# What a list writes, and what a browser sends for it.
+SENT = {
+    "/%3a/%C3%a9/%7e": "/%3a/%C3%a9/%7e",
+    "/[1]|(2)'*;,=@&$+!": "/[1]|(2)'*;,=@&$+!",
+    '/{1}^`"<>': "/%7B1%7D%5E%60%22%3C%3E",
+    "/a b/é": "/a%20b/%C3%A9",
+    "/a?X-Signature=%2b/[1]|{2}^'\\": "/a?X-Signature=%2b/[1]|{2}^%27\\",
+    "/100%/%zz?%&a?": "/100%/%zz?%&a?",
+    "/b/./%2e/../c\\d#e": "/c/d",
+    "/f?": "/f?",
+}
+
+
+@pytest.mark.parametrize("hop", [False, True], ids=["list", "redirect"])
+def test_the_path_that_is_sent_is_the_standards(hop: bool) -> None:
+    """Whatever libcurl thinks of it: a server may sign the path as it was given out."""
+    for path, sent in SENT.items():
+        start = to(path.encode().decode("latin-1"))
+        with site(whole(b""), start=start) as web, client(web, opt_outs=()) as crawler:
+            asked = "/start" if hop else path
+            assert failure(crawler, web.url(asked)).reason is Reason.HTTP_NOT_FOUND
+            assert web.log.paths[-1] == sent == guard.parse(web.url(path)).path
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/open/../closed/a", "/open/%2e%2E/closed/a", "/./closed/a", "/%63losed/a", "/open\\..\\closed/a"],
+)
+def test_no_spelling_of_a_closed_path_is_asked_for(path: str) -> None:
+    closed = rules("Disallow: /closed/")
+    with site(closed, start=to(path)) as web, client(web) as crawler:
+        for asked in (path, "/start"):
+            assert failure(crawler, web.url(asked)).reason is Reason.ROBOTS_DISALLOWED
+        assert not [path for path in web.log.paths if "losed" in path]

@@ -23,6 +23,7 @@ def blocked(text: str) -> BlockList:
         (SUM[1:], ""),
         ("Example.ORG", "domain:example.org"),
         ("bücher.example", "domain:xn--bcher-kva.example"),
+        ("Straße.example", "domain:xn--strae-oqa.example"),
         ("example.org.", "domain:example.org"),
         ("192.0.2.1", "domain:192.0.2.1"),
         ("HTTPS://Example.org:443/A?b#c", "url:example.org/A?b"),
@@ -62,6 +63,15 @@ def test_what_an_entry_is(text: str, entry: str) -> None:
         ("http://a.test/x", "http://a.test:8080/x", False),
         ("http://a.test/%2F", "http://a.test//", False),
         ("http://a.test/x", "http://b.a.test/x", False),
+        ("http://faß.test/x", "http://xn--fa-hia.test/x", True),
+        ("http://faß.test/x", "http://fass.test/x", False),
+        ("http://a.test/a b", "http://a.test/a%20b", True),
+        ("http://a.test/[x]|^", "http://a.test/%5bx%5D%7c%5E", True),
+        ("http://a.test/x?'", "http://a.test/x?%27", True),
+        ("http://a.test/a/%2E%2e/x", "http://a.test/x", True),
+        ("http://a.test/a\\x", "http://a.test/a/x", True),
+        ("http://a.test/x?", "http://a.test/x", False),
+        ("http://a.test/+", "http://a.test/%2B", False),
     ],
 )
 def test_which_urls_are_one(one: str, other: str, same: bool) -> None:

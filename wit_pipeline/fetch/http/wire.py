@@ -236,7 +236,6 @@ class Wire:
         """A handle with all that is the same for every exchange."""
         handle = pycurl.Curl()
         for option, value in (
-            (pycurl.PATH_AS_IS, 1),
             (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
             (pycurl.FOLLOWLOCATION, 0),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
@@ -256,7 +255,9 @@ class Wire:
         """All that is this exchange's own: each of it set anew every time."""
         request = transfer.request
         target, left = request.target, request.deadline.remaining()
-        handle.setopt(pycurl.URL, target.url)
+        # libcurl would write the path its own way, `%3a` as `%3A`: what was judged is handed over as it is.
+        handle.setopt(pycurl.URL, f"{target.origin}/")
+        handle.setopt(pycurl.REQUEST_TARGET, target.path)
         handle.setopt(pycurl.HTTPHEADER, [f"{name}: {text}" for name, text in request.headers.items()])
         handle.setopt(pycurl.FORBID_REUSE, int(request.last))
         handle.setopt(pycurl.FRESH_CONNECT, int(request.fresh))
