@@ -161,6 +161,7 @@ def answer(
         language=language,
         text_kind=raw.text_kind,
         held=raw.held,
+        digest=raw.digest,
         queries=facts.queries,
     )
 

@@ -89,6 +89,7 @@ def do(task: Task, unit: Unit) -> Done:
         decode=decoders(config).decode,
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
+        keep_others=config.hash == "flag",
     )
     with progress.Pulse() as pulse:
         return crawl(

@@ -23,6 +23,7 @@ from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NOTE, Folders, Task
 from wit_pipeline.crawl.standing import Standing, changed, holds, recounted, standing, told
 from wit_pipeline.vocabulary import manifest
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
 
@@ -94,7 +95,7 @@ def differences(folders: Folders, recipe: Recipe) -> list[str]:
     before, now = by.get("recipe"), recipe.table(STAGE)
     if not before:
         return [UNKNOWN]
-    found = [f"[crawl] {key}" for key in changed(before.get(STAGE, {}), now[STAGE])]
+    found = [f"[crawl] {key}" for key in changed(CrawlConfig.upgraded(before.get(STAGE, {})), now[STAGE])]
     found += ["seed"] * (before.get("seed") != now["seed"])
     outside = (version for name, version in by["inputs"].items() if name != "frontier")
     found += ["[crawl] block_lists"] * (sorted(outside) != sorted(inputs(recipe).values()))

@@ -193,7 +193,7 @@ def members_of(path: Path) -> tuple[dict[str, dict[str, tuple[int, int]]], str]:
                 folder, _, name = member.name.rpartition("/")
                 key, _, kind = name.partition(".")
                 place = member.offset_data, member.size
-                if member.isfile() and sum(place) <= length:
+                if key and member.isfile() and sum(place) <= length:  # shadows of macOS have none
                     samples.setdefault(f"{folder}/{key}", {})[kind.lower()] = place
         if read_at(path, tar.offset, tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
             return samples, "no end mark after the last whole member"  # tarfile just stops there

@@ -9,7 +9,16 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -17,6 +26,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import counted
+from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures import structure
@@ -132,6 +142,8 @@ class Supply:
     blocked: BlockList = NOTHING  # is neither asked for nor stored
     open: Callable[[str], BinaryIO] = open_local  # a file's bytes, seekable
     held: Mapping[str, str] = field(default_factory=dict)  # "path#offset+length" by URL
+    stated: Mapping[str, Collection[str]] = field(default_factory=dict)  # sums of bytes by URL
+    keep_others: bool = False  # bytes that have not the sum which is stated are flagged, not dropped
 
     @asynccontextmanager
     async def answer(self, url: str) -> AsyncIterator[Response]:
@@ -145,10 +157,15 @@ class Supply:
                 self._refuse(self.blocked.found_url(response.final_url))
                 yield response
 
-    async def picture(self, response: Response) -> Decoded:
+    async def picture(self, url: str, response: Response) -> Decoded:
         """What the one decode of an answer tells. Raises `ImageError`, or `FetchError` of blocked bytes."""
+        other = mismatch(response.body, self.stated.get(url, ()))
+        if other and not self.keep_others:
+            raise ImageError(Reason.HASH_MISMATCH, other)
         decoded = await self.decode(response.body)
         self._refuse(self.blocked.found_bytes(decoded.sha256, decoded.stored_sha256))
+        if other:
+            return replace(decoded, signals=_said(decoded.signals, {"hash-mismatch": other}))
         return decoded
 
     def _refuse(self, entry: str) -> None:
@@ -185,7 +202,7 @@ def crawl(
     """
     weight = Counter(candidate.url for candidate in candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
-    supply = replace(supply, held=held)
+    supply = replace(supply, held=held, stated=stated_of(candidates))
     folder.mkdir(parents=True, exist_ok=True)
     with Pile(folder) as pile:
         results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
@@ -283,7 +300,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         async with supply.answer(url) as response:
             attempts, http_status = response.attempts, response.status
             headers = Headers(**{header.name: getattr(response, header.name) for header in fields(Headers)})
-            decoded = await supply.picture(response)
+            decoded = await supply.picture(url, response)
             stored, image = decoded.stored, image_of(response, decoded)
     except FetchError as error:
         status, message = error.reason, error.detail
@@ -319,11 +336,14 @@ def image_of(response: Response, decoded: Decoded) -> Image:
 
 
 def _signals(response: Response, decoded: Decoded) -> str:
-    """What server and file say of reuse, as one JSON object."""
+    """What server and file say of reuse, and that a list states another sum, as one JSON object."""
     said = {name.replace("_", "-"): value for name in ON_REUSE if (value := getattr(response, name))}
-    return (
-        json.dumps({**said, **json.loads(decoded.signals)}, ensure_ascii=False) if said else decoded.signals
-    )
+    return _said(decoded.signals, said) if said else decoded.signals
+
+
+def _said(signals: str, more: Mapping[str, str]) -> str:
+    """`signals`, a JSON object, with more before what is there."""
+    return json.dumps({**more, **json.loads(signals)}, ensure_ascii=False)
 
 
 def pairs(candidates: Iterable[Candidate], fetched: Iterable[Fetched]) -> Iterator[Pair]:

@@ -98,6 +98,8 @@ def _samples(stream: BinaryIO, size: int) -> Iterator[Sample | Torn]:
     try:
         for member in members(stream, size):
             key, suffix = key_of(member.name)
+            if not key:  # macOS's shadow of the member that follows, ".DS_Store" and their like
+                continue
             if sample.key != key or suffix in sample.members:
                 yield sample
                 sample = Sample(key=key)

@@ -1,10 +1,11 @@
 """The recipe's `[crawl]` section: who asks, how patiently, and what is stored."""
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from wit_pipeline.vocabulary.config import how
+from wit_pipeline.vocabulary.config import as_table, how
 
 NOBODY = "wit/0.1"  # with no name of one's own, only hosts that are allowed by name may be asked
 SLOW_SECONDS = 10.0  # over which `min_speed` is judged
@@ -18,6 +19,15 @@ SIGNALS = (
     "xmp",  # plus:DataMining in the file
     "c2pa", "cawg",  # signed claims in the file, where the c2pa extra is installed
 )  # fmt: skip
+
+# What was the default in an earlier release. Who never named these keys changes nothing by an upgrade.
+FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
+    "opt_outs": [[
+        "noai", "noimageai", "noindex", "noimageindex", "none", "tdm_header", "tdmrep_json", "content_usage",
+        "content_signal", "ai_txt", "xmp", "c2pa", "cawg",
+    ]],
+    "formats": [["JPEG", "PNG", "GIF", "WEBP"]],
+}  # fmt: skip
 
 PILLOW_PIXELS = 89_478_485  # above, Pillow warns of a decompression bomb whatever we think of it
 
@@ -56,6 +66,7 @@ class CrawlConfig:
     store: Literal["resized", "original", "raw"] = "resized"  # "raw": the bytes as they came, not decoded
     store_side: int = 256  # pixels of the stored image's side, at most …
     side: Literal["shorter", "longer"] = "shorter"  # … of this one
+    hash: Literal["drop", "flag"] = "drop"  # an image that has not the sum which its list states
     jpeg_quality: int = 90  # of what is encoded anew
 
     def __post_init__(self) -> None:
@@ -91,6 +102,16 @@ class CrawlConfig:
             raise ValueError(
                 f"opt_outs must be among {', '.join(SIGNALS)}, found {', '.join(sorted(strange))}"
             )
+
+    @classmethod
+    def upgraded(cls, table: Mapping[str, Any]) -> dict[str, Any]:
+        """The table of a crawl of an earlier release as this one would have written it.
+
+        A key that was not known, or had the default of its time, has today's.
+        """
+        today = as_table(cls())
+        kept = {key: value for key, value in table.items() if value not in FORMER_DEFAULTS.get(key, ())}
+        return {**today, **kept}
 
     @property
     def agent(self) -> str:

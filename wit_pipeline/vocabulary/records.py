@@ -95,6 +95,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     EMPTY = "empty"
     # crawl: the image
+    HASH_MISMATCH = "hash_mismatch"  # its bytes do not have the sum that the list states
     UNSUPPORTED_FORMAT = "unsupported_format"
     TOO_MANY_PIXELS = "too_many_pixels"
     DECODE_ERROR = "decode_error"
@@ -133,6 +134,7 @@ class Raw(NamedTuple):
     language: str = ""
     text_kind: str = ""  # which of an image's texts: "alt", "title", "figcaption", "reference", …
     held: str = ""  # "source:file#offset+length" of its bytes, if somebody fetched them before
+    digest: str = ""  # "sha256:HEX" or "md5:HEX" that the source states of its bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +152,7 @@ class Candidate:
     language: str = ""  # as the source states it, or as identified where languages are filtered
     text_kind: str = ""  # which of an image's texts
     held: str = ""  # "source:file#offset+length" of bytes that need no fetching
+    digest: str = ""  # "sha256:HEX" or "md5:HEX" that the source states of the image's bytes
     queries: tuple[int, ...] = ()  # ids of the queries that the caption contains, ascending
 
 
@@ -178,7 +181,8 @@ class Image:
     trim_phash16: str
     entropy: float  # bits, 0 to 8, of the grey histogram of the stored pixels
     exif: str  # JSON object of EXIF tag names to text
-    signals: str  # JSON object of what server and file say of reuse, header or property to raw value
+    signals: str  # JSON object of what server and file say of reuse, header or property to raw value …
+    # … and "hash-mismatch", where bytes are kept that have not the sum which a list states
     unit: int  # the crawl unit whose tar holds the stored bytes …
     offset: int  # … from this byte …
     length: int  # … this many of them

@@ -76,16 +76,25 @@ def to_row(record: Any) -> dict[str, Any]:
 
 def _make_reader(record: Any) -> Callable[[dict[str, Any]], Any]:
     makers: list[tuple[str, Callable[[dict[str, Any]], Any]]] = []
+    defaults = {item.name: item.default for item in dataclasses.fields(record)}
     for name, hint in _hints(record).items():
         if dataclasses.is_dataclass(hint):
             makers.append((name, _reader(hint)))
-        elif typing.get_origin(hint) is tuple:
-            makers.append((name, lambda row, name=name: tuple(row[name])))  # type: ignore[misc]
-        elif issubclass(hint, enum.StrEnum):
-            makers.append((name, lambda row, name=name, hint=hint: hint(row[name])))  # type: ignore[misc]
         else:
-            makers.append((name, lambda row, name=name: row[name]))  # type: ignore[misc]
+            makers.append((name, _value_reader(name, hint, defaults[name])))
     return lambda row: record(**{name: make(row) for name, make in makers})
+
+
+def _value_reader(name: str, hint: Any, default: Any) -> Callable[[dict[str, Any]], Any]:
+    """Takes a value out of a row; a column that an older release did not write has its default."""
+
+    def get(row: dict[str, Any]) -> Any:
+        return row.get(name, default)
+
+    value: Callable[[dict[str, Any]], Any] = itemgetter(name) if default is dataclasses.MISSING else get
+    if typing.get_origin(hint) is tuple:
+        return lambda row: tuple(value(row))
+    return (lambda row: hint(value(row))) if issubclass(hint, enum.StrEnum) else value
 
 
 _reader: Callable[[Any], Callable[[dict[str, Any]], Any]] = cache(_make_reader)

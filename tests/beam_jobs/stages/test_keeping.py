@@ -16,6 +16,7 @@ from beam_jobs.engine import build
 from beam_jobs.stages import keeping
 from tests.beam_jobs.world import World, make
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.crawl_config import FORMER_DEFAULTS
 from wit_pipeline.vocabulary.manifest import Manifest
 from wit_pipeline.vocabulary.records import Candidate
 
@@ -269,6 +270,25 @@ def test_engines_may_begin_again(world: World, tmp_path: Path) -> None:
     flags = ("--", "--direct_runner_bundle_repeat=2")
     code, requests = asked(world, lambda: run(world.recipe, tmp_path / "root", *flags))
     assert (code, requests) == (0, URLS)
+
+
+def test_an_upgrade_asks_for_nothing(world: World, root: Path, tmp_path: Path) -> None:
+    """A crawl whose release knew fewer keys, signals and formats: what nobody chose is nobody's change."""
+    before = signed(root)
+    table = {key: value for key, value in before.recipe["crawl"].items() if key != "hash"}
+    table |= {key: values[0] for key, values in FORMER_DEFAULTS.items()}
+    recipe = {**before.recipe, "crawl": table}
+    plan = build.plan_of("crawl", recipe, before.inputs)
+    manifest.sign(root / "crawl", replace(before, recipe=recipe, plan=plan))
+    for path in (root / "crawl").glob("*.receipt.json"):
+        receipt = manifest.read_receipt(path)
+        assert receipt is not None
+        manifest.write_receipt(path, replace(receipt, plan=plan))
+    assert asked(world, lambda: run(world.recipe, root)) == (0, 0)
+    assert signed(root).counts == before.counts
+    assert signed(root).recipe == before.recipe
+    code, _ = asked(world, lambda: run(changed(world, tmp_path, crawl='hash = "flag"'), root))
+    assert code == 2
 
 
 # --- what was moved aside --------------------------------------------------------------------------

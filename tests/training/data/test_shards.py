@@ -1,4 +1,6 @@
+import io
 import json
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +69,16 @@ def test_a_missing_shard_is_named(make_shards: MakeShards, tmp_path: Path) -> No
     (tmp_path / "nothing").mkdir()
     with pytest.raises(UserError, match="matches no shard"):
         find([str(tmp_path / "nothing")])
+
+
+def test_shadows_of_macos_are_no_samples(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        for name in ("._2.jpg", "2.jpg", "._2.txt", "2.txt", ".DS_Store"):
+            item = tarfile.TarInfo(name)
+            item.size = len(name)
+            tar.addfile(item, io.BytesIO(name.encode()))
+    samples = index([tmp_path / "0.tar"])
+    assert (len(samples), samples.unusable, samples.caption(0)) == (1, {}, "2.txt")
 
 
 def test_each_sample_is_found_and_the_unusable_counted(make_shards: MakeShards) -> None:

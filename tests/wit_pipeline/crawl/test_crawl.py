@@ -1,7 +1,9 @@
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -84,6 +86,44 @@ def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
     assert (counts.kept, dict(counts.rejected), client.asked) == (1, {"source_unreadable": 2}, [])
     found = {item.url: item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched)}
     assert (found["wds:1"].attempts, found["wds:1"].image.original_width) == (0, 400)
+
+
+def test_bytes_of_another_sum_than_the_list_states_are_dropped_or_flagged(tmp_path: Path) -> None:
+    body = BODIES["http://a.test/1.jpg"]
+    sums = {name: hashlib.new(name, body).hexdigest() for name in ("sha256", "md5")}
+    stated = {
+        "http://a.test/1.jpg": [f"sha256:{sums['sha256']}"],
+        "http://a.test/1.jpg?md5": [f"md5:{sums['md5']}"],
+        "http://a.test/1.jpg?two": [f"md5:{'0' * 32}", f"sha256:{sums['sha256']}", ""],
+        "http://a.test/1.jpg?none": [""],
+        "http://a.test/2.jpg": [f"sha256:{sums['sha256']}"],
+        "http://a.test/2.jpg?md5": [f"md5:{sums['md5']}", ""],
+        "http://a.test/2.jpg?odd": ["md5:n/a"],
+        "http://a.test/bad.jpg": [f"md5:{sums['md5']}"],
+    }
+    client = FakeClient({url: BODIES[url.partition("?")[0]] for url in stated})
+    wanted = [
+        candidate(url, f"a dog {number}", digest=digest)
+        for url, digests in stated.items()
+        for number, digest in enumerate(digests)
+    ]
+    others = [url for url in stated if "/2.jpg" in url]
+    for keep in (False, True):
+        folder = tmp_path / f"{keep}"
+        crawl(wanted, replace(supply(client), keep_others=keep), folder=folder, unit=1, seed=0)
+        found = {item.url: item for item in rows.read(folder / "unit-000001.parquet", Fetched)}
+        for url, item in found.items():
+            if url.endswith("bad.jpg"):
+                assert item.status == (Reason.DECODE_ERROR if keep else Reason.HASH_MISMATCH)
+            elif url not in others or keep:
+                assert item.status == SUCCESS
+                assert ("hash-mismatch" in json.loads(item.image.signals)) == (url in others)
+            else:
+                assert (item.status, item.attempts, item.image.length) == (Reason.HASH_MISMATCH, 2, 0)
+        said = found["http://a.test/2.jpg?md5"]
+        message = json.loads(said.image.signals)["hash-mismatch"] if keep else said.error_message
+        assert f"the list says {sums['md5']}" in message
+        assert keep or "is none: 'n/a'" in found["http://a.test/2.jpg?odd"].error_message
 
 
 def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:

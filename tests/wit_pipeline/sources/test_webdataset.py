@@ -95,6 +95,24 @@ def test_a_sample_of_img2dataset() -> None:
             [("README", b"x"), ("._1.jpg", b"x"), ("1.gif", b"x"), ("1.txt", "dog")],
             [("wds:d/00000.tar/1", "dog")],
         ),
+        (  # macOS's shadows stand before or after what they are of, and between the members of a sample
+            [("._2.jpg", b"x"), ("2.jpg", b"x"), ("._2.txt", b"x"), ("2.txt", "dog"), (".DS_Store", b"x")],
+            [("wds:d/00000.tar/2", "dog")],
+        ),
+        (
+            [("a/2.jpg", b"x"), ("a/._2.jpg", b"x"), ("a/2.txt", "dog"), ("__MACOSX/a/._2.txt", b"x")],
+            [("wds:d/00000.tar/a/2", "dog")],
+        ),
+        (
+            [
+                ("1.jpg", b"x"),
+                ("README", b"x"),
+                ("1.txt", "dog"),
+                ("._", b"x"),
+                ("1.json", {"license": "CC0"}),
+            ],
+            [("wds:d/00000.tar/1", "dog")],
+        ),
         ([("1.jpg", b"x"), ("1.seg.png", b"x"), ("1.txt", "dog")], [("wds:d/00000.tar/1", "dog")]),
         # a sample ends where another key, or the same suffix again, begins
         (

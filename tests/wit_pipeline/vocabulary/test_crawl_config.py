@@ -1,7 +1,7 @@
 import pytest
 
 from wit_pipeline.vocabulary.config import as_table, section
-from wit_pipeline.vocabulary.crawl_config import PILLOW_PIXELS, CrawlConfig
+from wit_pipeline.vocabulary.crawl_config import FORMER_DEFAULTS, PILLOW_PIXELS, CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 
 
@@ -64,3 +64,13 @@ def test_speed_is_no_part_of_what_is_built() -> None:
         threads=99, connections=9, connections_per_host=1, host_interval=9.0, backoff=9.0, decoders=9
     )
     assert as_table(hurried) == as_table(CrawlConfig())
+
+
+def test_a_default_of_an_earlier_release_is_todays_and_a_choice_stays() -> None:
+    today = as_table(CrawlConfig())
+    former = {key: values[0] for key, values in FORMER_DEFAULTS.items()}
+    assert CrawlConfig.upgraded({}) == CrawlConfig.upgraded(former) == today
+    chosen = {"opt_outs": former["opt_outs"][1:], "formats": ["PNG"], "timeout": 1.0, "gone": True}
+    assert CrawlConfig.upgraded(chosen) == {**today, **chosen}
+    for key, values in FORMER_DEFAULTS.items():
+        section(CrawlConfig, {key: values[0]}, "[crawl]")  # what it was can still be asked for

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -46,6 +47,18 @@ def test_a_pairs_schema_is_flat(tmp_path: Path) -> None:
     rows.write(tmp_path / "p", Pair, [pair()])
     names = pq.read_schema(tmp_path / "p").names
     assert {"key", "url", "caption", "queries", "sha256", "phash16", "offset", "evaluation"} <= set(names)
+
+
+def test_a_column_that_an_older_release_did_not_write_has_its_default(tmp_path: Path) -> None:
+    whole = rows.to_row(pair())
+    older = {name: value for name, value in whole.items() if name not in ("digest", "texts")}
+    assert rows.from_row(Pair, older) == pair()
+    schema = pa.schema(field for field in rows.schema_of(Pair) if field.name in older)
+    rows.write(tmp_path / "p", schema, [older])
+    assert list(rows.read(tmp_path / "p", Pair)) == [pair()]
+    del older["url"]
+    with pytest.raises(KeyError, match="url"):
+        rows.from_row(Pair, older)
 
 
 def test_what_is_no_parquet_is_said(tmp_path: Path) -> None:

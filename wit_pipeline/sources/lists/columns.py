@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wit_pipeline.sources.lists.config import ListSource
-from wit_pipeline.sources.lists.names import FIELDS, recognise
+from wit_pipeline.sources.lists.names import FIELDS, SUMS, recognise
 from wit_pipeline.sources.packed import Damaged
 from wit_pipeline.text.text import valid
 from wit_pipeline.vocabulary.errors import UserError
@@ -85,7 +85,14 @@ def _raw(row: Row, where: str, url: str, text: str, kind: str) -> Raw:
         attribution=row[4],
         language=row[5],
         text_kind=kind,
+        digest=_digest(row),
     )
+
+
+def _digest(row: Row) -> str:
+    """The first sum that a row states, as "sha256:HEX"; "" for none."""
+    stated = zip(SUMS, row[len(FIELDS) - len(SUMS) : len(FIELDS)], strict=True)
+    return next((f"{name}:{value.strip().lower()}" for name, value in stated if value.strip()), "")
 
 
 def records_of(row: Row, where: str, texts: Sequence[str]) -> Iterator[Raw | Reject]:

@@ -22,6 +22,8 @@ class ListSource:
     license: str = ""
     attribution: str = ""
     language: str = ""
+    sha256: str = ""  # of the image's bytes, in hex: what is fetched is compared with it; see `crawl.hash`
+    md5: str = ""  # where the first is not stated
     texts: tuple[str, ...] = ()  # further columns of texts: each gives a record of its own
     columns: tuple[str, ...] = ()  # csv, tsv, txt: the columns' names where the file has no header
 

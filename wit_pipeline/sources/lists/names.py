@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-FIELDS = ("url", "text", "page_url", "license", "attribution", "language")  # of Raw, and of the recipe
+SUMS = ("sha256", "md5")  # of an image's bytes, in order of preference
+FIELDS = ("url", "text", "page_url", "license", "attribution", "language", *SUMS)  # of the recipe
 
 KNOWN: dict[str, tuple[str, ...]] = {
     "url": (
@@ -56,6 +57,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
         "user_ids",  # SBU: Flickr's names for its users
     ),
     "language": ("language", "lang"),  # LAION-5B
+    **dict.fromkeys(SUMS, ()),  # of which bytes a table's sum is, its owner alone can tell
 }
 PAD = re.compile(r"[_\-\s]+")
 URL = re.compile(r"\s*https?://\S", re.IGNORECASE)

@@ -33,6 +33,29 @@ def test_further_texts(fields: dict[str, Any], expected: list[tuple[str, str, st
     assert [raw.where for raw in found] == [f"{name}#0", f"{name}#0.1", f"{name}#0.2"][: len(found)]
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ""),  # which bytes a sum is of, nobody says
+        ({"sha256": "sha256"}, "sha256:ab"),
+        ({"md5": "MD5"}, "md5:cd"),
+        ({"sha256": "sha256", "md5": "MD5"}, "sha256:ab"),
+        ({"sha256": "none", "md5": "MD5", "texts": ("alt",)}, "md5:cd"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet", "a.csv"])
+def test_sums_that_are_named(fields: dict[str, Any], expected: str, name: str) -> None:
+    row = {"url": "u", "alt": "dog", "caption": "a dog", "sha256": " AB", "MD5": "cd", "none": ""}
+    content = {
+        "a.jsonl": json.dumps(row).encode(),
+        "a.parquet": parquet([row]),
+        "a.csv": "\n".join(map(",".join, [row, row.values()])).encode(),
+    }[name]
+    found = read(content, name, **fields)
+    assert {raw.digest for raw in found if isinstance(raw, Raw)} == {expected}
+    assert len(found) == 1 + len(fields.get("texts", ()))
+
+
 def test_a_further_text_that_is_not_there_is_said() -> None:
     with pytest.raises(UserError, match="has no column 'alt'"):
         read(CSV.encode(), "a.csv", texts=("alt",))
