@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     delete.set_defaults(run=drop.run)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
     plan.add_argument("--recipe", type=local, required=True, metavar="R.toml")
+    plan.add_argument("--root", type=local, metavar="DIR", help="also what was fetched into it so far")
     plan.set_defaults(run=inspect.run_plan)
     return top
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,7 @@ from beam_jobs.stages.stages import STAGES
 from queries import store
 from queries.diff import diff, lines, provenance
 from wit_pipeline.balance import QueryCount
-from wit_pipeline.crawl.accounts import Class, Host
+from wit_pipeline.crawl.accounts import Class, Host, Outcome, decoders
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
@@ -53,7 +54,8 @@ def write_report(root: Path) -> Path:
     if "balance" in found:
         counts = list(rows.read(root / "balance" / "counts.parquet", QueryCount))
     audit = manifest.read_json(root / "audit" / "results.json") if "audit" in found else None
-    crawled = crawl_of(root) if "crawl" in found and found["crawl"].named("hosts.parquet") else None
+    crawl = found.get("crawl")
+    crawled = crawl_of(root, crawl) if crawl is not None and crawl.named("hosts.parquet") else None
     path = root / "report" / "index.html"
     page = build_page(
         list(found.values()),
@@ -87,11 +89,13 @@ def sources(root: Path, extracted: Manifest) -> dict[str, Any]:
     return source_section(manifest.read_json(folder / "results.json"), islice(rejects, LOOKED_AT))
 
 
-def crawl_of(root: Path) -> dict[str, Any]:
+def crawl_of(root: Path, signed: Manifest) -> dict[str, Any]:
     """What the report shows of a signed crawl."""
     folder = root / "crawl"
     return crawl_section(
-        rows.read(folder / "hosts.parquet", Host), rows.read(folder / "classes.parquet", Class)
+        rows.read(folder / "hosts.parquet", Host),
+        rows.read(folder / "classes.parquet", Class),
+        decoders(folder / file.name for file in signed.named("unit-", ".parquet")),
     )
 
 
@@ -131,6 +135,23 @@ def run_plan(arguments: argparse.Namespace) -> None:
         reads = [*stage.reads, *(f"{path} ({version})" for path, version in stage.inputs(loaded).items())]
         shown = reads[:5] + ([f"and {len(reads) - 5:,} more"] if len(reads) > 5 else [])
         say(f"{stage.name:>8}  reads {'; '.join(shown) or 'nothing'}")
+    if arguments.root is not None:
+        for line in standing(arguments.root):
+            say(line)
+
+
+def standing(root: Path) -> Iterator[str]:
+    """What was fetched into a root so far: a line for each status, and one for each decoder that stored."""
+    crawl = keeping.of(STAGES["crawl"].folders(root))
+    if crawl is None:
+        yield f"{root}  holds nothing that was fetched"
+        return
+    found = Counter(item.status for path in crawl.tables.values() for item in rows.read(path, Outcome))
+    yield f"{root}  {len(crawl.tables):,} units, {found.total():,} URLs were asked for"
+    for status, count in found.most_common():
+        yield f"{count:>12,}  {count / found.total():>6.1%}  {status}"
+    for name, count in decoders(crawl.tables.values()).items():
+        yield f"{count:>12,}  pictures stored by decoder {name}"
 
 
 def run_why(arguments: argparse.Namespace) -> None:

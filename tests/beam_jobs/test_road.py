@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 import webdataset
 
@@ -22,6 +24,7 @@ from beam_jobs.__main__ import main
 from tests.beam_jobs.world import IMAGES, World, make
 from wit_pipeline.audit.audit import Overlap
 from wit_pipeline.crawl.accounts import Class, Host
+from wit_pipeline.pictures.version import decoder
 from wit_pipeline.shard import Row
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import Manifest
@@ -229,6 +232,24 @@ def test_the_crawl_is_accounted_for_by_host_and_by_status(root: Path) -> None:
     assert dict(zip(host.statuses, host.counts, strict=True)) == {
         name: item.urls for name, item in classes.items()
     }
+
+
+def test_a_plan_tells_what_a_root_holds_and_who_stored_it(
+    world: World, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = ["plan", "--recipe", str(world.recipe), "--root"]
+    assert main([*plan, str(root)]) == 0
+    told = capsys.readouterr().out
+    assert f"{IMAGES + 6} URLs were asked for" in told
+    assert re.search(r"[0-9.]+%  success\n", told)
+    assert f"pictures stored by decoder {decoder()}" in told
+    old = Path(shutil.copytree(root / "crawl", tmp_path / "old" / "crawl"))
+    table = pq.read_table(old / "unit-000000.parquet")
+    pq.write_table(table.replace_schema_metadata(None), old / "unit-000000.parquet")
+    assert main([*plan, str(tmp_path / "old")]) == 0
+    assert "pictures stored by decoder 1\n" in capsys.readouterr().out
+    assert main([*plan, str(tmp_path / "new")]) == 0
+    assert "holds nothing that was fetched" in capsys.readouterr().out
 
 
 def test_why_report_and_verify(world: World, root: Path, capsys: pytest.CaptureFixture[str]) -> None:

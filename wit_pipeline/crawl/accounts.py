@@ -7,12 +7,16 @@ sums of a host are whole once a unit goes by without it, and memory holds the ho
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from wit_pipeline.frontier import host_of
+from wit_pipeline.pictures.version import FIRST
+from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Counts
 from wit_pipeline.vocabulary.records import SUCCESS
 
+DECODER = "decoder"  # the fact of a unit's table that names it
 MESSAGES = 5  # shown of each status
 DISTINCT = 1000  # messages of a status that are told apart; the rest count for the status alone
 CHARACTERS = 200  # of a message
@@ -150,6 +154,14 @@ def counted(statuses: Iterable[tuple[str, str]], weights: Mapping[str, int]) -> 
         found[status] += weights[url]
     kept = found.pop(SUCCESS, 0)
     return Counts(read=kept + found.total(), kept=kept, rejected=dict(sorted(found.items())))
+
+
+def decoders(tables: Iterable[Path]) -> dict[str, int]:
+    """How many pictures of some units each decoder stored, most first."""
+    found: Counter[str] = Counter()
+    for path in tables:
+        found[rows.fact(path, DECODER) or FIRST] += rows.column(path, "status").count(SUCCESS)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
 
 
 def check(unit: str, outcomes: Sequence[Outcome], wanted: Mapping[str, int]) -> None:

@@ -25,12 +25,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from wit_pipeline.crawl.accounts import counted
+from wit_pipeline.crawl.accounts import DECODER, counted
 from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
+from wit_pipeline.pictures.version import decoder
 from wit_pipeline.vocabulary import rows, tar
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
@@ -276,7 +277,7 @@ def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File,
         aside(table_path) as table_aside,
         aside(times_path) as times_aside,
         tar.Writer(tar_aside) as images,
-        rows.Writer(table_aside, Fetched) as table,
+        rows.Writer(table_aside, Fetched, {DECODER: decoder()}) as table,
         rows.Writer(times_aside, Timed) as times,
     ):
         for number, (fetched, timed, place) in enumerate(results):

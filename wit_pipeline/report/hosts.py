@@ -1,6 +1,6 @@
 """The crawl for eyes: what became of the URLs by status, and the hosts with the most URLs and failures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from heapq import nlargest
 from typing import Any
 
@@ -13,7 +13,9 @@ FAILURES = 5  # statuses shown of a host
 AT_ONCE = 1000  # hosts between two looks at which ones are shown
 
 
-def crawl_section(hosts: Iterable[Host], classes: Iterable[Class]) -> dict[str, Any]:
+def crawl_section(
+    hosts: Iterable[Host], classes: Iterable[Class], decoders: Mapping[str, int]
+) -> dict[str, Any]:
     """What the template shows of a crawl. Holds some thousand hosts, however many there are."""
     statuses = list(classes)
     urls = sum(item.urls for item in statuses)
@@ -26,6 +28,7 @@ def crawl_section(hosts: Iterable[Host], classes: Iterable[Class]) -> dict[str, 
         "urls": urls,
         "hosts": count,
         "bytes": sum(item.bytes for item in statuses),
+        "decoders": list(decoders.items()),
         "classes": [_class(item, urls) for item in statuses],
         "largest": [_host(host) for host in _most([*largest, *held], _urls)],
         "failing": [_host(host) for host in _most([*failing, *held], _failures) if _failures(host)],

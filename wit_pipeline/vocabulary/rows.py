@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -108,11 +108,12 @@ def from_row(record: type[R], row: dict[str, Any]) -> R:
 class Writer:
     """Writes records, or flat rows of a schema, to a Parquet file, a row group at a time.
 
-    The bytes of the file depend on the rows and their order alone.
+    The bytes of the file depend on the rows, their order and the `facts` of all of it alone.
     """
 
-    def __init__(self, path: Path, record: Any) -> None:
-        self.schema = record if isinstance(record, pa.Schema) else schema_of(record)
+    def __init__(self, path: Path, record: Any, facts: Mapping[str, str] | None = None) -> None:
+        schema = record if isinstance(record, pa.Schema) else schema_of(record)
+        self.schema = schema.with_metadata(dict(facts)) if facts else schema
         self.count = 0
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
         self._batch: list[Any] = []
@@ -157,6 +158,15 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
     """The records of a Parquet file, in order, a row group at a time."""
     columns = schema_of(record).names
     return (from_row(record, row) for row in read_rows(path, columns))
+
+
+def fact(path: Path, name: str) -> str:
+    """What a file says of all of its rows; "" where it says nothing."""
+    try:
+        said: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+    return said.get(name.encode(), b"").decode("utf-8", "replace")
 
 
 def table(path: Path, columns: Sequence[str]) -> pa.Table:

@@ -218,12 +218,13 @@ def test_the_crawl_shows_statuses_and_the_hosts_that_matter_and_no_markup_of_the
     hosts = [host(f"h{i:03d}.test", 10 + i, 10 + i) for i in range(50)]
     hosts += [host("<script>bad.test", 8, 1), host("worse.test", 9, 0)]
     classes = [kind("success", 1500), kind("timeout", 500, "<script>read", "x" * 500)]
-    section = crawl_section(iter(hosts), iter(classes))
+    section = crawl_section(iter(hosts), iter(classes), {"2 (a)": 1400, "1": 100})
     assert (section["urls"], section["hosts"], section["bytes"]) == (2000, 52, 14)
     assert [shown["host"] for shown in section["largest"]] == [f"h{i:03d}.test" for i in range(49, 29, -1)]
     assert [shown["host"] for shown in section["failing"]] == ["worse.test", "<script>bad.test"]
     page = build_page([], None, None, [], None, section)
     assert "2,000 URLs of 52 hosts" in page
+    assert "Stored by decoder 2 (a): 1,400 pictures; 1: 100 pictures." in page
     assert "75.00 %" in page
     assert "2 × &lt;script&gt;read; 1 × xxx" in page
     assert "x" * 300 not in page
@@ -233,7 +234,7 @@ def test_the_crawl_shows_statuses_and_the_hosts_that_matter_and_no_markup_of_the
 
 
 def test_a_crawl_without_failures_has_no_table_of_them() -> None:
-    section = crawl_section([host("a.test", 3, 3)], [kind("success", 3)])
+    section = crawl_section([host("a.test", 3, 3)], [kind("success", 3)], {})
     assert section["failing"] == []
     page = build_page([], None, None, [], None, section)
     assert "Hosts with the most URLs" in page
