@@ -198,7 +198,7 @@ class Client:
     async def _follow(self, fetch: _Fetch) -> tuple[Response, Ticket]:
         target = guard.parse(fetch.url)
         fetch.origin = target.origin
-        await self._check_pages(fetch)
+        await self._check_pages(target, fetch)
         for hop in range(self._config.max_redirects + 1):
             await self._addresses(target, fetch)
             await self._check_site(target, fetch)
@@ -224,18 +224,24 @@ class Client:
         started = time.monotonic()
         if self._config.robots:
             rules = await self._sites.rules(target)
-            rules.check(target, (*self._config.as_agents, *fetch.found.as_agents))
+            named = self._config.as_agents
+            rules.check(target, (*named, *fetch.found.as_agents) if named else ())
             self._gate(target).crawl_delay(rules.crawl_delay)
         refusal = await self._sites.refusal(target) if fetch.opt_out else ""
         if refusal:
             raise FetchError(Reason.OPTED_OUT, refusal)
         fetch.deadline.extend(time.monotonic() - started)
 
-    async def _check_pages(self, fetch: _Fetch) -> None:
+    async def _check_pages(self, target: guard.Target, fetch: _Fetch) -> None:
         """A `FetchError` where a page that shows the picture names a licence that forbids it."""
         started = time.monotonic()
-        for page, licence in fetch.found.licences if "rsl" in self._config.opt_outs else ():
-            if said := await self._sites.licence(guard.parse(page), licence):
+        heard = fetch.opt_out and "rsl" in self._config.opt_outs
+        for page, licence in fetch.found.licences if heard else ():
+            try:
+                about = guard.parse(page)
+            except FetchError:
+                about = target
+            if said := await self._sites.licence(about, licence):
                 raise FetchError(Reason.OPTED_OUT, f"{said}, of its page")
         fetch.deadline.extend(time.monotonic() - started)
 
@@ -249,7 +255,8 @@ class Client:
                 return await self._insist(target, fetch)
             except UnreadLicenceError as unread:
                 started = time.monotonic()
-                await self._sites.licence(target, unread.url)
+                if said := await self._sites.licence(target, unread.url):
+                    raise FetchError(Reason.OPTED_OUT, said, http_status=unread.http_status) from None
                 fetch.deadline.extend(time.monotonic() - started)
         return await self._insist(target, fetch)
 

@@ -21,6 +21,7 @@ from wit_pipeline.vocabulary.records import Reason
 LICENCE_BYTES = 4 << 20
 CONTENTS = 10_000  # of one licence; more is no site's
 TYPE = "application/rsl+xml"
+NOTE = "rsl"  # a fragment, which no server ever sees
 TRAINING = {"ai-train", "ai-all", "all", "train-ai"}  # uses that training is one of; the last was RSL 0.9's
 FREE = {"free", "attribution", "contribution"}  # payments that are none
 PRICED = {"amount", "custom", "accepts"}  # elements of a payment that say what is to be done before
@@ -50,8 +51,20 @@ def is_licence(body: bytes) -> bool:
 
 def may_be_rsl(url: str) -> bool:
     """Whether an address has a path, or behind it a note of ours, that RSL's licences have."""
-    parts = urlsplit(url)
-    return parts.fragment == "rsl" or _NAMED.search(parts.path) is not None
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.fragment == NOTE or _NAMED.search(parts.path) is not None
+
+
+def noted(url: str, kind: str) -> str:
+    """The address of a page's licence, with a note that it is RSL where only its type says so."""
+    return f"{url.partition('#')[0]}#{NOTE}" if _is_rsl(kind) and not may_be_rsl(url) else url
+
+
+def _is_rsl(kind: str) -> bool:
+    return kind.partition(";")[0].strip().lower() == TYPE
 
 
 def linked(values: Iterable[str]) -> list[str]:
@@ -60,10 +73,9 @@ def linked(values: Iterable[str]) -> list[str]:
     for value in values:
         for where, rest in _LINK.findall(value):
             stated = {name.lower(): quoted or bare for name, quoted, bare in _PARAMETER.findall(rest)}
-            kind = stated.get("type", "").partition(";")[0].strip().lower()
-            if "license" in stated.get("rel", "").lower().split() and (
-                kind == TYPE or (kind in ("", "application/xml", "text/xml") and may_be_rsl(where.strip()))
-            ):
+            kind = stated.get("type", "")
+            rsl = _is_rsl(kind) or (not kind and may_be_rsl(where.strip()))
+            if rsl and "license" in stated.get("rel", "").lower().split():
                 found[where.strip()] = None
     return list(found)
 

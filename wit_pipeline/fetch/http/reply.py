@@ -97,10 +97,11 @@ def _inflated(sent: bytes, coding: str, limit: int, *, cut: bool) -> bytes:
 
 
 def file_of(head: Head, sent: bytes, limit: int, appears: Callable[[bytes], bool]) -> bytes:
-    """The first `limit` bytes of one of a site's files, b"" where it has none: then many send a page, or a picture.
+    """The first `limit` bytes of one of a site's files, b"" where it has none.
 
-    As sent where the file's own grammar `appears` in that, whatever coding is stated; unzipped where it is
-    gzip and nothing says so. What cannot be had is a PROTOCOL_ERROR.
+    Servers say that by a page of HTML, too, or by a picture. As sent where the file's own grammar `appears`
+    in that, whatever coding is stated; unzipped where it is gzip and nothing says so. What cannot be had is a
+    PROTOCOL_ERROR.
     """
 
     def is_other(body: bytes) -> bool:
