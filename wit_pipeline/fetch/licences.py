@@ -192,8 +192,11 @@ def _place(url: str) -> tuple[str, str]:
 
 
 def absolute(base: Target, where: str) -> str:
-    """The address that a file, a header or a page at `base` names."""
-    return urljoin(base.url, where)
+    """The address that a file, a header or a page at `base` names; what is none stays as it is."""
+    try:
+        return urljoin(base.url, where)
+    except ValueError:
+        return where
 
 
 def _unreadable(detail: str) -> FetchError:

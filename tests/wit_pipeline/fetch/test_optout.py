@@ -45,6 +45,28 @@ def test_agents(value: str, found: str) -> None:
         ("search=y,train-ai=n", True),
         ("train-ai=y", False),
         ("train-ai", False),
+        # the examples of draft-ietf-aipref-vocab
+        ("train-ai=y, search=n", False),
+        ('train-ai=y, train-ai, search=n, search="n"', False),
+        ("train-ai;allow=n, train-ai=y", False),
+        ('train-ai;has;parameters="?";', False),
+        # what is no token, and the last of several
+        ('train-ai="n"', False),
+        ("train-ai=?0", False),
+        ("train-ai=(n)", False),
+        ("train-ai=y, train-ai=n", True),
+        ("train-ai=n, train-ai=y", False),
+        ("train-ai=n;a=1, search", True),
+        # what is no dictionary forbids where it plainly does, and allows nothing
+        ("train-ai=n,", True),
+        ("Train-AI=N", True),
+        ("ai=n train-ai=n", True),
+        ("train-ai=y; search =", False),
+        # predecessors are heard where today's name is not there
+        *((f"{key}=n", True) for key in ("ai", "genai", "tdm", "all", "train-genai", "bots")),
+        *((f"{key}=n, train-ai=y", False) for key in ("ai", "genai", "tdm", "all", "train-genai", "bots")),
+        ("ai=y, bots=n", True),
+        ("ai=y", False),
         ("xtrain-ai=n", False),
     ],
 )
