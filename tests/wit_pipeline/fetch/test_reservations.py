@@ -123,7 +123,7 @@ BOTH = ("content_usage", "content_signal")
         ("User-agent: *\nContent-Usage: /*.jpg$ train-ai=n # ours", "/b.jpg", "content-usage: train-ai=n"),
         ("User-agent: *\nContent-Usage: /art/\ttrain-ai=n", "/art/a", "content-usage: train-ai=n"),
         ("User-agent: *\nContent-Usage:/art/ train-ai=n", "/art/a", "content-usage: train-ai=n"),
-        ("User-agent: *\nContent-Usage: /art/ ai=n\nContent-Usage: / search=y", "/art/a", "content-usage: ai=n"),
+        ("Content-Usage: /art/ ai=n\nContent-Usage: / search=y", "/art/a", "content-usage: ai=n"),
         ("User-agent: *\nContent-Usage: /art/ train-ai=n\nContent-Usage: /art/a train-ai=y", "/art/a", ""),
         ("User-agent: *\nContent-Usage: /art/\nContent-Signal:", "/art/a", ""),
         ("# Content-Signal: ai-train=no", "/a", ""),
