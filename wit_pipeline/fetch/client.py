@@ -1,8 +1,8 @@
 """A polite, suspicious and punctual HTTP client for images, and pages, on strangers' servers.
 
 Each hop of a fetch is parsed (`guard`), resolved and its addresses checked (`lookup`, `guard`), allowed by
-the site's files (`sites`), let in by the host's gate (`polite`), asked (`wire`), and its headers read for an
-opt-out (`optout`) before a byte of its body is.
+the site's files and licences (`sites`), let in by the host's gate (`polite`), asked (`wire`), and its headers
+read for an opt-out (`optout`) before a byte of its body is.
 """
 
 import asyncio
