@@ -4,6 +4,8 @@ import gzip
 import io
 import zlib
 
+import brotli
+
 from tests.claims import in_gif, in_jpeg, in_png, in_webp, mining
 from tests.web.answers import (
     at_visit,
@@ -21,6 +23,7 @@ from tests.web.pictures import GIF, JPEG, PICTURES, PNG, WEBP, segment, with_seg
 from tests.web.poison import LARGER_THAN_MAY_BE, NO_PICTURES
 from tests.web.server import NOT_FOUND, RESET, Endpoint
 from wit_pipeline.vocabulary.records import Reason
+from wit_pipeline.vocabulary.unpacker import zstd
 
 SMALL = PICTURES["small"]
 CHUNKS = head("200 OK", "Transfer-Encoding: chunked")
@@ -139,6 +142,8 @@ BODIES = {
     ),
     "/body/deflate": good(JPEG, whole(zlib.compress(JPEG), "Content-Encoding: deflate")),
     "/body/deflate_raw": good(JPEG, whole(raw_deflate(JPEG), "Content-Encoding: deflate")),
+    "/body/brotli": good(JPEG, whole(brotli.compress(JPEG), "Content-Encoding: br")),
+    "/body/zstd": good(JPEG, whole(zstd.compress(JPEG), "Content-Encoding: zstd")),
     "/body/deflate_gzip": good(JPEG, whole(GZIPPED, "Content-Encoding: deflate")),
     "/body/gzip_members": good(JPEG, whole(MEMBERS, "Content-Encoding: gzip")),
     "/body/gzip_members_chunked": good(
@@ -183,6 +188,12 @@ BODIES = {
     "/body/deflate_bomb": Endpoint(
         whole(zlib.compress(bytes(64_000_000), 9), "Content-Encoding: deflate"), Reason.TOO_LARGE
     ),
+    "/body/brotli_bomb": Endpoint(
+        whole(brotli.compress(bytes(64_000_000), quality=1), "Content-Encoding: br"), Reason.TOO_LARGE
+    ),
+    "/body/zstd_bomb": Endpoint(
+        whole(zstd.compress(bytes(64_000_000), 1), "Content-Encoding: zstd"), Reason.TOO_LARGE
+    ),
     "/body/gzip_bomb_behind_jpeg": Endpoint(
         whole(gzip.compress(JPEG + bytes(64_000_000), 1), "Content-Encoding: gzip"), Reason.TOO_LARGE
     ),
@@ -198,8 +209,9 @@ NO_BODIES = {  # two readers might see two bodies, or one none
     "/body/gzip_cut": whole(GZIPPED[:5000], "Content-Encoding: gzip"),
     "/body/gzip_sum": whole(GZIPPED[:-8] + bytes(8), "Content-Encoding: gzip"),
     "/body/gzip_not": whole(JPEG, "Content-Encoding: gzip"),
-    "/body/brotli": whole(JPEG, "Content-Encoding: br"),
-    "/body/zstd": whole(JPEG, "Content-Encoding: zstd"),
+    "/body/not_brotli": whole(JPEG, "Content-Encoding: br"),
+    "/body/not_zstd": whole(JPEG, "Content-Encoding: zstd"),
+    "/body/compress": whole(JPEG, "Content-Encoding: compress"),
     "/body/odd_coding_of_nothing": whole(b"\x1d\x05" * 500, "Content-Encoding: \xff\xfe"),
     "/body/odd_coding_of_gzip": whole(GZIPPED, "Content-Encoding: aws-chunked"),
     "/body/members_cut": whole(gzip.compress(JPEG[:999]) + GZIPPED[:5000], "Content-Encoding: gzip"),

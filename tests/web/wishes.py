@@ -5,10 +5,13 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import brotli
+
 from tests.web.answers import forever, head, raw, to, whole
 from tests.web.pictures import JPEG
 from tests.web.server import Answer, Endpoint, Web
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
+from wit_pipeline.vocabulary.unpacker import zstd
 
 PLACE = "/art/a%C3%A9.jpg"  # of the picture
 ROBOTS, TDMREP, AI_TXT, RSL = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt", "/license.xml"
@@ -186,7 +189,7 @@ def bare(body: bytes) -> bytes:
     return zlib.compress(body)[2:-4]
 
 
-BROTLI = bytes.fromhex("1b1a00f825004a922001a0c2c4c0a0")  # nothing of it is like text
+NOISE = bytes.fromhex("1b1a00f825004a922001a0c2c4c0a0")  # nothing of it is like text
 LONG = b"# " + b"x" * 700_000 + b"\n"
 
 UNREADABLE: dict[str, tuple[str, Answer]] = {  # the file, and what its server sends
@@ -194,8 +197,11 @@ UNREADABLE: dict[str, tuple[str, Answer]] = {  # the file, and what its server s
         f"{name}_{path.rpartition('/')[2]}": (path, answer)
         for path in (TDMREP, AI_TXT)
         for name, answer in {
-            "coding": of_coding(BROTLI, "br"),
-            "odd_coding": of_coding(BROTLI, "snappy"),
+            "coding": of_coding(NOISE, "compress"),
+            "no_brotli": of_coding(NOISE, "br"),
+            "odd_coding": of_coding(NOISE, "snappy"),
+            "odd_coding_that_shows": of_coding(b"\x1b\x68" + CLOSED, "snappy"),
+            "high_coding_that_shows": of_coding(b"\x9b\xe8" + CLOSED, "snappy"),
             "gzip_cut": of_coding(gzip.compress(CLOSED * 50)[:40], "gzip"),
             "member_cut": of_coding(gzip.compress(CLOSED) + gzip.compress(CLOSED)[:12], "gzip"),
             "noise": whole(bytes(range(256))),
@@ -210,7 +216,7 @@ UNREADABLE: dict[str, tuple[str, Answer]] = {  # the file, and what its server s
     "tdmrep_cut_in_gzip": (TDMREP, of_coding(gzip.compress(TDM[:-1]), "gzip")),
     "tdmrep_text": (TDMREP, whole(b"tdm-reservation: 1")),
     "robots_noise": (ROBOTS, whole(bytes(range(256)))),
-    "robots_coding": (ROBOTS, of_coding(BROTLI, "br")),
+    "robots_coding": (ROBOTS, of_coding(NOISE, "compress")),
     "robots_gzip_cut": (ROBOTS, of_coding(gzip.compress(CLOSED * 50)[:40], "gzip")),
     "robots_short": (ROBOTS, raw(head("200 OK", "Content-Length: 999"), CLOSED)),
 }
@@ -226,6 +232,8 @@ READ_ANYWAY: dict[str, tuple[str, Answer, Reason]] = {  # what forbids, however 
         for name, answer in {
             "members": of_coding(two_members(body), "gzip"),
             "bare": of_coding(bare(body), "deflate"),
+            "brotli": of_coding(brotli.compress(body), "br"),
+            "zstd": of_coding(zstd.compress(body), "zstd"),
             "untold_gzip": whole(gzip.compress(body)),
             "odd_coding": of_coding(body, "UTF-8"),
             "not_brotli": of_coding(body, "br"),

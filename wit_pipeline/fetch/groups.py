@@ -21,7 +21,8 @@ _GRAMMAR = re.compile(
     r"(?im)(?:^|\r)[ \t]*(?:user[- ]?agent|(?:dis)?allow(?:aitraining)?|crawl-delay|sitemap"
     r"|content-usage|content-signal|license)[ \t]*:"
 )
-_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f]")
+_PADDING = "\0\x1a"  # behind the text, where the file was written in blocks, or long ago
 _PAGE = re.compile(
     r"(?is)(?:\s|<!--.*?-->|<\?xml.*?\?>)*<(?:!doctype\s+html|(?:html|head|body|title|meta|script|h1|p)\b)"
 )
@@ -41,14 +42,19 @@ def is_page(body: bytes) -> bool:
 
 
 def appears(body: bytes) -> bool:
-    """Whether a line of a body is one that a robots.txt has."""
-    return _GRAMMAR.search(text_of(body)) is not None
+    """Whether a body is text and a line of it one that a robots.txt has."""
+    text = _text(body)
+    return _GRAMMAR.search(text) is not None and not _NO_TEXT.search(text) and "\ufffd" not in text[:64]
+
+
+def _text(body: bytes) -> str:
+    return text_of(body).rstrip(_PADDING)
 
 
 def lines_of(body: bytes) -> list[str]:
     """The lines of a robots.txt, comments cut off. WISHES_UNREADABLE where the bytes are no text."""
-    text = text_of(body)
-    if _NO_TEXT.search(text) and not _GRAMMAR.search(text):
+    text = _text(body)
+    if _NO_TEXT.search(text):
         raise FetchError(Reason.WISHES_UNREADABLE, "no text", http_status=200)
     return [line.partition("#")[0].strip() for line in text.splitlines()]
 

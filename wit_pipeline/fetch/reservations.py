@@ -22,7 +22,8 @@ from wit_pipeline.vocabulary.records import Reason
 
 AI_TXT_BYTES = 512 * 1024  # what follows is not read
 TDMREP_BYTES = 4 << 20  # more is no site's: cut, it cannot be read
-RULES = 1_000  # of one tdmrep.json; more is no site's
+RULES = 10_000  # of one tdmrep.json; more is no site's
+RUNS = 100  # of them that change from the one to the other: what follows reserves where it does
 
 _PATH = re.compile(r"(?im)^((?:dis)?allow[ \t]*:[ \t]*)(?=[^/*\s#])")
 _JSON = re.compile(r"\s*[\[{]")
@@ -74,9 +75,11 @@ def read_tdmrep(body: bytes) -> TdmRep:
 
 
 def _tdmrep(rules: Sequence[tuple[str, bool]]) -> TdmRep:
-    runs = groupby(rules, key=lambda rule: rule[1])
+    runs = [(reserved, [where for where, _ in run]) for reserved, run in groupby(rules, lambda rule: rule[1])]
+    rest = [where for reserved, run in runs[RUNS:] if reserved for where in run]
+    bounded = [*runs[:RUNS], (True, rest)]
     return TdmRep(
-        runs=tuple((reserved, paths((where, True) for where, _ in run)) for reserved, run in runs),
+        runs=tuple((reserved, paths((where, True) for where in run)) for reserved, run in bounded),
         longest=paths(rules),
     )
 

@@ -1,4 +1,3 @@
-import time
 from urllib.parse import quote
 
 import pytest
@@ -82,6 +81,5 @@ def test_the_longest_that_matches_decides(rules: list[tuple[str, bool]], path: s
 
 
 def test_a_hostile_pattern_takes_no_time() -> None:
-    where, started = paths([("/" + "*a" * 4000 + "$", True)]), time.process_time()
-    assert not where.hold(parse("http://a.b/" + "a" * 8000 + "b"))
-    assert time.process_time() - started < 1
+    """One that tried every place of every star would not end in this test's lifetime."""
+    assert not hold([("/" + "*a" * 4000 + "$", True)], "/" + "a" * 8000 + "b")

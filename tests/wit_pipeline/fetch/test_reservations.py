@@ -4,7 +4,7 @@ import pytest
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import parse
-from wit_pipeline.fetch.reservations import RULES, read_ai_txt, read_tdmrep
+from wit_pipeline.fetch.reservations import RULES, RUNS, read_ai_txt, read_tdmrep
 from wit_pipeline.fetch.robots import read
 from wit_pipeline.vocabulary.records import Reason
 
@@ -88,8 +88,7 @@ TOLD = "content-signal: ai-train=no"
         (b"User-Agent: wit*\nDisallow: /\n", "/a.gif", True),
         (b"User-Agent: other, wit\nDisallow: /\n", "/a.gif", True),
         (b"User-Agent: *\rDisallow: /\r", "/a.gif", True),
-        (b"\0\0User-Agent: *\nDisallow: /\n", "/a.gif", False),  # its name has two bytes more
-        (b"User-Agent: *\nDisallow: /\n\0", "/a.gif", True),
+        (b"User-Agent: *\nDisallow: /\n\0\0\x1a", "/a.gif", True),  # as old editors end a file
         (b"# Permissions\n\nThis site is about ai.", "/a.gif", False),
         (b"<!doctype html><h1>Not here</h1>", "/a.gif", False),
         (b"", "/a.gif", False),
@@ -133,6 +132,15 @@ def test_preferences_of_robots_txt(lines: str, path: str, refusal: str) -> None:
     said = read(lines.encode(), "wit").refusal(parse(f"http://a.b{path}"), BOTH)
     assert said.removeprefix("robots.txt ") == refusal
     assert read(lines.encode(), "wit").refusal(parse(f"http://a.b{path}"), ()) == ""
+
+
+def test_both_sides_of_the_most_changes() -> None:
+    """Behind so many that no site means them, what reserves anywhere counts, though another is before it."""
+    changes = [rule(f"/{number}", number % 2) for number in range(RUNS)]
+    last = [rule("/a*", 0), rule("/a", 1)]  # the first that matches, and the longest, reserve nothing
+    for before, reserved in ((changes[2:], False), (changes, True)):
+        found = read_tdmrep(json.dumps([*before, *last]).encode())
+        assert found.reserves(parse("http://a.b/a")) is reserved
 
 
 def test_both_sides_of_the_most_rules() -> None:

@@ -97,11 +97,16 @@ def test_both_sides_of_the_longest_delay_and_of_a_rule() -> None:
     assert "robots.txt disallows it" in refused(b"User-agent: *\nDisallow: /a")
 
 
-def test_what_is_no_text_cannot_be_read() -> None:
+CLOSED = b"User-agent: *\nDisallow: /a\n"
+NOISE = [bytes(range(256)), b"\x0b\x0d\x80" + CLOSED + b"\3", b"\0" + CLOSED, CLOSED + b"\0a"]
+
+
+@pytest.mark.parametrize("body", NOISE)
+def test_what_is_no_text_cannot_be_read(body: bytes) -> None:
+    """A byte too many before its first line, and nobody is named."""
     with pytest.raises(FetchError) as caught:
-        read(bytes(range(256)), "imgbot")
+        read(body, "imgbot")
     assert caught.value.reason is Reason.WISHES_UNREADABLE
-    assert refused(bytes(range(256)) + b"\nUser-agent: *\nDisallow: /a\n")
 
 
 ATTACH = b"""User-Agent: *

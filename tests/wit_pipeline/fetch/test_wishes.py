@@ -1,10 +1,13 @@
 """Every way to wish, through the client as it is, and each of them switched off."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.web import JPEG, Endpoint, Web, whole
 from tests.web.wishes import (
@@ -24,7 +27,9 @@ from tests.web.wishes import (
     prohibits,
     site,
 )
+from wit_pipeline.fetch import sites
 from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin
+from wit_pipeline.fetch.guard import parse
 from wit_pipeline.fetch.sites import COMMON_CRAWL, HOUR
 from wit_pipeline.vocabulary.crawl_config import SIGNALS, CrawlConfig
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
@@ -87,6 +92,26 @@ def test_a_file_is_read_however_it_is_sent(name: str) -> None:
     path, answer, reason = READ_ANYWAY[name]
     with site(Wish(signal=""), **{path: answer}) as web:
         assert outcome(web) == reason
+
+
+WORDS = (
+    "User-agent:", "*", "wit", "Disallow:", "Content-Usage:", "/a", "train-ai=n", "[", "{", "}", "]", "<rsl>",
+    '"location":', '"tdm-reservation":', "1", ",", "<content url='/'>", "</rsl>", "<license>", "\n", " ", "\0",
+    "é", "#",
+)  # fmt: skip
+TEXTS = st.lists(st.sampled_from(WORDS)).map(lambda words: "".join(words).encode())
+
+
+@given(TEXTS | st.binary())
+def test_no_file_breaks_what_reads_it(body: bytes) -> None:
+    target = parse("http://a.test/a")
+    for kind in (*sites.FILES.values(), sites.LICENCE):
+        kind.appears(body)
+        with suppress(FetchError):
+            found = kind.read(body, CrawlConfig())
+            for ask in ("allows", "reserves", "forbid"):
+                if hasattr(found, ask):
+                    assert getattr(found, ask)(target) in (True, False)
 
 
 def test_a_long_robots_txt_loses_nobody() -> None:
@@ -170,6 +195,14 @@ def test_a_licence_where_nobody_may_go_is_no_consent(named: str) -> None:
 )
 def test_a_broken_licence_is_no_consent(body: bytes) -> None:
     with site(Wish(signal="", files={ROBOTS: b"License: /license.xml", RSL: body})) as web:
+        assert outcome(web) == Reason.WISHES_UNREADABLE
+        assert outcome(web, **without("rsl")) == SUCCESS
+
+
+@pytest.mark.parametrize("status", ["500 Oops", "429 Slow down"])
+def test_a_licence_that_cannot_be_had_is_no_consent(status: str) -> None:
+    named = Wish(signal="", files={ROBOTS: b"License: /license.xml"})
+    with site(named, **{RSL: whole(b"", status=status)}) as web:
         assert outcome(web) == Reason.WISHES_UNREADABLE
         assert outcome(web, **without("rsl")) == SUCCESS
 

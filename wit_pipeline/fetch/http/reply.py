@@ -9,8 +9,9 @@ from email.utils import parsedate_to_datetime
 from wit_pipeline.fetch import groups, guard, optout
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.http.head import Head
-from wit_pipeline.fetch.http.inflate import GZIP, coding_of, inflate
+from wit_pipeline.fetch.http.inflate import coding_of, inflate
 from wit_pipeline.vocabulary.records import Reason
+from wit_pipeline.vocabulary.unpacker import GZIP
 
 BROUGHT = frozenset((200, 201, 202, 203, 226))  # statuses of answers that may bring what was asked for
 PAGES = frozenset(("text/html", "application/xhtml+xml"))
@@ -99,17 +100,20 @@ def _inflated(sent: bytes, coding: str, limit: int, *, cut: bool) -> bytes:
 def file_of(head: Head, sent: bytes, limit: int, appears: Callable[[bytes], bool]) -> bytes:
     """The first `limit` bytes of one of a site's files, b"" where it has none.
 
-    Servers say that by a page of HTML, too, or by a picture. As sent where the file's own grammar `appears`
-    in that, whatever coding is stated; unzipped where it is gzip and nothing says so. What cannot be had is a
-    PROTOCOL_ERROR.
+    Servers say that by a page of HTML, too, or by a picture. Bytes are taken as they were sent if the file's
+    own grammar `appears` in them and the coding that is stated cannot be undone; unzipped if they are gzip
+    and nothing says so. What cannot be had is a PROTOCOL_ERROR.
     """
 
     def is_other(body: bytes) -> bool:
         return groups.is_page(body) or is_picture(body)
 
-    if appears(sent[:limit]):
-        return sent[:limit]
-    body = body_of(head, sent, limit, cut=True, plain=lambda body: appears(body) or is_other(body))
+    try:
+        body = body_of(head, sent, limit, cut=True, plain=lambda body: appears(body) or is_other(body))
+    except FetchError:
+        if not appears(sent[:limit]):
+            raise
+        body = sent[:limit]
     if body.startswith(GZIP):
         body = _inflated(body, "gzip", limit, cut=True)
     is_html = head.value("content-type").partition(";")[0].strip().lower() in PAGES
