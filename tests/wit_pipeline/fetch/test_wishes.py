@@ -96,8 +96,8 @@ def test_a_file_is_read_however_it_is_sent(name: str) -> None:
 
 WORDS = (
     "User-agent:", "*", "wit", "Disallow:", "Content-Usage:", "/a", "train-ai=n", "[", "{", "}", "]", "<rsl>",
-    '"location":', '"tdm-reservation":', "1", ",", "<content url='/'>", "</rsl>", "<license>", "\n", " ", "\0",
-    "é", "#",
+    '"location":', '"tdm-reservation":', "1", ",", "<content url='/'>", "</rsl>", "<license>", "\n", " ",
+    "\0", "é", "#",
 )  # fmt: skip
 TEXTS = st.lists(st.sampled_from(WORDS)).map(lambda words: "".join(words).encode())
 
