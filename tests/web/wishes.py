@@ -112,6 +112,9 @@ REFUSALS: dict[str, Wish] = {
     "ai_txt_ours": Wish(signal="ai_txt", files={AI_TXT: b"User-agent: wit*\nDisallow: /\n"}),
     "ai_txt_listed": Wish(signal="ai_txt", files={AI_TXT: b"User-agent: WIT, other\nDisallow: /\n"}),
     **{f"rsl_{use}": licensed(prohibits(use)) for use in ("ai-train", "train-ai", "ai-all", "all")},
+    "rsl_beside_robots_txt": Wish(
+        signal="rsl", files={ROBOTS: b"License: license.xml", RSL: licence(prohibits("all"))}
+    ),
     "rsl_among": licensed(prohibits("ai-input ai-train")),
     "rsl_commas": licensed(prohibits("search,train-ai")),
     "rsl_priced": licensed(permits("ai-train", PRICE)),

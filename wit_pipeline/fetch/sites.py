@@ -90,8 +90,9 @@ class Sites:
             rules = await self.rules(target)
             if said := rules.refusal(target, honoured):
                 return said
+            file = replace(target, path=ROBOTS)
             for place in rules.licences if "rsl" in honoured else ():
-                if said := await self.licence(target, licences.absolute(target, place)):
+                if said := await self.licence(target, licences.absolute(file, place)):
                     return said
         if "tdmrep_json" in honoured:
             tdmrep: reservations.TdmRep = await self._read(replace(target, path=TDMREP), FILES[TDMREP])
