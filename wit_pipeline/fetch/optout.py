@@ -88,7 +88,7 @@ def header_opt_out(headers: Headers, agent: str, honoured: Collection[str] = SIG
     for value in values(headers, "x-robots-tag"):
         if found := _robots_tag(value, agent, words):
             return f"X-Robots-Tag: {found}"
-    if "tdm_header" in honoured and any(value.strip() == "1" for value in values(headers, "tdm-reservation")):
+    if "tdm_header" in honoured and "1" in _members(headers, "tdm-reservation"):
         return "tdm-reservation: 1"
     for preferences in PREFERENCES:
         for value in values(headers, preferences.header) if preferences.signal in honoured else ():
@@ -117,10 +117,15 @@ def values(headers: Headers, name: str) -> list[str]:
     return [value for key, value in headers if key.lower() == name]
 
 
+def _members(headers: Headers, name: str) -> list[str]:
+    """The values of a header of which there may be several, in a line or in more."""
+    return [member.strip() for value in values(headers, name) for member in value.split(",")]
+
+
 def _robots_tag(value: str, agent: str, opt_outs: Collection[str]) -> str:
     """The opt-out in one X-Robots-Tag line. "name: noai" binds it, and what follows, to that agent."""
     bound = agent
-    for piece in value.lower().split(","):
+    for piece in re.split("[,;]", value.lower()):
         name, colon, rest = (part.strip() for part in piece.partition(":"))
         words = (rest if colon else name).split()
         if colon and words and words[0] in DIRECTIVES:

@@ -25,7 +25,10 @@ TDMREP_BYTES = 4 << 20  # more is no site's: cut, it cannot be read
 RULES = 10_000  # of one tdmrep.json; more is no site's
 RUNS = 100  # of them that change from the one to the other: what follows reserves where it does
 
+_EVERYBODY = "User-agent: *\nCrawl-delay: 0\n"  # whom lines of no group are for
 _PATH = re.compile(r"(?im)^((?:dis)?allow[ \t]*:[ \t]*)(?=[^/*\s#])")
+_ORIGIN = re.compile(r"(?i)^(?:https?:)?//[^/]*/?")  # a location is a path, but many write an address
+_SAID = {"0": False, "1": True, "False": False, "True": True, "0.0": False, "1.0": True}  # clear, as true is
 _JSON = re.compile(r"\s*[\[{]")
 
 
@@ -87,15 +90,15 @@ def _tdmrep(rules: Sequence[tuple[str, bool]]) -> TdmRep:
 def _tdm_rule(entry: Any) -> list[tuple[str, bool]]:
     if not isinstance(entry, dict):
         return []
-    where, said = entry.get("location"), entry.get("tdm-reservation")
-    # true is no number, but clear
-    reserved = {"0": False, "1": True, "False": False, "True": True}.get(str(said))
+    stated = {name.lower(): value for name, value in entry.items()}
+    where, reserved = stated.get("location"), _SAID.get(str(stated.get("tdm-reservation")).strip())
     if not isinstance(where, str) or reserved is None:
         return []
+    where = _ORIGIN.sub("/", where.strip())
     return [(where if where.startswith("/") else f"*{where}", reserved)]
 
 
 def read_ai_txt(body: bytes, agent: str) -> AiTxt:
     """The rules of an ai.txt for `agent` (lower case), or for everybody."""
     lines = groups.lines_of(body[:AI_TXT_BYTES])
-    return AiTxt(Protego.parse(_PATH.sub(r"\1*", groups.renamed(lines, {agent: US}))))
+    return AiTxt(Protego.parse(_EVERYBODY + _PATH.sub(r"\1*", groups.renamed(lines, {agent: US}))))

@@ -29,6 +29,10 @@ def test_not_opted_out(name: str) -> None:
         ("otherbot: noindex, wit: none", "X-Robots-Tag: none"),
         ("foo: 10, noai", "X-Robots-Tag: noai"),  # "foo" is no agent: 10 is no directive
         (": noai", "X-Robots-Tag: noai"),
+        ("nofollow;noai", "X-Robots-Tag: noai"),
+        ("otherbot: nofollow; noai", ""),
+        ("DisallowAITraining", "X-Robots-Tag: disallowaitraining"),
+        ("noml", "X-Robots-Tag: noml"),
         ("noaid, indexed", ""),
         ("", ""),
     ],
@@ -72,6 +76,13 @@ def test_agents(value: str, found: str) -> None:
 )
 def test_content_usage(value: str, found: bool) -> None:
     assert bool(header_opt_out([("content-usage", value)], "wit")) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("1", True), (" 1 ", True), ("1, 1", True), ("0", False), ("11", False), ("", False)]
+)
+def test_tdm_reservation(value: str, found: bool) -> None:
+    assert bool(header_opt_out([("TDM-Reservation", value)], "wit")) == found
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ def rule(location: object, reserved: object) -> dict[str, object]:
         ([rule("/%69mg/", 1)], "/img/a.jpg", True),
         ([rule("/é/", 1)], "/%C3%A9/a.jpg", True),
         ([rule("/a%3ab", 1)], "/a:b", True),
+        ([rule("https://a.b/a/", 1)], "/a/b.jpg", True),  # an address, where a path belongs
+        ([rule("https://a.b", 1)], "/a/b.jpg", True),
+        ([rule("https://a.b/b/", 1)], "/a/b.jpg", False),
+        ([rule(" / ", " 1 ")], "/a.jpg", True),
+        ([rule("/", 1.0)], "/a.jpg", True),
+        ([{"Location": "/", "TDM-Reservation": 1}], "/a.jpg", True),
         ([], "/a.jpg", False),
         ("x", "/a.jpg", False),
     ],
@@ -89,6 +95,9 @@ TOLD = "content-signal: ai-train=no"
         (b"User-Agent: other, wit\nDisallow: /\n", "/a.gif", True),
         (b"User-Agent: *\rDisallow: /\r", "/a.gif", True),
         (b"User-Agent: *\nDisallow: /\n\0\0\x1a", "/a.gif", True),  # as old editors end a file
+        (b"Disallow: /\n", "/a.gif", True),  # of no group: for everybody
+        (b"Disallow: *.png\n\nUser-Agent: other\nDisallow: /\n", "/a.gif", False),
+        (b"User-Agent: other\nDisallow: /\n", "/a.gif", False),
         (b"# Permissions\n\nThis site is about ai.", "/a.gif", False),
         (b"<!doctype html><h1>Not here</h1>", "/a.gif", False),
         (b"", "/a.gif", False),
