@@ -8,6 +8,7 @@ read for an opt-out (`optout`) before a byte of its body is.
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -277,18 +278,22 @@ class Client:
         return b""  # RFC 9309, 2.3.1.2: too many redirects count as no file
 
     async def _insist(self, target: guard.Target, fetch: _Fetch) -> _Reply:
-        """The reply to one hop, asked again where that makes sense and the time allows."""
-        attempt = 0
+        """The reply to one hop, asked again where that makes sense and the time allows.
+
+        Answers and lost connections are counted apart: one of the latter does not hide what a server says.
+        """
+        failed = Counter[bool]()
         while True:
             try:
                 return await self._ask(target, fetch)
             except FetchError as error:
-                attempt += 1
-                pause = max(error.retry_after, min(self._backoff(fetch.url, attempt), LONGEST_BACKOFF))
+                failed[error.http_status > 0] += 1
+                backoff = self._backoff(fetch.url, failed.total())
+                pause = max(error.retry_after, min(backoff, LONGEST_BACKOFF))
                 overloaded = error.http_status in OVERLOADED
                 if overloaded or (error.reason is Reason.TIMEOUT and error.transient):
                     self._gate(target).slow_down(pause if overloaded else 0.0)
-                if not error.transient or attempt > self._config.retries:
+                if not error.transient or failed[error.http_status > 0] > self._config.retries:
                     raise
                 if pause > self._config.patience or (not overloaded and pause >= fetch.deadline.remaining()):
                     raise

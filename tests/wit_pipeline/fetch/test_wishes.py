@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.web import JPEG, Endpoint, Web, whole
+from tests.web import JPEG, RESET, Endpoint, Web, at_visit, raw, whole
 from tests.web.wishes import (
     CONSENTS,
     LINK,
@@ -82,8 +82,7 @@ def test_what_is_no_wish_refuses_nothing(name: str) -> None:
 def test_a_file_that_cannot_be_read_is_no_consent(name: str) -> None:
     path, answer = UNREADABLE[name]
     with site(Wish(signal=""), **{path: answer}) as web:
-        patience = {"timeout": 1.0} if name.startswith("silent") else {}
-        assert outcome(web, **patience) == Reason.WISHES_UNREADABLE
+        assert outcome(web, timeout=1.0 if name.startswith("silent") else 20.0) == Reason.WISHES_UNREADABLE
         assert web.hits(PLACE) == 0
         assert outcome(web, robots=False, opt_outs=()) == SUCCESS
 
@@ -226,6 +225,13 @@ def test_as_many_retries_as_the_recipe_says(status: int) -> None:
             before = web.hits(PLACE)
             assert outcome(web, retries=retries) == Reason.HTTP_ERROR
             assert web.hits(PLACE) == before + 1 + retries
+
+
+def test_a_lost_connection_does_not_hide_what_a_server_says() -> None:
+    busy = whole(b"", status="500 No")
+    with site(Wish(signal=""), **{PLACE: at_visit(3, at_visit(2, busy, raw(RESET)), busy)}) as web:
+        assert outcome(web, retries=1) == Reason.HTTP_ERROR
+        assert web.hits(PLACE) == 3
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 451, 501, 505])
