@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 from rich.console import Console
 
 from beam_jobs.engine import recipe
-from beam_jobs.stages import keeping
+from beam_jobs.stages import frontier, keeping
 from beam_jobs.stages.stages import STAGES
 from queries import store
 from queries.diff import diff, lines, provenance
@@ -26,8 +26,8 @@ from wit_pipeline.report.sources import source_section
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.errors import RunError, UserError
-from wit_pipeline.vocabulary.manifest import Manifest
-from wit_pipeline.vocabulary.records import Query, Reject
+from wit_pipeline.vocabulary.manifest import Counts, Manifest
+from wit_pipeline.vocabulary.records import Query, Reason, Reject
 
 KEY_DIGITS = 32
 LOOKED_AT = 100_000  # rejects that the report looks for examples in
@@ -135,6 +135,8 @@ def run_plan(arguments: argparse.Namespace) -> None:
         reads = [*stage.reads, *(f"{path} ({version})" for path, version in stage.inputs(loaded).items())]
         shown = reads[:5] + ([f"and {len(reads) - 5:,} more"] if len(reads) > 5 else [])
         say(f"{stage.name:>8}  reads {'; '.join(shown) or 'nothing'}")
+        if stage.name == "crawl" and loaded.crawl.as_agents:
+            say(f"{stage.name:>8}  {agents(loaded)}")
     if arguments.root is not None:
         for line in standing(arguments.root):
             say(line)
@@ -152,6 +154,15 @@ def standing(root: Path) -> Iterator[str]:
         yield f"{count:>12,}  {count / found.total():>6.1%}  {status}"
     for name, count in decoders(crawl.tables.values()).items():
         yield f"{count:>12,}  pictures stored by decoder {name}"
+
+
+def agents(loaded: recipe.Recipe) -> str:
+    """Whose groups in robots.txt refuse us too, and what that cost in the crawls that the recipe names."""
+    named = ", ".join(loaded.crawl.as_agents)
+    earlier = sum(frontier.measured(loaded).values(), Counts())
+    lost = earlier.rejected.get(Reason.AGENTS_DISALLOWED, 0)
+    share = f"{lost / earlier.read:.1%} of candidates" if earlier.read else "how much, a crawl tells"
+    return f"leaves out what robots.txt disallows to {named}: {share}; crawl.as_agents = [] does not"
 
 
 def run_why(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from beam_jobs.__main__ import main
 from queries import store
+from tests.beam_jobs.signed import sign_counts
+from wit_pipeline.vocabulary.manifest import Counts
 
 PAGE = "<page><title>A</title><ns>0</ns><revision><text>red dog</text></revision></page>"
 DUMP = f'<mediawiki version="0.11">{PAGE}</mediawiki>'
@@ -100,6 +102,22 @@ def test_a_wrong_recipe(
 ) -> None:
     found = fails(capsys, 2, "plan", "--recipe", edited(recipe, old, new))
     assert line in found
+
+
+def test_the_plan_says_whose_groups_refuse_us_and_what_that_cost(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["plan", "--recipe", str(recipe)])
+    told = "   crawl  leaves out what robots.txt disallows to GPTBot, Google-Extended, Applebot-Extended: "
+    assert told + "what [frontier] measured tells; crawl.as_agents = [] does not\n" in capsys.readouterr().out
+    counts = Counts(read=1000, kept=900, rejected={"agents_disallowed": 77, "timeout": 23})
+    sign_counts(tmp_path / "old", "crawl", counts)
+    edited(recipe, "[crawl]", f'[frontier]\nmeasured = ["{tmp_path / "old"}"]\n[crawl]')
+    main(["plan", "--recipe", str(recipe)])
+    assert f"{told}7.7% of candidates; " in capsys.readouterr().out
+    edited(recipe, "[crawl]", "[crawl]\nas_agents = []")
+    main(["plan", "--recipe", str(recipe)])
+    assert "leaves out" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["", "url,caption\n"])

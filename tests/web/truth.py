@@ -4,6 +4,8 @@ import gzip
 import io
 import zlib
 
+import brotli
+
 from tests.claims import in_gif, in_jpeg, in_png, in_webp, mining
 from tests.web.answers import (
     at_visit,
@@ -21,12 +23,15 @@ from tests.web.pictures import GIF, JPEG, PICTURES, PNG, WEBP, segment, with_seg
 from tests.web.poison import LARGER_THAN_MAY_BE, NO_PICTURES
 from tests.web.server import NOT_FOUND, RESET, Endpoint
 from wit_pipeline.vocabulary.records import Reason
+from wit_pipeline.vocabulary.unpacker import zstd
 
 SMALL = PICTURES["small"]
 CHUNKS = head("200 OK", "Transfer-Encoding: chunked")
 GZIPPED = gzip.compress(JPEG)
 CHUNKED = chunked(JPEG)
 HALF_CHUNKED = CHUNKED[:-5]
+MEMBERS = gzip.compress(JPEG[:1000]) + gzip.compress(JPEG[1000:1001]) + gzip.compress(JPEG[1001:])
+NO_CODINGS = ("UTF-8", "aws-chunked", "none", "binary", "8bit", "image/jpeg", "\xff\xfe", "identity, UTF-8")
 ZEROS = gzip.compress(bytes(64_000_000), 9)
 LENGTH = f"Content-Length: {len(JPEG)}"
 
@@ -136,6 +141,26 @@ BODIES = {
         raw(head("200 OK", "Content-Encoding: gzip", "Transfer-Encoding: chunked"), chunked(GZIPPED, 999)),
     ),
     "/body/deflate": good(JPEG, whole(zlib.compress(JPEG), "Content-Encoding: deflate")),
+    "/body/deflate_raw": good(JPEG, whole(raw_deflate(JPEG), "Content-Encoding: deflate")),
+    "/body/brotli": good(JPEG, whole(brotli.compress(JPEG), "Content-Encoding: br")),
+    "/body/zstd": good(JPEG, whole(zstd.compress(JPEG), "Content-Encoding: zstd")),
+    "/body/deflate_gzip": good(JPEG, whole(GZIPPED, "Content-Encoding: deflate")),
+    "/body/gzip_members": good(JPEG, whole(MEMBERS, "Content-Encoding: gzip")),
+    "/body/gzip_members_chunked": good(
+        JPEG,
+        raw(head("200 OK", "Content-Encoding: gzip", "Transfer-Encoding: chunked"), chunked(MEMBERS, 77)),
+    ),
+    "/body/gzip_member_of_nothing": good(JPEG, whole(gzip.compress(b"") + GZIPPED, "Content-Encoding: gzip")),
+    "/body/gzip_then_junk": good(JPEG, whole(GZIPPED + bytes(99), "Content-Encoding: gzip")),
+    **{
+        f"/body/coding_{number}": good(JPEG, whole(JPEG, f"Content-Encoding: {coding}"))
+        for number, coding in enumerate(NO_CODINGS)
+    },
+    "/body/coding_and_gzip": good(JPEG, whole(GZIPPED, "Content-Encoding: aws-chunked, gzip")),
+    "/body/coding_line_and_gzip": good(
+        JPEG, whole(GZIPPED, "Content-Encoding: UTF-8", "Content-Encoding: gzip")
+    ),
+    "/body/empty_odd_coding": Endpoint(whole(b"", "Content-Encoding: none"), Reason.EMPTY),
     "/body/identity": good(JPEG, whole(JPEG, "Content-Encoding: identity")),
     "/body/after_continue": good(JPEG, raw(head("100 Continue"), head("200 OK", LENGTH), JPEG)),
     "/body/after_hints": good(
@@ -164,6 +189,12 @@ BODIES = {
     "/body/deflate_bomb": Endpoint(
         whole(zlib.compress(bytes(64_000_000), 9), "Content-Encoding: deflate"), Reason.TOO_LARGE
     ),
+    "/body/brotli_bomb": Endpoint(
+        whole(brotli.compress(bytes(64_000_000), quality=1), "Content-Encoding: br"), Reason.TOO_LARGE
+    ),
+    "/body/zstd_bomb": Endpoint(
+        whole(zstd.compress(bytes(64_000_000), 1), "Content-Encoding: zstd"), Reason.TOO_LARGE
+    ),
     "/body/gzip_bomb_behind_jpeg": Endpoint(
         whole(gzip.compress(JPEG + bytes(64_000_000), 1), "Content-Encoding: gzip"), Reason.TOO_LARGE
     ),
@@ -179,10 +210,14 @@ NO_BODIES = {  # two readers might see two bodies, or one none
     "/body/gzip_cut": whole(GZIPPED[:5000], "Content-Encoding: gzip"),
     "/body/gzip_sum": whole(GZIPPED[:-8] + bytes(8), "Content-Encoding: gzip"),
     "/body/gzip_not": whole(JPEG, "Content-Encoding: gzip"),
-    "/body/deflate_raw": whole(raw_deflate(JPEG), "Content-Encoding: deflate"),
-    "/body/brotli": whole(JPEG, "Content-Encoding: br"),
-    "/body/zstd": whole(JPEG, "Content-Encoding: zstd"),
-    "/body/odd_coding": whole(JPEG, "Content-Encoding: \xff\xfe"),
+    "/body/not_brotli": whole(JPEG, "Content-Encoding: br"),
+    "/body/not_zstd": whole(JPEG, "Content-Encoding: zstd"),
+    "/body/compress": whole(JPEG, "Content-Encoding: compress"),
+    "/body/odd_coding_of_nothing": whole(b"\x1d\x05" * 500, "Content-Encoding: \xff\xfe"),
+    "/body/odd_coding_of_gzip": whole(GZIPPED, "Content-Encoding: aws-chunked"),
+    "/body/members_cut": whole(gzip.compress(JPEG[:999]) + GZIPPED[:5000], "Content-Encoding: gzip"),
+    "/body/members_without_end": whole(gzip.compress(b"") * 20_000, "Content-Encoding: gzip"),
+    "/body/deflate_raw_cut": whole(raw_deflate(JPEG)[:5000], "Content-Encoding: deflate"),
     "/body/short": raw(head("200 OK", f"Content-Length: {len(JPEG) + 1}"), JPEG),
     "/body/half_chunked": raw(CHUNKS, HALF_CHUNKED),
     "/body/chunk_cut": raw(CHUNKS, CHUNKED[:5000]),
@@ -195,8 +230,9 @@ NO_BODIES = {  # two readers might see two bodies, or one none
 
 # --- status and protocol --------------------------------------------------------------------------
 
+BRINGING_STATUSES = (201, 202, 203, 226)
 REFUSED_STATUSES = (
-    201, 202, 203, 205, 206, 226, 300, 305, 306, 400, 401, 402, 403, 405, 406, 407, 408, 409, 411, 412, 413, 414, 415, 416,
+    205, 206, 300, 305, 306, 400, 401, 403, 405, 406, 407, 408, 409, 411, 412, 413, 414, 415, 416,
     417, 418, 421, 422, 423, 424, 425, 426, 428, 431, 451, 500, 501, 502, 504, 505, 507, 508, 510, 511, 520, 522, 530, 599,
     600, 999,
 )  # fmt: skip
@@ -206,6 +242,12 @@ STATUSES = {
         f"/status/{code}": Endpoint(whole(JPEG, "Location: /picture/jpeg", status=f"{code} No"), Reason.HTTP_ERROR)
         for code in REFUSED_STATUSES
     },
+    **{f"/status/{code}": good(JPEG, whole(JPEG, status=f"{code} Yes")) for code in BRINGING_STATUSES},
+    **{
+        f"/status/{code}_without": Endpoint(whole(b"<p>soon", status=f"{code} Yes"), Reason.HTTP_ERROR)
+        for code in BRINGING_STATUSES
+    },
+    "/status/402": Endpoint(whole(JPEG, status="402 Payment Required"), Reason.PAYMENT_REQUIRED),
     "/status/204": Endpoint(raw(head("204 No Content")), Reason.HTTP_ERROR),
     "/status/304": Endpoint(raw(head("304 Not Modified")), Reason.HTTP_ERROR),
     "/status/404": NOT_FOUND,

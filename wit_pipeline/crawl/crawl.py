@@ -6,6 +6,7 @@ unit, which is a hash: so the tar and the table are the same for the same answer
 
 import asyncio
 import json
+import re
 import tempfile
 import time
 from collections import Counter
@@ -27,8 +28,10 @@ from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
 from wit_pipeline.crawl.stated import mismatch, stated_of
-from wit_pipeline.fetch.client import Client, FetchError, Response
+from wit_pipeline.fetch.client import Client, FetchError, Origin, Response
+from wit_pipeline.fetch.licences import may_be_rsl
 from wit_pipeline.fetch.removal import BlockList
+from wit_pipeline.fetch.sites import COMMON_CRAWL
 from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
 from wit_pipeline.pictures.version import decoder
@@ -39,6 +42,9 @@ from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Rea
 
 IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more goes through a file
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
+
+ARCHIVES = ("warc", "wat")  # kinds of sources
+IN_COMMON_CRAWL = re.compile(r"\bCC-(?:MAIN|NEWS)-")  # in the names of its files
 
 NOTHING = BlockList(())
 
@@ -145,6 +151,7 @@ class Supply:
     held: Mapping[str, str] = field(default_factory=dict)  # "path#offset+length" by URL
     stated: Mapping[str, Collection[str]] = field(default_factory=dict)  # sums of bytes by URL
     keep_others: bool = False  # bytes that have not the sum which is stated are flagged, not dropped
+    origins: Mapping[str, Origin] = field(default_factory=dict)  # by URL, of those whose origin has wishes
 
     @asynccontextmanager
     async def answer(self, url: str) -> AsyncIterator[Response]:
@@ -154,7 +161,8 @@ class Supply:
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
         else:
-            async with self.client.ask(url) as response:
+            origin = self.origins.get(url)
+            async with self.client.ask(url, found=origin) if origin else self.client.ask(url) as response:
                 self._refuse(self.blocked.found_url(response.final_url))
                 yield response
 
@@ -203,12 +211,28 @@ def crawl(
     """
     weight = Counter(candidate.url for candidate in candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
-    supply = replace(supply, held=held, stated=stated_of(candidates))
+    supply = replace(supply, held=held, stated=stated_of(candidates), origins=origins(candidates))
     folder.mkdir(parents=True, exist_ok=True)
     with Pile(folder) as pile:
         results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
         files = _write(results, pile, folder, unit)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
+
+
+def origins(candidates: Iterable[Candidate]) -> dict[str, Origin]:
+    """What binds a URL because of where it was found: Common Crawl, and licences by RSL of pages."""
+    found: dict[str, Origin] = {}
+    for item in candidates:
+        agents = (COMMON_CRAWL,) if item.source in ARCHIVES and IN_COMMON_CRAWL.search(item.where) else ()
+        named = item.license.startswith(("http://", "https://")) and may_be_rsl(item.license)
+        terms = ((item.page_url or item.url, item.license),) if named else ()
+        if agents or terms:
+            before = found.get(item.url, Origin())
+            found[item.url] = Origin(
+                as_agents=agents or before.as_agents,
+                licences=tuple(dict.fromkeys((*before.licences, *terms))),
+            )
+    return found
 
 
 Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the pile's file

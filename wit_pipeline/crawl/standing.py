@@ -1,8 +1,8 @@
 """What stands of a crawl when its frontier or its rules change: nothing is asked for twice without a word.
 
 A unit's bytes are decided by its URLs and by how they are asked and stored, not by the captions or the places
-in sources that name them. So a unit *holds* as long as its URLs are the same; its counts, which are of
-candidates, are made anew.
+in sources that name them: what binds a URL because of where it was found is heard when it is asked for. So a
+unit *holds* as long as its URLs are the same; its counts, which are of candidates, are made anew.
 """
 
 from collections import Counter

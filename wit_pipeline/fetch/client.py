@@ -1,13 +1,14 @@
 """A polite, suspicious and punctual HTTP client for images, and pages, on strangers' servers.
 
 Each hop of a fetch is parsed (`guard`), resolved and its addresses checked (`lookup`, `guard`), allowed by
-the site's files (`sites`), let in by the host's gate (`polite`), asked (`wire`), and its headers read for an
-opt-out (`optout`) before a byte of its body is.
+the site's files and licences (`sites`), let in by the host's gate (`polite`), asked (`wire`), and its headers
+read for an opt-out (`optout`) before a byte of its body is.
 """
 
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -15,19 +16,18 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
-from wit_pipeline.fetch import guard, optout
+from wit_pipeline.fetch import guard, licences, optout
 from wit_pipeline.fetch.doors import Doors
 from wit_pipeline.fetch.failure import FetchError as FetchError
 from wit_pipeline.fetch.http.head import Head
+from wit_pipeline.fetch.http.reply import BROUGHT, body_of, file_of, is_picture, redirected, response_of
 from wit_pipeline.fetch.http.reply import Response as Response
-from wit_pipeline.fetch.http.reply import body_of, redirected, response_of
 from wit_pipeline.fetch.http.reply import retry_after as retry_after
 from wit_pipeline.fetch.http.wire import Answer, Deadline, Request, StaleError, Wire
 from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.fetch.polite import Gate
-from wit_pipeline.fetch.robots import ROBOTS_BYTES
 from wit_pipeline.fetch.room import Ticket
-from wit_pipeline.fetch.sites import Sites
+from wit_pipeline.fetch.sites import Kind, Sites
 from wit_pipeline.fetch.table import PerHost
 from wit_pipeline.vocabulary.chance import uniform
 from wit_pipeline.vocabulary.crawl_config import NOBODY, CrawlConfig
@@ -39,11 +39,34 @@ T = TypeVar("T")
 REDIRECTS = {301, 302, 303, 307, 308}
 GONE = {404, 410}
 OVERLOADED = {429, 503}
-TOO_EARLY = 4  # retries after 429: it is the pace that was wrong then
+PASSING = OVERLOADED | {408, 425, 500, 502, 504, *range(520, 525), 529, 530, 598, 599}  # may be over soon
+FILES_BROUGHT = BROUGHT - {202} | {204}  # of a site's file: 202 is the answer of walls, 204 an empty file
 LONGEST_BACKOFF = 2.0  # seconds, where no Retry-After says more
 SLACK = 1 << 16  # bytes of chunk sizes and of compression's overhead above `max_bytes`
+FILE_SENT = 1 << 24  # bytes of one of a site's files: what its kind does not read of them is passed over
+NAMED_AGAIN = 4  # licences that the answers of one URL may name, one after the other
 IMAGES = "image/webp,image/jpeg,image/png,image/gif,*/*;q=0.5"  # what is asked for, if nothing else is
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """What is known of where a URL was found."""
+
+    as_agents: tuple[str, ...] = ()  # agents besides those of the config whose groups in robots.txt count
+    licences: tuple[tuple[str, str], ...] = ()  # the pages, and the licence by RSL that each names
+
+
+NOWHERE = Origin()
+
+
+class UnreadLicenceError(FetchError):
+    """The head of an answer names a licence that has to be read before the body may be."""
+
+    def __init__(self, url: str, status: int) -> None:
+        detail = "names another licence with every answer"
+        super().__init__(Reason.WISHES_UNREADABLE, detail, http_status=status)
+        self.url = url
 
 
 @dataclass(slots=True)
@@ -53,11 +76,12 @@ class _Fetch:
     url: str
     deadline: Deadline
     byte_limit: int
-    is_file: bool = False  # one of the site's files: its body may be cut at the limit
+    file: Kind | None = None  # of one of the site's files
     opt_out: bool = True  # whether a header may refuse the body
     accept: str = "*/*"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # a secret may be among them
     origin: str = ""  # that `headers` are for
+    found: Origin = NOWHERE
     attempts: int = 0
 
 
@@ -144,11 +168,13 @@ class Client:
         headers: Mapping[str, str] = NO_HEADERS,
         max_bytes: int = 0,
         opt_out: bool = True,
+        found: Origin = NOWHERE,
     ) -> AsyncIterator[Response]:
         """The body at `url`, through redirects. Raises `FetchError` for all that a server or a URL can do.
 
         `headers` go to the origin of `url` alone, so that no redirect carries a secret elsewhere.
         `max_bytes`, where given, stands for the config's; without `opt_out` nothing refuses the body.
+        `found` says whose wishes count besides those of the servers that are asked.
         Until the block ends the body counts as memory in use, and slows other fetches down.
         """
         fetch = _Fetch(
@@ -158,6 +184,7 @@ class Client:
             opt_out=opt_out and bool(self._config.opt_outs),
             accept=accept,
             headers=headers,
+            found=found,
         )
         try:
             response, ticket = await self._follow(fetch)
@@ -172,10 +199,11 @@ class Client:
     async def _follow(self, fetch: _Fetch) -> tuple[Response, Ticket]:
         target = guard.parse(fetch.url)
         fetch.origin = target.origin
+        await self._check_pages(target, fetch)
         for hop in range(self._config.max_redirects + 1):
             await self._addresses(target, fetch)
             await self._check_site(target, fetch)
-            reply = await self._insist(target, fetch)
+            reply = await self._permitted(target, fetch)
             if reply.head.status not in REDIRECTS:
                 return _response(target, reply, hop, fetch.attempts), reply.ticket
             target = _next(target, reply)
@@ -197,16 +225,45 @@ class Client:
         started = time.monotonic()
         if self._config.robots:
             rules = await self._sites.rules(target)
-            rules.check(target)
+            named = self._config.as_agents
+            rules.check(target, (*named, *fetch.found.as_agents) if named else ())
             self._gate(target).crawl_delay(rules.crawl_delay)
         refusal = await self._sites.refusal(target) if fetch.opt_out else ""
         if refusal:
             raise FetchError(Reason.OPTED_OUT, refusal)
         fetch.deadline.extend(time.monotonic() - started)
 
-    async def _file(self, target: guard.Target) -> bytes:
+    async def _check_pages(self, target: guard.Target, fetch: _Fetch) -> None:
+        """A `FetchError` where a page that shows the picture names a licence that forbids it."""
+        started = time.monotonic()
+        heard = fetch.opt_out and "rsl" in self._config.opt_outs
+        for page, licence in fetch.found.licences if heard else ():
+            try:
+                about = guard.parse(page)
+            except FetchError:
+                about = target
+            if said := await self._sites.licence(about, licence):
+                raise FetchError(Reason.OPTED_OUT, f"{said}, of its page")
+        fetch.deadline.extend(time.monotonic() - started)
+
+    async def _permitted(self, target: guard.Target, fetch: _Fetch) -> _Reply:
+        """The reply to one hop, whose licence is read first where its head names one.
+
+        It is asked for twice then: a body that waited for another file would hold memory that this one needs.
+        """
+        for _ in range(NAMED_AGAIN):
+            try:
+                return await self._insist(target, fetch)
+            except UnreadLicenceError as unread:
+                started = time.monotonic()
+                if said := await self._sites.licence(target, unread.url):
+                    raise FetchError(Reason.OPTED_OUT, said, http_status=unread.http_status) from None
+                fetch.deadline.extend(time.monotonic() - started)
+        return await self._insist(target, fetch)
+
+    async def _file(self, target: guard.Target, kind: Kind) -> bytes:
         """One of an authority's files, b"" if it has none. 5xx, 429 and silence are a `FetchError`."""
-        fetch = _Fetch(target.url, Deadline(self._config.timeout), ROBOTS_BYTES, is_file=True, opt_out=False)
+        fetch = _Fetch(target.url, Deadline(self._config.timeout), FILE_SENT, file=kind, opt_out=False)
         for _ in range(self._config.max_redirects + 1):
             try:
                 reply = await self._insist(target, fetch)
@@ -221,28 +278,27 @@ class Client:
         return b""  # RFC 9309, 2.3.1.2: too many redirects count as no file
 
     async def _insist(self, target: guard.Target, fetch: _Fetch) -> _Reply:
-        """The reply to one hop, asked again where that makes sense and the time allows."""
-        attempt = 0
+        """The reply to one hop, asked again where that makes sense and the time allows.
+
+        Answers and lost connections are counted apart: one of the latter does not hide what a server says.
+        """
+        failed = Counter[bool]()
         while True:
             try:
                 return await self._ask(target, fetch)
             except FetchError as error:
-                attempt += 1
-                pause = max(error.retry_after, min(self._backoff(fetch.url, attempt), LONGEST_BACKOFF))
+                failed[error.http_status > 0] += 1
+                backoff = self._backoff(fetch.url, failed.total())
+                pause = max(error.retry_after, min(backoff, LONGEST_BACKOFF))
                 overloaded = error.http_status in OVERLOADED
                 if overloaded or (error.reason is Reason.TIMEOUT and error.transient):
                     self._gate(target).slow_down(pause if overloaded else 0.0)
-                if not error.transient or attempt > self._tries(error):
+                if not error.transient or failed[error.http_status > 0] > self._config.retries:
                     raise
                 if pause > self._config.patience or (not overloaded and pause >= fetch.deadline.remaining()):
                     raise
                 if not overloaded:  # else the gate makes us wait, and gives the time back
                     await asyncio.sleep(pause)
-
-    def _tries(self, error: FetchError) -> int:
-        """How often a request is repeated: where it came too early for a host's pace, a little more often."""
-        retries = self._config.retries
-        return max(TOO_EARLY, retries) if error.http_status == 429 and retries else retries
 
     def _backoff(self, url: str, attempt: int) -> float:
         jitter = 0.5 + uniform(url, seed=0, purpose=f"backoff:{attempt}")
@@ -277,7 +333,7 @@ class Client:
                 raise
         gate.went_well(target.port)
         try:
-            return _Reply(head, body_of(head, sent, fetch.byte_limit, cut=fetch.is_file), ticket)
+            return _Reply(head, _body(head, sent, fetch), ticket)
         except BaseException:
             ticket.give_back()
             raise
@@ -286,29 +342,38 @@ class Client:
         """The exchange, over a new connection where a kept one brings none: no fault of the URL's."""
         started = time.monotonic()
         try:
-            return await self._wire.exchange(request, lambda head: self._judge(head, fetch))
+            return await self._wire.exchange(request, lambda head: self._judge(head, request.target, fetch))
         except StaleError:
             gate.keep_none()
             fetch.deadline.extend(time.monotonic() - started)
             again = replace(request, fresh=True, last=True)
-            return await self._wire.exchange(again, lambda head: self._judge(head, fetch))
+            return await self._wire.exchange(again, lambda head: self._judge(head, request.target, fetch))
 
-    def _judge(self, head: Head, fetch: _Fetch) -> tuple[int, FetchError]:
+    def _judge(self, head: Head, target: guard.Target, fetch: _Fetch) -> tuple[int, FetchError]:
         """The bytes of body that may come; a `FetchError` where none is wanted."""
         status, limit = head.status, fetch.byte_limit
-        if status != 200 and status not in REDIRECTS:
-            reason = Reason.HTTP_NOT_FOUND if status in GONE else Reason.HTTP_ERROR
-            wait = retry_after(head.headers) if status in OVERLOADED else -1.0
-            raise FetchError(reason, f"status {status}", http_status=status, retry_after=wait)
+        if status not in (BROUGHT if fetch.file is None else FILES_BROUGHT) | REDIRECTS:
+            wait = retry_after(head.headers) if status in PASSING else -1.0
+            raise FetchError(_reason(status), f"status {status}", http_status=status, retry_after=wait)
         if fetch.opt_out:
-            signal = optout.header_opt_out(head.headers, self._config.agent, self._config.opt_outs)
-            if signal:
-                raise FetchError(Reason.OPTED_OUT, signal, http_status=status)
+            self._refuse_opted_out(head, target)
         too_large = FetchError(Reason.TOO_LARGE, f"above {limit} bytes", http_status=status)
         length = head.value("content-length")[:20]
-        if status == 200 and not fetch.is_file and length.isdigit() and int(length) > limit:
+        if status in BROUGHT and length.isdigit() and int(length) > limit:
             raise too_large
         return limit + SLACK, too_large
+
+    def _refuse_opted_out(self, head: Head, target: guard.Target) -> None:
+        honoured = self._config.opt_outs
+        signal = optout.header_opt_out(head.headers, self._config.agent, honoured)
+        for place in licences.linked(head.values("link")) if "rsl" in honoured and not signal else ():
+            url = licences.absolute(target, place)
+            said = self._sites.known_licence(target, url)
+            if said is None:
+                raise UnreadLicenceError(url, head.status)
+            signal = signal or said
+        if signal:
+            raise FetchError(Reason.OPTED_OUT, signal, http_status=head.status)
 
 
 async def _made(config: CrawlConfig) -> Wire:
@@ -320,6 +385,26 @@ def _headers(target: guard.Target, user_agent: str, fetch: _Fetch) -> dict[str, 
     if fetch.headers and target.origin == fetch.origin:
         headers |= fetch.headers
     return headers
+
+
+def _reason(status: int) -> Reason:
+    if status in GONE:
+        return Reason.HTTP_NOT_FOUND
+    return Reason.PAYMENT_REQUIRED if status == 402 else Reason.HTTP_ERROR
+
+
+def _body(head: Head, sent: bytes, fetch: _Fetch) -> bytes:
+    """What was asked for, as it is; a status of success that is not 200 brings pictures alone."""
+    try:
+        if fetch.file is not None:
+            return file_of(head, sent, fetch.file.most, fetch.file.appears)
+        body = body_of(head, sent, fetch.byte_limit)
+    except FetchError as error:
+        error.http_status = head.status
+        raise
+    if head.status in BROUGHT - {200} and not is_picture(body):
+        raise FetchError(_reason(head.status), f"status {head.status}", http_status=head.status)
+    return body
 
 
 def _next(target: guard.Target, reply: _Reply) -> guard.Target:

@@ -1,56 +1,41 @@
-"""What robots.txt allows us, by RFC 9309, the crawl-delay that many still state, and its AI preferences."""
+"""What robots.txt allows us, by RFC 9309, its crawl-delay, and what it says of training.
+
+Preferences for training are draft-ietf-aipref-attach's `Content-Usage`, contentsignals.org's `Content-Signal`
+and draft-canel-robots-ai-control's `DisallowAITraining`: of the lines whose paths match the longest decides.
+"""
 
 import re
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from protego import Protego
 
+from wit_pipeline.fetch import groups
 from wit_pipeline.fetch.failure import FetchError
+from wit_pipeline.fetch.groups import EVERYBODY, US, Line
 from wit_pipeline.fetch.guard import Target
-from wit_pipeline.fetch.optout import PREFERENCES, refuses
+from wit_pipeline.fetch.optout import PREFERENCES
+from wit_pipeline.fetch.patterns import Paths, paths
 from wit_pipeline.fetch.polite import LONGEST_INTERVAL
 from wit_pipeline.vocabulary.records import Reason
 
 ROBOTS_BYTES = 512 * 1024  # RFC 9309 asks for 500 KiB at least; what follows is not read
+LICENCES = 4  # of one file that are read; more is no site's
 
-_USER_AGENT = re.compile(r"(?im)^[ \t]*user[- ]?agent[ \t]*:?[ \t]*([^\s/#]+)[^\r\n]*")
-_PREFERENCE = re.compile(r"(?i)[ \t]*(content-usage|content-signal)[ \t]*:[ \t]*([^#]*)")
-_US = "us"  # our groups, once renamed
-_OTHERS = "~"  # all other named groups: a name that no part of ours matches
-
-
-@dataclass(frozen=True, slots=True)
-class Pattern:
-    """A path pattern as robots.txt has them: "*" is anything, "$" at the end is the end."""
-
-    text: str
-
-    def matches(self, path: str) -> bool:
-        """Whether `path` begins as the pattern says. In linear time: patterns are strangers'."""
-        ends = self.text.endswith("$")
-        first, *others = self.text.removesuffix("$").split("*")
-        if not path.startswith(first):
-            return False
-        at = len(first)
-        if not others:
-            return not ends or at == len(path)
-        *middle, last = others
-        for part in middle:
-            at = path.find(part, at)
-            if at < 0:
-                return False
-            at += len(part)
-        return path.endswith(last) and len(path) - len(last) >= at if ends else path.find(last, at) >= 0
+_FIELD = re.compile(r"([^:\s]+)\s*:\s*(.*)")
+_PATH = re.compile(r"(/\S*)\s*(.*)")
+_BY_HEADER = {preferences.header: preferences for preferences in PREFERENCES}
+_AI_TRAINING = {"disallowaitraining": True, "allowaitraining": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """A line of robots.txt that says "not for training" of the paths that `pattern` matches."""
+    """What a robots.txt says of training in one of the ways to say it."""
 
     signal: str  # its name in the recipe
     said: str  # as it is told
-    pattern: Pattern
+    reserved: Paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,71 +45,108 @@ class Rules:
     parsed: Protego
     crawl_delay: float  # seconds; 0 where none is stated
     preferences: tuple[Preference, ...]
+    licences: tuple[str, ...]  # what `License:` names, as written
+    others: Mapping[str, str]  # other agents that have groups of their own: the token to the group
 
     def allows(self, target: Target) -> bool:
-        return bool(self.parsed.can_fetch(target.url, _US))
+        return bool(self.parsed.can_fetch(target.url, US))
 
-    def check(self, target: Target) -> None:
-        """A `FetchError` where `target` may not be fetched."""
+    def closed_to(self, target: Target, tokens: Iterable[str]) -> list[str]:
+        """Those of `tokens` (of agents that the rules were read for) whose own groups disallow `target`."""
+        named = [(token, self.others[token.lower()]) for token in tokens if token.lower() in self.others]
+        return [token for token, group in named if not self.parsed.can_fetch(target.url, group)]
+
+    def check(self, target: Target, as_agents: Iterable[str] = ()) -> None:
+        """A `FetchError` where `target` may not be fetched, by us or by any of `as_agents`."""
         if not self.allows(target):
             raise FetchError(Reason.ROBOTS_DISALLOWED, f"{target.origin}/robots.txt disallows it")
         if self.crawl_delay > LONGEST_INTERVAL:
             detail = f"{target.origin}/robots.txt asks for {self.crawl_delay:g} s between requests"
             raise FetchError(Reason.ROBOTS_DISALLOWED, detail)
+        if closed := self.closed_to(target, as_agents):
+            detail = f"{target.origin}/robots.txt disallows it to {', '.join(closed)}"
+            raise FetchError(Reason.AGENTS_DISALLOWED, detail)
 
     def refusal(self, target: Target, honoured: Collection[str]) -> str:
         """The opt-out that the file states of `target`, or ""."""
         for preference in self.preferences:
-            if preference.signal in honoured and preference.pattern.matches(target.path):
+            if preference.signal in honoured and preference.reserved.hold(target):
                 return f"robots.txt {preference.said}"
         return ""
 
 
-def read(body: bytes, agent: str) -> Rules:
-    """The rules that `body` holds for `agent` (a product token in lower case).
+def read(body: bytes, agent: str, others: Sequence[str] = ()) -> Rules:
+    """The rules that `body` holds for `agent` (a product token in lower case), and for `others` besides.
 
-    Protego matches agents by prefix, so that a group for "img" would bind "imgbot": groups are renamed first.
+    WISHES_UNREADABLE where it is no text.
     """
-    text = body[:ROBOTS_BYTES].decode("utf-8-sig", "replace")
-    text = _USER_AGENT.sub(lambda line: f"User-agent: {_group(line[1], agent)}", text)
-    parsed = Protego.parse(text)
-    delay = max(parsed.crawl_delay(_US) or 0.0, 0.0)
-    return Rules(parsed, delay, tuple(_preferences(text)) if "ontent-" in text.lower() else ())
+    lines = groups.lines_of(body[:ROBOTS_BYTES])
+    codes = {**groups.codes(others), agent: US}
+    parsed = Protego.parse(groups.renamed(lines, codes))
+    found = list(groups.grouped(lines, codes))
+    named = {group for line in found for group in line.groups}
+    return Rules(
+        parsed=parsed,
+        crawl_delay=max(parsed.crawl_delay(US) or 0.0, 0.0),
+        preferences=tuple(_preferences(found)),
+        licences=tuple(_licences(found)),
+        others={token: group for token, group in codes.items() if group in named - {US}},
+    )
 
 
-def _group(name: str, agent: str) -> str:
-    if name == "*":
-        return name
-    return _US if name.lower() == agent else _OTHERS
+def _fields(lines: Iterable[Line]) -> list[tuple[str, str, frozenset[str]]]:
+    """Name in lower case, value, groups of the lines that have a name."""
+    found = ((line, _FIELD.fullmatch(line.text)) for line in lines)
+    return [(field[1].lower(), field[2].strip(), line.groups) for line, field in found if field is not None]
 
 
-def _preferences(text: str) -> list[Preference]:
-    """Refusals of groups for us, for everybody and of none; a line of our own group outdoes the others'."""
-    found: dict[str, list[Preference]] = {_US: [], "*": []}
-    stated_for_us: set[str] = set()
-    agents, in_names = {"*"}, False
-    for line in text.splitlines():
-        name = _USER_AGENT.match(line)
-        if name is not None:
-            agents = agents | {name[1]} if in_names else {name[1]}
-            in_names = True
-        elif line.strip() and not line.lstrip().startswith("#"):
-            in_names = False
-            said = _PREFERENCE.match(line)
-            for group in agents & found.keys() if said else ():
-                assert said is not None
-                stated_for_us |= {said[1].lower()} if group == _US else set()
-                found[group].extend(_refusals(said[1].lower(), said[2].strip()))
-    everybody = [item for item in found["*"] if item.said.partition(":")[0] not in stated_for_us]
-    return [*found[_US], *everybody]
+def _licences(lines: Iterable[Line]) -> list[str]:
+    """RSL 1.0, 4.4: of the site as a whole, wherever the line stands."""
+    stated = (value.split()[0] for name, value, _ in _fields(lines) if name == "license" and value)
+    return list(dict.fromkeys(stated))[:LICENCES]
 
 
-def _refusals(name: str, value: str) -> list[Preference]:
-    path, _, rest = value.partition(" ")
-    if not path.startswith("/"):  # without a path, of everything
-        path, rest = "/", value
-    return [
-        Preference(signal, f"{name}: {key}={no}", Pattern(path))
-        for signal, header, key, no in PREFERENCES
-        if header == name and refuses(rest, key, no)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A line about training."""
+
+    signal: str
+    path: str  # a pattern
+    said: str
+    forbids: bool
+
+
+def _preferences(lines: Iterable[Line]) -> list[Preference]:
+    """What groups for us, for everybody and of none say; a signal of our own group outdoes the others'."""
+    ours, everybodys = defaultdict[str, list[_Rule]](list), defaultdict[str, list[_Rule]](list)
+    for name, value, named in _fields(lines):
+        rule = _rule(name, value)
+        if rule is not None and US in named:
+            ours[rule.signal].append(rule)
+        if rule is not None and (EVERYBODY in named or not named):
+            everybodys[rule.signal].append(rule)
+    stated = [rules for rules in (everybodys | ours).values() if any(rule.forbids for rule in rules)]
+    return [_preference(rules) for rules in stated]
+
+
+def _preference(rules: Sequence[_Rule]) -> Preference:
+    said = next(rule.said for rule in rules if rule.forbids)
+    return Preference(rules[0].signal, said, paths((rule.path, rule.forbids) for rule in rules))
+
+
+def _rule(name: str, value: str) -> _Rule | None:
+    """What a line says of training, or None."""
+    if name in _AI_TRAINING and value:
+        forbids, path = _AI_TRAINING[name], value.split()[0]
+        if path.startswith(("/", "*")):
+            return _Rule("disallow_ai_training", path, f"{name}: {path}", forbids)
+        return _Rule("disallow_ai_training", "/", f"{name}: {path}", True) if forbids else None
+    preferences = _BY_HEADER.get(name)
+    if preferences is None:
+        return None
+    placed = _PATH.fullmatch(
+        value
+    )  # attach, 3: what does not begin with "/" has no path, and is of everything
+    path, stated = placed.groups() if placed else ("/", value)
+    said = preferences.read(stated)
+    return _Rule(preferences.signal, path, f"{name}: {said[0]}", said[1]) if said else None

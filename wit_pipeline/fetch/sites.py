@@ -1,6 +1,7 @@
-"""What each authority says of all that it serves: robots.txt, tdmrep.json and ai.txt.
+"""What each authority says of all that it serves: robots.txt, tdmrep.json, ai.txt, and licences they name.
 
 Each file is asked for once by all processes of a build, however many URLs wait for it, and is good for a day.
+One that is there and cannot be read, or may be there and cannot be had, is no consent: for an hour.
 """
 
 import asyncio
@@ -8,11 +9,11 @@ import json
 import os
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wit_pipeline.fetch import reservations, robots
+from wit_pipeline.fetch import groups, guard, licences, reservations, robots
 from wit_pipeline.fetch.doors import Doors, number
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
@@ -24,11 +25,39 @@ from wit_pipeline.vocabulary.records import Reason
 DAY = 86_400.0  # seconds that an answer is good for: RFC 9309, 2.4 …
 HOUR = 3_600.0  # … and that none is
 LOOK_AGAIN = 0.02  # seconds between two looks whether another process has the file now
-FILES = ROBOTS, TDMREP, AI_TXT = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"
+COMMON_CRAWL = "CCBot"  # counts among `as_agents` for what Common Crawl found
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is known of a kind of file."""
+
+    most: int  # bytes that are read of it
+    appears: Callable[[bytes], bool]  # whether its grammar does
+    read: Callable[[bytes, CrawlConfig], Any]  # WISHES_UNREADABLE where it cannot be
+
+
+def _robots(body: bytes, config: CrawlConfig) -> robots.Rules:
+    return robots.read(body, config.agent, (*config.as_agents, COMMON_CRAWL))
+
+
+ROBOTS, TDMREP, AI_TXT = "/robots.txt", "/.well-known/tdmrep.json", "/ai.txt"
+FILES = {
+    ROBOTS: Kind(robots.ROBOTS_BYTES, groups.appears, _robots),
+    TDMREP: Kind(
+        reservations.TDMREP_BYTES, reservations.is_json, lambda body, _: reservations.read_tdmrep(body)
+    ),
+    AI_TXT: Kind(
+        reservations.AI_TXT_BYTES,
+        groups.appears,
+        lambda body, config: reservations.read_ai_txt(body, config.agent),
+    ),
+}
+LICENCE = Kind(licences.LICENCE_BYTES, licences.is_licence, lambda body, _: licences.read_licence(body))
 
 NO_SERVER = {Reason.CONNECT_ERROR, Reason.TLS_ERROR, Reason.DNS_ERROR}  # no rule is missing: the server is
 
-Get = Callable[[Target], Awaitable[bytes]]  # the body, b"" where the answer was 4xx, else a FetchError
+Get = Callable[[Target, Kind], Awaitable[bytes]]  # the body, b"" where there is none, else a FetchError
 
 
 class _Entry:
@@ -51,56 +80,79 @@ class Sites:
 
     async def rules(self, target: Target) -> robots.Rules:
         """The robots.txt of the target's authority. ROBOTS_UNREACHABLE forbids everything."""
-        rules: robots.Rules = await self._read(target, ROBOTS, robots.read)
+        rules: robots.Rules = await self._read(replace(target, path=ROBOTS), FILES[ROBOTS])
         return rules
 
     async def refusal(self, target: Target) -> str:
         """The opt-out that the site's files state of `target`, or ""."""
         honoured = self._config.opt_outs
-        if self._config.robots and (said := (await self.rules(target)).refusal(target, honoured)):
-            return said
+        if self._config.robots:
+            rules = await self.rules(target)
+            if said := rules.refusal(target, honoured):
+                return said
+            file = replace(target, path=ROBOTS)
+            for place in rules.licences if "rsl" in honoured else ():
+                if said := await self.licence(target, licences.absolute(file, place)):
+                    return said
         if "tdmrep_json" in honoured:
-            tdmrep: reservations.TdmRep = await self._read(target, TDMREP, reservations.read_tdmrep)
+            tdmrep: reservations.TdmRep = await self._read(replace(target, path=TDMREP), FILES[TDMREP])
             if tdmrep.reserves(target):
                 return "tdmrep.json: tdm-reservation 1"
         if "ai_txt" in honoured:
-            ai_txt: reservations.AiTxt = await self._read(target, AI_TXT, reservations.read_ai_txt)
+            ai_txt: reservations.AiTxt = await self._read(replace(target, path=AI_TXT), FILES[AI_TXT])
             if ai_txt.reserves(target):
                 return "ai.txt disallows it"
         return ""
 
-    async def _read(self, target: Target, path: str, read: Callable[[bytes, str], Any]) -> Any:
-        """The rules in one file of the target's authority: what came of asking, for all who wait."""
-        entry = self._entries[target.origin + path]
+    async def licence(self, target: Target, url: str) -> str:
+        """What the licence at `url` says against training on `target`, or "".
+
+        A `FetchError` says WISHES_UNREADABLE where there is one and it cannot be had.
+        """
+        terms: licences.Terms = await self._read(_place(url), LICENCE)
+        return _forbidden(terms, target, url)
+
+    def known_licence(self, target: Target, url: str) -> str | None:
+        """What `licence` says if it need not ask, else None."""
+        entry = self._entries[_place(url).url]
+        if entry.asked is None or not entry.asked.done() or time.monotonic() > entry.expires:
+            return None
+        try:
+            return _forbidden(entry.asked.result(), target, url)
+        except FetchError as error:
+            raise error.again() from None
+
+    async def _read(self, file: Target, kind: Kind) -> Any:
+        """The rules in one file: what came of asking, for all who wait."""
+        entry = self._entries[file.url]
         if entry.asked is None or (entry.asked.done() and time.monotonic() > entry.expires):
             entry.expires = time.monotonic() + DAY
-            entry.asked = asyncio.ensure_future(self._ask(replace(target, path=path), entry, read))
+            entry.asked = asyncio.ensure_future(self._ask(file, kind, entry))
             entry.asked.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             return entry.asked.result() if entry.asked.done() else await asyncio.shield(entry.asked)
         except FetchError as error:
             raise error.again() from None
 
-    async def _ask(self, file: Target, entry: _Entry, read: Callable[[bytes, str], Any]) -> Any:
+    async def _ask(self, file: Target, kind: Kind, entry: _Entry) -> Any:
         try:
-            body = await self._shared(file)
+            return kind.read(await self._shared(file, kind), self._config)
         except FetchError as error:
             entry.expires = time.monotonic() + HOUR
-            if file.path != ROBOTS:
-                body = b""  # nobody says that silence reserves
-            elif error.reason in (*NO_SERVER, Reason.ROBOTS_UNREACHABLE):
-                raise
-            else:
-                detail = f"{file.url}: {error.reason}: {error.detail}"
-                raise FetchError(Reason.ROBOTS_UNREACHABLE, detail) from None
-        return read(body, self._config.agent)
+            raise _refusal(file, kind, error) from None
+
+    async def _got(self, file: Target, kind: Kind) -> bytes:
+        """The file as its server gives it, and as it can be read."""
+        body = await self._get(file, kind)
+        kind.read(body, self._config)
+        return body
 
     # --- between processes ------------------------------------------------------------------------
 
-    async def _shared(self, file: Target) -> bytes:
+    async def _shared(self, file: Target, kind: Kind) -> bytes:
         """The file as whichever process of the build asked for it; one asks, the others wait."""
         if self._folder is None:
-            return await self._get(file)
+            return await self._get(file, kind)
         name = fingerprint(file.url, self._config.user_agent)
         while True:
             with self._doors.alone(number(name)) as alone:
@@ -108,19 +160,46 @@ class Sites:
                 if known is not None:
                     return _body(known)
                 if alone:
-                    return await self._keep(self._folder / name, file)
+                    return await self._keep(self._folder / name, file, kind)
             await asyncio.sleep(LOOK_AGAIN)
 
-    async def _keep(self, path: Path, file: Target) -> bytes:
+    async def _keep(self, path: Path, file: Target, kind: Kind) -> bytes:
         try:
-            answer = ({"url": file.url, "reason": "", "detail": ""}, await self._get(file))
+            answer = ({"url": file.url, "reason": ""}, await self._got(file, kind))
         except FetchError as error:
-            answer = ({"url": file.url, "reason": error.reason, "detail": error.detail}, b"")
+            why = {name: getattr(error, name) for name in ("reason", "detail", "http_status", "retry_after")}
+            answer = ({"url": file.url, **why}, b"")
         path.parent.mkdir(parents=True, exist_ok=True)
         written = path.with_name(f"{path.name}.{os.getpid()}")
         written.write_bytes(json.dumps(answer[0]).encode() + b"\n" + answer[1])
         written.replace(path)
         return _body(answer)
+
+
+def _place(url: str) -> Target:
+    try:
+        return guard.parse(url)
+    except FetchError as error:
+        raise FetchError(Reason.WISHES_UNREADABLE, f"a licence: {error.reason}: {error.detail}") from None
+
+
+def _forbidden(terms: licences.Terms, target: Target, url: str) -> str:
+    return f"RSL: {url.partition('?')[0]}" if terms.forbid(target) else ""
+
+
+def _refusal(file: Target, kind: Kind, error: FetchError) -> FetchError:
+    """What is told of URLs whose site's file cannot be had, or cannot be read."""
+    gone = error.reason in NO_SERVER and not error.transient
+    if kind is FILES[ROBOTS]:
+        gone = error.reason in NO_SERVER
+        brought = 200 <= error.http_status < 300  # bytes came: it is they that cannot be read
+        reason = Reason.WISHES_UNREADABLE if brought else Reason.ROBOTS_UNREACHABLE
+    else:
+        reason = Reason.WISHES_UNREADABLE
+    if gone and kind is not LICENCE:
+        return error
+    said = error.detail if error.reason is reason else f"{error.reason}: {error.detail}"
+    return FetchError(reason, f"{file.url.partition('?')[0]}: {said}")
 
 
 Known = tuple[dict[str, Any], bytes]
@@ -138,6 +217,8 @@ def _recall(path: Path) -> Known | None:
 
 
 def _body(known: Known) -> bytes:
-    if known[0]["reason"]:
-        raise FetchError(Reason(known[0]["reason"]), known[0]["detail"])
+    said = known[0]
+    if said["reason"]:
+        status, wait = said["http_status"], said["retry_after"]
+        raise FetchError(Reason(said["reason"]), said["detail"], http_status=status, retry_after=wait)
     return known[1]

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import groupby
 
+from wit_pipeline.fetch import licences
 from wit_pipeline.fetch.optout import page_opt_out
 from wit_pipeline.html import references
 from wit_pipeline.html.address import SCHEMES, Base
@@ -22,6 +23,7 @@ from wit_pipeline.html.scan import (
     METAS,
     SCRIPT,
     TEXT,
+    TYPE,
 )
 
 MOST_IMAGES = 4  # images of a figure that its caption is a text of
@@ -77,8 +79,11 @@ def _language(data: bytes, htmls: list[Row], metas: list[tuple[str, str]]) -> st
 
 
 def _license(data: bytes, links: list[Row], base: Base) -> str:
-    hrefs = (attributes(data, row).get(HREF, "") for row in links if row[3] & LICENSE)
-    return next(filter(None, map(base.resolve, hrefs)), "")
+    """The first licence, but one by RSL before any other: those may forbid what the others allow."""
+    stated = (attributes(data, row) for row in links if row[3] & LICENSE)
+    found = [(base.resolve(item.get(HREF, "")), item.get(TYPE, "")) for item in stated]
+    urls = [licences.noted(url, kind) for url, kind in found if url]
+    return next(filter(licences.may_be_rsl, urls), urls[0] if urls else "")
 
 
 def refusal(robots: list[str], metas: list[tuple[str, str]], honoured: Collection[str]) -> str:

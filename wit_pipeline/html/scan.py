@@ -87,7 +87,7 @@ WANTED[SOURCE] = _bits(SRCSET, *range(LAZY_SET, len(ATTRIBUTES)))
 WANTED[HTML] = _bits(LANG)
 WANTED[BASE] = _bits(HREF)
 WANTED[META] = _bits(NAME, PROPERTY, HTTP_EQUIV, CONTENT)
-WANTED[LINK] = WANTED[ANCHOR] = _bits(HREF, REL)
+WANTED[LINK] = WANTED[ANCHOR] = _bits(HREF, REL, TYPE)
 WANTED[SCRIPT] = _bits(TYPE)
 
 METAS = (
@@ -442,7 +442,7 @@ def _detail(data, tag, out, row, end, links):  # type: ignore[no-untyped-def]
             detail = found if detail == 0 else detail
         elif code == REL:
             detail = _relations(data, start, stop)
-        elif code == TYPE:
+        elif code == TYPE and tag == SCRIPT:
             kind = _packed(data, start, min(stop, start + JSON_LD_LENGTH))
             detail = int(kind == P_JSON_LD)
         elif code == HREF:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from wit_pipeline.fetch.licences import may_be_rsl, noted
 from wit_pipeline.html.address import Base
 from wit_pipeline.html.facts import Facts, refusal
 from wit_pipeline.html.page import Page, shared_images
@@ -99,6 +100,7 @@ def _page(found: dict[str, Any], where: str, noted: list[dict[str, Any]], honour
     base = Base(url).resolve(_string(_object(found, *PAGE_PATH, "HTML-Metadata", "Head").get("Base")))
     facts = Facts(
         base=Base(base or url),
+        license=_license(found, Base(base or url)),
         language=next((text.partition(",")[0].strip().lower() for text in stated if text.strip()), ""),
         refused=refusal(_robots_headers(found), metas, honoured),
         captions={},
@@ -106,6 +108,14 @@ def _page(found: dict[str, Any], where: str, noted: list[dict[str, Any]], honour
         blocks=[],
     )
     return Page(url=url, where=where, facts=facts)
+
+
+def _license(found: dict[str, Any], base: Base) -> str:
+    """The licence by RSL that the page names, as it binds its images; others are not looked for."""
+    links = _objects(_object(found, *PAGE_PATH, "HTML-Metadata", "Head").get("Link"))
+    named = [link for link in links if "license" in _string(link.get("rel")).lower().split()]
+    urls = [(base.resolve(_string(link.get("url"))), _string(link.get("type"))) for link in named]
+    return next(filter(may_be_rsl, (noted(url, kind) for url, kind in urls if url)), "")
 
 
 def _name(meta: dict[str, Any]) -> str:

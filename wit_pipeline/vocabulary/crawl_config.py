@@ -10,12 +10,18 @@ from wit_pipeline.vocabulary.config import as_table, how
 NOBODY = "wit/0.1"  # with no name of one's own, only hosts that are allowed by name may be asked
 SLOW_SECONDS = 10.0  # over which `min_speed` is judged
 
+# Agents whose makers train on what they read: a site that closes itself to them alone means training.
+AS_AGENTS = ("GPTBot", "Google-Extended", "Applebot-Extended")
+
 # What says "not for training", by where it is said; see fetch/optout.py.
 SIGNALS = (
-    "noai", "noimageai", "noindex", "noimageindex", "none",  # X-Robots-Tag headers, robots meta elements
+    # X-Robots-Tag headers, robots meta elements
+    "noai", "noimageai", "noml", "noindex", "noimageindex", "none",
     "tdm_header", "tdmrep_json",  # W3C TDMRep: the header and /.well-known/tdmrep.json
     "content_usage", "content_signal",  # IETF aipref: the header; the line in robots.txt
+    "disallow_ai_training",  # a line of robots.txt, a word of X-Robots-Tag and robots meta elements
     "ai_txt",  # Spawning's /ai.txt
+    "rsl",  # a licence that robots.txt, a Link header or the page names
     "xmp",  # plus:DataMining in the file
     "c2pa", "cawg",  # signed claims in the file, where the c2pa extra is installed
 )  # fmt: skip
@@ -46,8 +52,9 @@ class CrawlConfig:
     max_bytes: int = 20_000_000  # of a body, as sent and as decompressed
     max_header_bytes: int = 1 << 18  # of status line and headers, 100-continue answers included
     max_redirects: int = 10
-    retries: int = 2  # after 429, 503, a reset connection or one that is not accepted
+    retries: int = 2  # after a status that may pass, a reset connection or one that is not accepted
     robots: bool = True  # obey robots.txt
+    as_agents: tuple[str, ...] = AS_AGENTS  # whose groups in robots.txt refuse us too, and never allow
     opt_outs: tuple[str, ...] = SIGNALS  # the signals that are obeyed
     block_lists: tuple[str, ...] = how(())  # files with a URL, a domain or a sha256 a line: never stored
 
@@ -94,6 +101,9 @@ class CrawlConfig:
         for authority in self.allow_hosts:
             if not re.fullmatch(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+):[0-9]{1,5}", authority):
                 raise ValueError(f'allow_hosts wants "host:port" in lower case, found {authority!r}')
+        for token in self.as_agents:
+            if not re.fullmatch(r"[A-Za-z0-9._-]+", token):
+                raise ValueError(f'as_agents wants product tokens such as "GPTBot", found {token!r}')
         unknown = set(self.formats) - {"JPEG", "PNG", "GIF", "WEBP"}
         if unknown or not self.formats:
             raise ValueError(f"formats must be among JPEG, PNG, GIF and WEBP, found {list(self.formats)}")

@@ -82,6 +82,8 @@ class Reason(StrEnum):
     BLOCKED_ADDRESS = "blocked_address"
     ROBOTS_DISALLOWED = "robots_disallowed"
     ROBOTS_UNREACHABLE = "robots_unreachable"
+    AGENTS_DISALLOWED = "agents_disallowed"  # by groups of robots.txt for `crawl.as_agents`
+    WISHES_UNREADABLE = "wishes_unreadable"  # a file of the site's that may forbid it cannot be read
     OPTED_OUT = "opted_out"
     BLOCK_LISTED = "block_listed"  # by its URL, its domain or its bytes
     DNS_ERROR = "dns_error"
@@ -91,7 +93,8 @@ class Reason(StrEnum):
     PROTOCOL_ERROR = "protocol_error"
     TOO_MANY_REDIRECTS = "too_many_redirects"
     HTTP_NOT_FOUND = "http_not_found"  # 404 and 410
-    HTTP_ERROR = "http_error"  # every other status than 200
+    PAYMENT_REQUIRED = "payment_required"  # 402
+    HTTP_ERROR = "http_error"  # every other status that is none of success
     TOO_LARGE = "too_large"
     EMPTY = "empty"
     # crawl: the image

@@ -11,8 +11,10 @@ from typing import Any, TypeVar, cast
 import pytest
 
 from tests.factories import candidate, encoded, photograph
-from wit_pipeline.crawl.crawl import NOTHING, Fetched, Supply, Timed, crawl, order, pairs
-from wit_pipeline.fetch.client import Client, FetchError, Response
+from tests.web import JPEG, Endpoint, Web, whole
+from tests.web.wishes import licence, prohibits
+from wit_pipeline.crawl.crawl import NOTHING, Fetched, Supply, Timed, crawl, order, origins, pairs
+from wit_pipeline.fetch.client import Client, FetchError, Origin, Response
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures.image import Decoded, decode
 from wit_pipeline.shard import read_bytes
@@ -124,6 +126,56 @@ def test_bytes_of_another_sum_than_the_list_states_are_dropped_or_flagged(tmp_pa
         message = json.loads(said.image.signals)["hash-mismatch"] if keep else said.error_message
         assert f"the list says {sums['md5']}" in message
         assert keep or "is none: 'n/a'" in found["http://a.test/2.jpg?odd"].error_message
+
+
+@pytest.mark.parametrize(
+    ("fields", "origin"),
+    [
+        ({"source": "warc", "where": "CC-MAIN-20240220211055-00001.warc.gz#0"}, Origin(as_agents=("CCBot",))),
+        ({"source": "wat", "where": "a/CC-NEWS-20240220.wat.gz#0"}, Origin(as_agents=("CCBot",))),
+        ({"source": "warc", "where": "whirlwind.warc.gz#0"}, None),
+        ({"source": "list", "where": "CC-MAIN-2024.csv#0"}, None),
+        (
+            {"license": "http://a.test/license.xml", "page_url": "http://a.test/p"},
+            Origin(licences=(("http://a.test/p", "http://a.test/license.xml"),)),
+        ),
+        (
+            {"license": "http://a.test/t#rsl"},
+            Origin(licences=(("http://a.test/1.jpg", "http://a.test/t#rsl"),)),
+        ),
+        ({"license": "http://creativecommons.org/licenses/by/4.0/"}, None),
+        ({"license": "license.xml"}, None),
+    ],
+)
+def test_what_binds_because_of_where_it_was_found(fields: dict[str, str], origin: Origin | None) -> None:
+    assert origins([candidate(**fields)]).get("http://a.test/1.jpg") == origin
+
+
+def test_all_candidates_of_a_url_bind_it() -> None:
+    found = [
+        candidate(source="warc", where="CC-MAIN-1#0"),
+        candidate(license="http://a.test/rsl", page_url="http://a.test/p"),
+        candidate(license="http://b.test/rsl", page_url="http://b.test/p"),
+        candidate(license="http://a.test/rsl", page_url="http://a.test/p"),
+    ]
+    pages = (("http://a.test/p", "http://a.test/rsl"), ("http://b.test/p", "http://b.test/rsl"))
+    assert origins(found) == {"http://a.test/1.jpg": Origin(as_agents=("CCBot",), licences=pages)}
+
+
+def test_wishes_of_where_it_was_found_are_heard(tmp_path: Path) -> None:
+    closed = b"User-agent: CCBot\nDisallow: /a.jpg\n"
+    pages = {"/robots.txt": closed, "/l.xml": licence(prohibits("ai-train")), **dict.fromkeys(PATHS, JPEG)}
+    with Web({path: Endpoint(whole(body), SUCCESS) for path, body in pages.items()}) as web:
+        wanted = [candidate(web.url(path), source="warc", where="CC-MAIN-1#0") for path in PATHS]
+        wanted.append(candidate(web.url("/b.jpg"), license=web.url("/l.xml"), page_url=web.url("/page")))
+        with Client(CrawlConfig(allow_hosts=(web.authority,))) as client:
+            crawl(wanted, Supply(client=client, decode=decode_here), folder=tmp_path, unit=0, seed=0)
+        found = {item.url: item.status for item in rows.read(tmp_path / "unit-000000.parquet", Fetched)}
+        said = [found[web.url(path)] for path in PATHS]
+    assert said == [Reason.AGENTS_DISALLOWED, Reason.OPTED_OUT, SUCCESS]
+
+
+PATHS = ("/a.jpg", "/b.jpg", "/c.jpg")
 
 
 def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:

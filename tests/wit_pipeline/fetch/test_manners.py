@@ -413,14 +413,15 @@ def test_what_a_site_says_of_all_its_images(signal: str) -> None:
         assert client(web, opt_outs=others).fetch(web.url("/a")).body == JPEG
 
 
-def test_a_site_that_fails_to_say_reserves_nothing() -> None:
+def test_a_site_that_fails_to_say_consents_to_nothing() -> None:
     broken = Endpoint(whole(b"", status="500 Oops"), SUCCESS)
     pages = {
         "/a": Endpoint(whole(JPEG), SUCCESS),
         **{path: broken for path in FILES if path != "/robots.txt"},
     }
     with Web(pages) as web:
-        assert client(web).fetch(web.url("/a")).body == JPEG
+        assert failure(client(web), web.url("/a")).reason is Reason.WISHES_UNREADABLE
+        assert web.hits("/a") == 0
 
 
 @pytest.mark.parametrize("name", ["Content-Signal: search=yes, ai-train=no", "Content-Usage: train-ai=n"])

@@ -29,6 +29,10 @@ def test_not_opted_out(name: str) -> None:
         ("otherbot: noindex, wit: none", "X-Robots-Tag: none"),
         ("foo: 10, noai", "X-Robots-Tag: noai"),  # "foo" is no agent: 10 is no directive
         (": noai", "X-Robots-Tag: noai"),
+        ("nofollow;noai", "X-Robots-Tag: noai"),
+        ("otherbot: nofollow; noai", ""),
+        ("DisallowAITraining", "X-Robots-Tag: disallowaitraining"),
+        ("noml", "X-Robots-Tag: noml"),
         ("noaid, indexed", ""),
         ("", ""),
     ],
@@ -45,11 +49,40 @@ def test_agents(value: str, found: str) -> None:
         ("search=y,train-ai=n", True),
         ("train-ai=y", False),
         ("train-ai", False),
+        # the examples of draft-ietf-aipref-vocab
+        ("train-ai=y, search=n", False),
+        ('train-ai=y, train-ai, search=n, search="n"', False),
+        ("train-ai;allow=n, train-ai=y", False),
+        ('train-ai;has;parameters="?";', False),
+        # what is no token, and the last of several
+        ('train-ai="n"', False),
+        ("train-ai=?0", False),
+        ("train-ai=(n)", False),
+        ("train-ai=y, train-ai=n", True),
+        ("train-ai=n, train-ai=y", False),
+        ("train-ai=n;a=1, search", True),
+        # what is no dictionary forbids where it plainly does, and allows nothing
+        ("train-ai=n,", True),
+        ("Train-AI=N", True),
+        ("ai=n train-ai=n", True),
+        ("train-ai=y; search =", False),
+        # predecessors are heard where today's name is not there
+        *((f"{key}=n", True) for key in ("ai", "genai", "tdm", "all", "train-genai", "bots")),
+        *((f"{key}=n, train-ai=y", False) for key in ("ai", "genai", "tdm", "all", "train-genai", "bots")),
+        ("ai=y, bots=n", True),
+        ("ai=y", False),
         ("xtrain-ai=n", False),
     ],
 )
 def test_content_usage(value: str, found: bool) -> None:
     assert bool(header_opt_out([("content-usage", value)], "wit")) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("1", True), (" 1 ", True), ("1, 1", True), ("0", False), ("11", False), ("", False)]
+)
+def test_tdm_reservation(value: str, found: bool) -> None:
+    assert bool(header_opt_out([("TDM-Reservation", value)], "wit")) == found
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import parse
 from wit_pipeline.fetch.polite import LONGEST_INTERVAL
 from wit_pipeline.fetch.robots import ROBOTS_BYTES, read
+from wit_pipeline.vocabulary.records import Reason
 
 # robots.txt, path, whether "imgbot" may fetch it
 CASES = [
@@ -35,6 +36,17 @@ CASES = [
     (b"User-agent: imgbot\nDisallow: /a\n\nUser-agent: imgbot\nDisallow: /b", "/a", False),  # merged
     (b"User-agent: otherbot\nUser-agent: imgbot\nDisallow: /", "/a", False),  # two agents, one group
     (b"User-agent: otherbot\nDisallow: /\nUser-agent: *\nDisallow: /x", "/a", True),
+    (b"User-agent: imgbot*\nDisallow: /", "/a", False),  # as many spell it
+    (b"User-agent: *imgbot*\nDisallow: /", "/a", False),
+    (b"User-agent: img*\nDisallow: /", "/a", True),
+    (b"User-agent: imgbot, otherbot\nDisallow: /", "/a", False),
+    (b"User-agent: otherbot , ImgBot/1.0\nDisallow: /", "/a", False),
+    (b"User-agent: otherbot, *\nDisallow: /", "/a", False),
+    (b"User-agent: Mozilla/5.0 (compatible; imgbot/2.0)\nDisallow: /", "/a", False),
+    (b"User-agent: otherbot *\nDisallow: /", "/a", True),
+    (b"User-agent: otherbot\rDisallow: /\rUser-agent: imgbot\rDisallow: /a", "/a", False),  # old line ends
+    (b"User-agent: imgbot\nLicense: /l\nUser-agent: otherbot\nDisallow: /", "/a", False),  # of no group
+    ("User-agent: *\nDisallow: /".encode("utf-16"), "/a", False),
     (b"Disallow: /", "/a", True),  # belongs to nobody
     (b"User-agent: *\nDisallow: /", "/robots.txt", True),
     (b"<!doctype html><h1>Not here</h1>", "/a", True),
@@ -83,3 +95,69 @@ def test_both_sides_of_the_longest_delay_and_of_a_rule() -> None:
     assert "between requests" in refused(asked + str(LONGEST_INTERVAL + 1).encode())
     assert refused(b"User-agent: *\nDisallow: /b") == ""
     assert "robots.txt disallows it" in refused(b"User-agent: *\nDisallow: /a")
+
+
+CLOSED = b"User-agent: *\nDisallow: /a\n"
+NOISE = [bytes(range(256)), b"\x0b\x0d\x80" + CLOSED + b"\3", b"\0" + CLOSED, CLOSED + b"\0a"]
+
+
+@pytest.mark.parametrize("body", NOISE)
+def test_what_is_no_text_cannot_be_read(body: bytes) -> None:
+    """A byte too many before its first line, and nobody is named."""
+    with pytest.raises(FetchError) as caught:
+        read(body, "imgbot")
+    assert caught.value.reason is Reason.WISHES_UNREADABLE
+
+
+ATTACH = b"""User-Agent: *
+Allow: /
+Disallow: /never/
+Content-Usage: {}train-ai=n
+Content-Usage: /ai-ok/ train-ai=y
+
+User-Agent: ExampleBot
+Allow: /
+Content-Usage: {}train-ai=y
+"""  # the example of draft-ietf-aipref-attach, whose versions have a path in it, or none
+
+
+@pytest.mark.parametrize("path", [b"", b"/ "])
+@pytest.mark.parametrize(
+    ("agent", "path_asked", "crawled", "trained"),
+    [
+        ("imgbot", "/test", True, False),
+        ("imgbot", "/never/test", False, False),
+        ("imgbot", "/ai-ok/test", True, True),
+        ("examplebot", "/test", True, True),
+        ("examplebot", "/never/test", True, True),
+        ("examplebot", "/ai-ok/test", True, True),
+    ],
+)
+def test_the_example_of_the_draft(
+    path: bytes, agent: str, path_asked: str, crawled: bool, trained: bool
+) -> None:
+    target = parse(f"http://example.org{path_asked}")
+    rules = read(ATTACH.replace(b"{}", path), agent)
+    assert rules.allows(target) is crawled
+    assert (rules.refusal(target, ("content_usage",)) == "") is trained
+
+
+@pytest.mark.parametrize(
+    ("body", "licences"),
+    [
+        (b"License: /l.xml", ("/l.xml",)),
+        (b"User-agent: x\nDisallow: /\nlicense : https://a.b/l # ours\nLicense:", ("https://a.b/l",)),
+        (b"License: /1\n" * 9 + b"".join(b"License: /%d\n" % i for i in range(9)), ("/1", "/0", "/2", "/3")),
+        (b"Licenses: /1", ()),
+    ],
+)
+def test_the_licences_that_it_names(body: bytes, licences: tuple[str, ...]) -> None:
+    assert read(body, "imgbot").licences == licences
+
+
+def test_groups_of_others() -> None:
+    body = b"User-agent: GPTBot\nUser-agent: us\nCrawl-delay: 900\nDisallow: /a\n\nUser-agent: *\nAllow: /"
+    rules, target = read(body, "imgbot", ("gptbot", "GPT", "Us", "imgbot")), parse("http://a.b/a")
+    assert rules.closed_to(target, ("GPTBot", "GPT", "us", "imgbot", "never")) == ["GPTBot", "us"]
+    assert rules.closed_to(parse("http://a.b/b"), ("GPTBot", "us")) == []
+    assert rules.crawl_delay == 0

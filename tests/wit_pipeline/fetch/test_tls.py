@@ -71,7 +71,8 @@ def forgotten() -> Iterator[None]:
 
 
 def client(authority: str, timeout: float = 5.0) -> Client:
-    return Client(CrawlConfig(allow_hosts=(authority,), timeout=timeout, robots=False, retries=0))
+    config = CrawlConfig(allow_hosts=(authority,), timeout=timeout, robots=False, opt_outs=(), retries=0)
+    return Client(config)
 
 
 def test_a_certificate_that_is_trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,14 @@ def test_the_language(html: str, language: str) -> None:
         ("<link rel='x LICENSE' href=http://l.test/>", "http://l.test/"),
         ("<a rel=license>x</a><a rel=license href=l>", "http://a.test/dir/l"),
         ("<a rel=licenses href=/l>x</a><a href=/m>", ""),
+        ("<link rel=license href=/l><link rel=license href=/license.xml>", "http://a.test/license.xml"),
+        ("<link rel=license type=application/rsl+xml href=/t?a#b>", "http://a.test/t?a#rsl"),
+        (
+            "<a rel=license href=/l><link type='Application/RSL+XML' rel=license href=m>",
+            "http://a.test/dir/m#rsl",
+        ),
+        ("<link type=application/rsl+xml rel=license href=/rsl>", "http://a.test/rsl"),
+        ("<link rel=license type=text/html href=/l><link rel=license href=/m>", "http://a.test/l"),
     ],
 )
 def test_the_license(html: str, license: str) -> None:
@@ -227,6 +235,9 @@ def test_an_opt_out_holds_for_every_image_of_the_page() -> None:
     [
         ("<meta name=robots content=noai>", [], "noai"),
         ("", ["noindex"], "noindex"),
+        ("<meta name=robots content='index, noml'>", [], "noml"),
+        ("", ["noml"], "noml"),
+        ("<meta name=robots content=DisallowAITraining>", [], "disallow_ai_training"),
         ("<meta name=tdm-reservation content=1>", [], "tdm_header"),
     ],
 )

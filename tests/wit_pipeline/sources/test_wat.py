@@ -117,6 +117,29 @@ def test_the_url_of_an_image(link: Any, base: str | None, url: str) -> None:
     assert one(img(link, alt="a"), head=head) == [(url, "alt", "a")]
 
 
+@pytest.mark.parametrize(
+    ("links", "license"),
+    [
+        ([{"path": "LINK@/href", "url": "/license.xml", "rel": "license"}], "http://a.test/license.xml"),
+        (
+            [
+                {"url": "/l", "rel": "license"},
+                5,
+                {"url": "t", "rel": "copyright License", "type": "application/rsl+xml"},
+            ],
+            "http://a.test/d/t#rsl",
+        ),
+        ([{"url": "/license.xml", "rel": "next"}, {"url": "http://[1/rsl", "rel": "license"}], ""),
+        ([{"url": 5, "rel": ["license"]}, {"rel": "license"}], ""),
+        ({}, ""),
+    ],
+)
+def test_a_licence_by_rsl_is_kept(links: Any, license: str) -> None:
+    (found,) = read(wrapped(note([img("1.jpg", alt="a")], {"Link": links})))
+    assert isinstance(found, Raw)
+    assert found.license == license
+
+
 def test_a_url_that_is_none() -> None:
     assert one(img("http://[1/2.jpg")) == [("", Reason.URL_INVALID, "http://[1/2.jpg")]
 

@@ -43,6 +43,9 @@ from wit_pipeline.vocabulary.errors import UserError
         ("patience", 0.0, -1.0),
         ("opt_outs", ["noai", "c2pa"], ["noia"]),
         ("opt_outs", [], ["*"]),
+        ("opt_outs", ["noml", "rsl"], ["payment_required"]),
+        ("as_agents", ["GPTBot", "meta-externalagent"], ["*"]),
+        ("as_agents", [], ["GPT Bot"]),
     ],
 )
 def test_both_sides_of_each_bound(knob: str, right: object, wrong: object) -> None:

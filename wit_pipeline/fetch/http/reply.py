@@ -1,14 +1,23 @@
 """What a server's reply says: its body undone, where it leads, how long to wait, what is kept of its head."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from wit_pipeline.fetch import guard, optout
+from wit_pipeline.fetch import groups, guard, optout
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.http.head import Head
-from wit_pipeline.fetch.http.inflate import inflate
+from wit_pipeline.fetch.http.inflate import coding_of, inflate
 from wit_pipeline.vocabulary.records import Reason
+from wit_pipeline.vocabulary.unpacker import GZIP
+
+BROUGHT = frozenset((200, 201, 202, 203, 226))  # statuses of answers that may bring what was asked for
+PAGES = frozenset(("text/html", "application/xhtml+xml"))
+
+_PICTURE = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP")
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*[<{\[]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,7 +25,7 @@ class Response:
     """A body that was fetched with everybody's consent, and the headers kept for provenance, "" if absent."""
 
     final_url: str
-    status: int  # 200
+    status: int  # one of BROUGHT
     body: bytes  # with any content coding undone
     content_type: str
     etag: str
@@ -49,13 +58,35 @@ def response_of(url: str, head: Head, body: bytes, redirects: int, attempts: int
     )
 
 
-def body_of(head: Head, sent: bytes, limit: int, *, cut: bool) -> bytes:
-    """The body of a 200, b"" of a redirect; above `limit` cut, or TOO_LARGE as soon as that is certain."""
-    if head.status != 200:
+def is_picture(body: bytes) -> bool:
+    """Whether a body begins as a JPEG, PNG, GIF or WebP does."""
+    return _PICTURE.match(body) is not None
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether a body is plainly what it is: a picture, or the beginning of a page, of XML or of JSON."""
+    return is_picture(body) or _MARKUP.match(body) is not None
+
+
+def body_of(
+    head: Head, sent: bytes, limit: int, *, cut: bool = False, plain: Callable[[bytes], bool] = is_plain
+) -> bytes:
+    """The body of an answer, b"" of a redirect; above `limit` cut, or TOO_LARGE as soon as that is certain.
+
+    Where a Content-Encoding names what is no coding, browsers take the bytes as they are; so do we if they
+    are `plain`.
+    """
+    if head.status not in BROUGHT or not sent:
         return b""
-    coding = head.value("content-encoding")
-    if not coding and len(sent) <= limit:
-        return sent
+    stated = head.value("content-encoding")
+    coding, odd = coding_of(stated)
+    body = sent if not coding and len(sent) <= limit else _inflated(sent, coding, limit, cut=cut)
+    if odd and not plain(body):
+        raise FetchError(Reason.PROTOCOL_ERROR, f"content coding {stated[:40].lower()!r} was not asked for")
+    return body
+
+
+def _inflated(sent: bytes, coding: str, limit: int, *, cut: bool) -> bytes:
     body = bytearray()
     for chunk in inflate([sent], coding):
         body += chunk
@@ -63,7 +94,30 @@ def body_of(head: Head, sent: bytes, limit: int, *, cut: bool) -> bytes:
             if cut:
                 break
             raise FetchError(Reason.TOO_LARGE, f"above {limit} bytes", http_status=200)
-    return bytes(body)
+    return bytes(body[:limit])
+
+
+def file_of(head: Head, sent: bytes, limit: int, appears: Callable[[bytes], bool]) -> bytes:
+    """The first `limit` bytes of one of a site's files, b"" where it has none.
+
+    Servers say that by a page of HTML, too, or by a picture. Bytes are taken as they were sent if the file's
+    own grammar `appears` in them and the coding that is stated cannot be undone; unzipped if they are gzip
+    and nothing says so. What cannot be had is a PROTOCOL_ERROR.
+    """
+
+    def is_other(body: bytes) -> bool:
+        return groups.is_page(body) or is_picture(body)
+
+    try:
+        body = body_of(head, sent, limit, cut=True, plain=lambda body: appears(body) or is_other(body))
+    except FetchError:
+        if not appears(sent[:limit]):
+            raise
+        body = sent[:limit]
+    if body.startswith(GZIP):
+        body = _inflated(body, "gzip", limit, cut=True)
+    is_html = head.value("content-type").partition(";")[0].strip().lower() in PAGES
+    return b"" if not appears(body) and (is_html or is_other(body)) else body
 
 
 def redirected(target: guard.Target, head: Head) -> guard.Target:

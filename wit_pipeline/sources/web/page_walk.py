@@ -100,6 +100,7 @@ class Walk:
             ("x-robots-tag", re.sub(r"(?i)\b(noindex|none)\b", "", response.x_robots_tag)),
             ("tdm-reservation", response.tdm_reservation),
             ("content-usage", response.content_usage),
+            ("content-signal", response.content_signal),
         )
         signal = optout.header_opt_out(headers, self.config.agent, self.config.opt_outs)
         if signal:

@@ -431,6 +431,7 @@ def test_www_is_no_other_host() -> None:
         (whole(urlset().encode(), "X-Robots-Tag: noai"), Reason.OPTED_OUT),
         (whole(urlset().encode(), "X-Robots-Tag: noindex, noai"), Reason.OPTED_OUT),
         (whole(urlset().encode(), "TDM-Reservation: 1"), Reason.OPTED_OUT),
+        (whole(urlset().encode(), "Content-Signal: ai-train=no"), Reason.OPTED_OUT),
     ],
 )
 def test_a_sitemap_that_cannot_be_read_is_one_reject(answer: Answer, reason: Reason) -> None:
