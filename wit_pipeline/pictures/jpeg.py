@@ -3,13 +3,20 @@
 import re
 from collections.abc import Iterator
 
+import simplejpeg
+
 START, END, SCAN = 0xD8, 0xD9, 0xDA
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2  # the frame types that every decoder reads
 OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless, arithmetic, …
 FRAMES = {BASELINE, EXTENDED, PROGRESSIVE} | OTHER_FRAMES
 COMMENT = 0xFE
+APP1, APP2 = 0xE1, 0xE2
+ICC = b"ICC_PROFILE\0"
 APPLICATION = range(0xE0, 0xF0)
 COLOUR = {0xE0, 0xEE}  # JFIF's and Adobe's headers: they say what the components mean
+
+# What simplejpeg raises for an error and a warning, and for samplings it has no name for, as 4:4:1.
+TURBO_REFUSES = (ValueError, KeyError)
 
 # A marker, inside entropy-coded data too: there FF is followed by 00 or by a restart marker (01 has no
 # segment either).
@@ -80,6 +87,34 @@ def is_ended(body: bytes) -> bool:
     """Whether an end marker follows the first scan's header; a thumbnail's, in metadata, does not count."""
     scan = next((end for marker, _, end in headers(body) if marker == SCAN), len(body))
     return body.rfind(b"\xff\xd9", scan) >= 0
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether simplejpeg reads the header: its colours and its sampling are among the usual."""
+    try:
+        simplejpeg.decode_jpeg_header(body)
+    except TURBO_REFUSES:
+        return False
+    return True
+
+
+def exif(body: bytes) -> bytes:
+    """The first Exif block before the first scan, without its name, or b""."""
+    for marker, at, end in headers(body):
+        if marker == APP1 and body.startswith(b"Exif\0", at):
+            return body[at + 6 : end]
+    return b""
+
+
+def profile(body: bytes) -> bytes:
+    """The ICC profile before the first scan, of all its parts in order (ICC.1, annex B.4), or b""."""
+    parts = [
+        body[at + len(ICC) : end]
+        for marker, at, end in headers(body)
+        if marker == APP2 and body.startswith(ICC, at)
+    ]
+    parts.sort(key=lambda part: part[:1])
+    return b"".join(part[2:] for part in parts)
 
 
 def headers(body: bytes) -> Iterator[tuple[int, int, int]]:
