@@ -17,9 +17,6 @@ MEAN = (0.48145466, 0.4578275, 0.40821073)  # of red, green and blue in [0, 1], 
 DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 PLAIN = ("YCbCr", "Gray")  # colour spaces of JPEGs that have no profile of their own to mind
-METADATA = (
-    1 << 18
-)  # bytes at the start of a JPEG that may hold it: a segment has 64 kB, and profiles stand early
 MOST_PIXELS = 1 << 26  # that are decoded here; more is Pillow's to refuse
 
 # What is raised for files that cannot be read. A bomb is a header that claims over 89 Mpx.
@@ -70,9 +67,8 @@ def _turbo(data: bytes, size: int) -> NDArray[np.uint8]:
 
 def _is_special(data: bytes) -> bool:
     """Whether a JPEG's metadata ask for more than its pixels: to be turned, or made sRGB."""
-    if data.find(b"Exif\0", 0, METADATA) < 0 and data.find(jpeg.ICC, 0, METADATA) < 0:
-        return False  # nearly all of a data set
-    return exif.turn(jpeg.exif(data)) != 1 or colour.srgb_transform(jpeg.profile(data), "RGB") is not None
+    block, profile = jpeg.told(data)
+    return exif.turn(block) != 1 or colour.srgb_transform(profile, "RGB") is not None
 
 
 def normalise(image_BHWC: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | No
         known = ImageCms.ImageCmsProfile(BytesIO(profile))
         srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
         transform = ImageCms.ImageCmsTransform(known, srgb, space, "RGB")
-        moved = _moved(transform, mode)
+        moved = max(_moved(transform, mode), _moved(transform, "L") if mode == "RGB" else 0)
     except BROKEN:
         return None
     return None if mode != "CMYK" and moved <= SAME else transform

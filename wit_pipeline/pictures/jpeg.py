@@ -100,21 +100,22 @@ def is_plain(body: bytes) -> bool:
 
 def exif(body: bytes) -> bytes:
     """The first Exif block before the first scan, without its name, or b""."""
+    return told(body)[0]
+
+
+def told(body: bytes) -> tuple[bytes, bytes]:
+    """The first Exif block before the first scan, without its name, and the ICC profile, each perhaps b"".
+
+    A profile has its parts in any order, each with its number (ICC.1, annex B.4).
+    """
+    block, parts = b"", []
     for marker, at, end in headers(body):
-        if marker == APP1 and body.startswith(b"Exif\0", at):
-            return body[at + 6 : end]
-    return b""
-
-
-def profile(body: bytes) -> bytes:
-    """The ICC profile before the first scan, of all its parts in order (ICC.1, annex B.4), or b""."""
-    parts = [
-        body[at + len(ICC) : end]
-        for marker, at, end in headers(body)
-        if marker == APP2 and body.startswith(ICC, at)
-    ]
+        if marker == APP1 and not block and body.startswith(b"Exif\0", at):
+            block = body[at + 6 : end]
+        elif marker == APP2 and body.startswith(ICC, at):
+            parts.append(body[at + len(ICC) : end])
     parts.sort(key=lambda part: part[:1])
-    return b"".join(part[2:] for part in parts)
+    return block, b"".join(part[2:] for part in parts)
 
 
 def headers(body: bytes) -> Iterator[tuple[int, int, int]]:

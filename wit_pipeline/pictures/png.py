@@ -197,6 +197,11 @@ def colour_type(body: bytes) -> int:
     return body[25]
 
 
+def is_grey(body: bytes) -> bool:
+    """Whether its samples are of grey, be they opaque or not."""
+    return colour_type(body) in (GREY, GREY_ALPHA)
+
+
 def key(body: bytes) -> tuple[int, ...]:
     """The one colour that is clear, in samples of the picture's depth; () if there is none.
 

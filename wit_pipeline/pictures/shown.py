@@ -122,6 +122,8 @@ def shown(image: Image.Image, body: bytes) -> Pixels:
             image.info["transparency"] = _scaled(key, png.depth(body))
         if not meaning and image.mode != "CMYK":
             return colour.plain(image)
+    # Grey with alpha in 16 bits is RGBA to Pillow.
+    grey = png.is_grey(body) if image.format == "PNG" else image.mode in ("1", "L", "LA")
     width, height = image.size
     step = max(1, BAND // width)
     bands = []
@@ -131,7 +133,7 @@ def shown(image: Image.Image, body: bytes) -> Pixels:
             samples = png.samples([part.crop(box) for part in deep], png.colour_type(body))
             layers = _parted(samples, key)
         else:
-            layers = _layers(image.crop(box))
+            layers = _layers(image.crop(box), grey=grey)
         bands.append(_on_white(layers, meaning))
     return np.concatenate(bands)
 
@@ -142,12 +144,12 @@ def _scaled(key: tuple[int, ...], depth: int) -> int | tuple[int, ...]:
     return scaled[0] if len(scaled) == 1 else scaled
 
 
-def _layers(image: Image.Image) -> Layers:
+def _layers(image: Image.Image, *, grey: bool) -> Layers:
     if image.mode == "CMYK":
         return Layers(np.asarray(image), None)
     if colour.is_clear(image):
         pixels = np.asarray(image.convert("RGBA"))
-        return Layers(pixels[..., :3], pixels[..., 3])
+        return Layers(pixels[..., : 1 if grey else 3], pixels[..., 3])
     pixels = colour.plain(image)
     return Layers(pixels, None)
 
