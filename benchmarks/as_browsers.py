@@ -2,10 +2,11 @@
 
     python -m benchmarks.as_browsers [--count 1000] [--shown 100]
 
-`--count` pictures of all formats, modes, depths, orientations and colour spaces (`made_pictures`), of which the
-first `--shown` are opened by Chromium, headless, in one page of which a screenshot is taken. Mean difference in
-levels of 255, over all pixels and channels: "stored" of the stored JPEG, "seen" of the pixels before that,
-which are the trainer's too. The browser is Debian's package `chromium`; without it that part is left out.
+`--count` pictures of all formats, modes, depths, orientations and colour spaces (`made_pictures`), of which
+the first `--shown` are opened by Chromium, headless, in one page of which a screenshot is taken. Mean
+difference in levels of 255, over all pixels and channels: "stored" of the stored JPEG, "seen" of the pixels
+before that, which are the trainer's too. The browser is Debian's package `chromium`; without it that part is
+left out.
 """
 
 import argparse
@@ -54,7 +55,13 @@ def screenshots(bodies: Sequence[bytes], cell: int) -> list[Levels]:
             page.append(f'<img src="{number}" style="position:absolute;left:{left}px;top:{top}px">')
         (Path(folder) / "page.html").write_text("".join(page))
         window = f"--window-size={ACROSS * cell},{rows * cell}"
-        command = [browser(), *FLAGS, f"--user-data-dir={folder}/user", window, f"--screenshot={folder}/shot.png"]
+        command = [
+            browser(),
+            *FLAGS,
+            f"--user-data-dir={folder}/user",
+            window,
+            f"--screenshot={folder}/shot.png",
+        ]
         subprocess.run(
             [*command, f"file://{folder}/page.html"], check=True, capture_output=True, timeout=SECONDS
         )
@@ -91,7 +98,7 @@ def main(argv: list[str] | None = None) -> int:
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for picture in pictures:
         pair = apart(stored(picture.body), picture.seen), apart(seen(picture.body), picture.seen)
-        found[picture.label.split()[0]].append(pair)
+        found[picture.label.split()[0].strip(",")].append(pair)
         if max(pair) > BOUND:
             say(f"apart: {picture.label}: stored {pair[0]:.2f}, seen {pair[1]:.2f}")
     say("| format | pictures | stored: mean | worst | seen: mean | worst |\n|---|---:|---:|---:|---:|---:|")
@@ -100,7 +107,9 @@ def main(argv: list[str] | None = None) -> int:
         (mean, mean_seen), (worst, worst_seen) = columns.mean(axis=0), columns.max(axis=0)
         say(f"| {kind} | {len(pairs)} | {mean:.2f} | {worst:.2f} | {mean_seen:.2f} | {worst_seen:.2f} |")
     if browser() and options.shown:
-        _beside_chromium([(picture.label, picture.body, picture.seen) for picture in pictures[: options.shown]])
+        _beside_chromium(
+            [(picture.label, picture.body, picture.seen) for picture in pictures[: options.shown]]
+        )
     return int(max(max(pair) for pairs in found.values() for pair in pairs) > BOUND)
 
 
@@ -114,7 +123,7 @@ def _beside_chromium(pictures: Sequence[tuple[str, bytes, Levels]]) -> None:
         formula.append(apart(right, shot[:rows, :columns]))
         if ours[-1] > 1:
             say(f"Chromium's is {ours[-1]:.2f} from ours, {formula[-1]:.2f} from the formula: {label}")
-    say(f"{len(pictures)} beside Chromium: ours is {np.mean(ours):.2f} apart on the mean, {max(ours):.2f} at most")
+    say(f"{len(pictures)} beside Chromium: apart by {np.mean(ours):.2f} on the mean, {max(ours):.2f} at most")
 
 
 if __name__ == "__main__":

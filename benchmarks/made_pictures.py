@@ -1,7 +1,7 @@
-"""Pictures of every format, mode, depth, orientation and colour space, each with what a screen must show of it.
+"""Pictures of every format, mode, depth, orientation and colour space, and what a screen must show of each.
 
-What is to be shown is worked out here, in double precision from the standards' formulas, and shares no line with
-the decoder that it is held against. The files are small enough to be stored at their size.
+What is to be shown is worked out here, in double precision from the standards' formulas, and shares no line
+with the decoder that it is held against. The files are small enough to be stored at their size.
 """
 
 import io
@@ -95,7 +95,15 @@ def profile(space: Space, *, grey: bool = False, called: bytes = b"sRGB, or so i
     for tag, content in tags.items():
         table += tag + struct.pack(">II", start + len(data), len(content))
         data += content + bytes(-len(content) % 4)
-    head = struct.pack(">I4s4s4s4s4s", start + len(data), b"none", b"\4\0\0\0", b"mntr", b"GRAY" if grey else b"RGB ", b"XYZ ")
+    head = struct.pack(
+        ">I4s4s4s4s4s",
+        start + len(data),
+        b"none",
+        b"\4\0\0\0",
+        b"mntr",
+        b"GRAY" if grey else b"RGB ",
+        b"XYZ ",
+    )
     head = head + bytes(12) + b"acsp" + bytes(28) + fixed(*ADAPTED)
     return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + data
 
@@ -114,7 +122,8 @@ def xmp(orientation: int) -> bytes:
     """A packet that says how a picture lies, which browsers do not ask."""
     return (
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"/></rdf:RDF></x:xmpmeta>'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="%d"/>'
+        b"</rdf:RDF></x:xmpmeta>"
     ) % orientation
 
 
@@ -160,7 +169,7 @@ def _waves(chance: np.random.Generator, channels: int) -> Floats:
 
 def _gradient(chance: np.random.Generator, length: int, channels: int) -> Levels:
     """Colours that change slowly from one to the next, as a JPEG must be able to show them."""
-    ends = chance.uniform(0, 255, (3, channels))
+    ends = chance.uniform(40, 215, (3, channels))
     along = np.linspace(0, 2, length)
     columns = [np.interp(along, [0, 1, 2], ends[:, channel]) for channel in range(channels)]
     return np.round(np.stack(columns, axis=-1)).astype(np.int64)
@@ -191,7 +200,11 @@ def _finished(draft: Draft, body: bytes, orientation: int = 1) -> Made:
 def _space(chance: np.random.Generator) -> Space:
     primaries = int(chance.choice([1, 9, 12]))
     exponent = float(chance.choice([0.0, 1.0, 1.8, 2.2]))
-    return power_space(primaries, exponent) if exponent else Space(f"{primaries}, sRGB's curve", primaries, _srgb_light)
+    return (
+        power_space(primaries, exponent)
+        if exponent
+        else Space(f"{primaries}, sRGB's curve", primaries, _srgb_light)
+    )
 
 
 def _png(chance: np.random.Generator) -> Made:
@@ -284,7 +297,10 @@ def _jpeg(chance: np.random.Generator) -> Made:
         image = Image.fromarray(np.asarray(image)[..., 0].copy())
         values = np.repeat(values[..., :1], 3, axis=2)
     space = _space(chance) if chance.integers(3) else SRGB
-    options: dict[str, object] = {"subsampling": int(chance.integers(3)), "progressive": bool(chance.integers(2))}
+    options: dict[str, object] = {
+        "subsampling": int(chance.integers(3)),
+        "progressive": bool(chance.integers(2)),
+    }
     if space is not SRGB:
         options["icc_profile"] = profile(space, grey=grey and bool(chance.integers(2)))
     orientation = int(chance.integers(1, 9))
@@ -295,7 +311,9 @@ def _jpeg(chance: np.random.Generator) -> Made:
 
 
 def _webp(chance: np.random.Generator) -> Made:
-    image, values, opacity = _image(_waves(chance, 3), _waves(chance, 1)[..., 0] if chance.integers(2) else None)
+    image, values, opacity = _image(
+        _waves(chance, 3), _waves(chance, 1)[..., 0] if chance.integers(2) else None
+    )
     space = _space(chance) if chance.integers(3) else SRGB
     options = {} if space is SRGB else {"icc_profile": profile(space)}
     body = _saved(image, "WEBP", lossless=True, exact=True, exif=exif(6), xmp=xmp(3), **options)
@@ -314,7 +332,9 @@ def _gif(chance: np.random.Generator) -> Made:
 
 
 def _avif(chance: np.random.Generator) -> Made:
-    image, values, opacity = _image(_waves(chance, 3), _waves(chance, 1)[..., 0] if chance.integers(2) else None)
+    image, values, opacity = _image(
+        _waves(chance, 3), _waves(chance, 1)[..., 0] if chance.integers(2) else None
+    )
     orientation = int(chance.integers(1, 9))
     options: dict[str, object] = {"exif": b"Exif\0\0" + exif(orientation), "xmp": xmp(3)}
     space = _space(chance) if chance.integers(4) else SRGB

@@ -4,12 +4,15 @@ Boxes: ISO/IEC 14496-12 and 23008-12 (HEIF); what lies in them: the AV1 specific
 file tells what it can: its reader has the last word.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wit_pipeline.pictures import coded
 from wit_pipeline.pictures.coded import Coded
 
+# An item's entry: version, three bytes of flags, number in two or four bytes, protection, type.
+_EXIF_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
 BRANDS = (b"avif", b"avis")
 HOLDERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}  # boxes of boxes, and what precedes these in bytes
 MAX_OBUS = 64  # of an item that are looked at for a header of a sequence
@@ -105,7 +108,7 @@ def space(body: bytes) -> Coded | bytes:
 
 def without_exif(body: bytes) -> bytes:
     """The same file whose Exif items bear another name, so that no reader minds them."""
-    return body.replace(b"\0\0Exif\0", b"\0\0skip\0", 4)
+    return _EXIF_ITEM.sub(rb"\1skip", body)
 
 
 def extents(body: bytes) -> Iterator[tuple[int, int]]:

@@ -13,7 +13,8 @@ COMMENT = 0xFE
 APP1, APP2 = 0xE1, 0xE2
 ICC = b"ICC_PROFILE\0"
 APPLICATION = range(0xE0, 0xF0)
-COLOUR = {0xE0, 0xEE}  # JFIF's and Adobe's headers: they say what the components mean
+ADOBE, ADOBE_BYTES = 0xEE, 12
+COLOUR = {0xE0, ADOBE}  # JFIF's and Adobe's headers: they say what the components mean
 
 # What simplejpeg raises for an error and a warning, and for samplings it has no name for, as 4:4:1.
 TURBO_REFUSES = (ValueError, KeyError)
@@ -72,7 +73,13 @@ def bare(body: bytes) -> bytes:
     if END not in markers or markers & OTHER_FRAMES:
         return b""
     dropped = {COMMENT, *APPLICATION} - COLOUR
-    return b"\xff\xd8" + b"".join(part for marker, part in parts if marker not in dropped)
+    kept = (part for marker, part in parts if marker not in dropped and not _is_idle(marker, part))
+    return b"\xff\xd8" + b"".join(kept)
+
+
+def _is_idle(marker: int, part: bytes) -> bool:
+    """Whether it is Adobe's by its marker, but too short for libjpeg to mind it; other readers stumble."""
+    return marker == ADOBE and len(part) < 4 + ADOBE_BYTES
 
 
 def frame(body: bytes) -> int:

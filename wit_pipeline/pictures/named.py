@@ -61,6 +61,9 @@ MAGIC = (
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 PICTURE_BRANDS = {b"mif1": "HEIF", b"mif2": "HEIF", b"msf1": "HEIF", b"jxl ": "JPEG XL", b"crx ": "Canon raw"}
 
+CONTROLS = re.compile(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]")  # in no text, says the MIME Sniffing Standard, 3
+TEXT = bytes(range(0x20, 0x7F)) + b"\t\n\r"
+
 TAG_END = rb"(?=[\s>])"
 PAGE = re.compile(
     rb"<(?:!doctype html|html|head|body|script|iframe|h1|div|font|table|a|style|title|b|br|p|meta|link)"
@@ -113,6 +116,5 @@ def _of_text(start: bytes) -> str:
         return "JSON"
     if re.match(rb"P[1-7]\s", start):
         return "PNM"
-    if re.search(rb"[\0-\x08\x0e-\x1a\x1c-\x1f]", start):
-        return ""
-    return "text"
+    strange = len(start.translate(None, TEXT)) * 5 > len(start)
+    return "" if strange or CONTROLS.search(start) else "text"

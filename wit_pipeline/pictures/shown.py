@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import AvifImagePlugin, Image
 
-from wit_pipeline.pictures import avif, coded, colour, exif, jpeg, png
+from wit_pipeline.pictures import avif, coded, colour, exif, jpeg, png, structure
 from wit_pipeline.pictures.coded import Coded, Samples
 from wit_pipeline.pictures.resize import Pixels
+from wit_pipeline.vocabulary.crawl_config import PILLOW_PIXELS
 
 JPEGS = ("JPEG", "MPO")
 BAND = 1_000_000  # pixels whose colours are worked out at once: some 50 bytes each
@@ -76,7 +77,9 @@ def upright(body: bytes, least: int) -> Pixels:
 
     A JPEG may come smaller, though no side below `least`. Raises one of `DAMAGED` and `BOMBS`.
     """
+    _check_size(structure.size(body))
     with opened(body) as image:
+        _check_size(image.size)
         orientation = exif.orientation(image, body)
         if image.format in JPEGS and not bends(image):
             image.draft(None, (least, least))
@@ -85,6 +88,11 @@ def upright(body: bytes, least: int) -> Pixels:
         else:
             pixels = shown(image, body)
     return turned(pixels, orientation)
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if size[0] * size[1] > PILLOW_PIXELS:
+        raise Image.DecompressionBombError(f"{size[0]} × {size[1]}, above {PILLOW_PIXELS} pixels")
 
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:

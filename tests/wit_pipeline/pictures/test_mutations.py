@@ -38,7 +38,7 @@ def damaged(chance: np.random.Generator) -> bytes:
 
 
 def tried(body: bytes) -> tuple[bool, bool, bool]:
-    """Whether the pipeline's decoder, the trainer's, and its fast one give a picture; nothing else escapes."""
+    """Whether the pipeline's decoder, the trainer's and its fast one give a picture; nothing escapes."""
     given = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
