@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from base64 import b85decode
 
 from PIL import Image
 
@@ -100,8 +101,17 @@ def noise(body: bytes, start: int, length: int) -> bytes:
 
 
 SMALL = picture(64, 64)
-# 8,192 a side in AV1's own header, in some hundred bytes: a reader makes room for all of it.
-HUGE_AVIF = encoded(Image.new("L", (8_192, 8_192), 9), "AVIF", speed=10, quality=1, subsampling="4:0:0")
+# 8,192 a side in AV1's own header, in some hundred bytes: a reader makes room for all of it. As libaom made it
+# of one grey, quality 1, which takes seconds.
+HUGE_AVIF = zlib.decompress(
+    b85decode(
+        "c-muNV30{GsVqn=%S>Yc0uY^>nP!-qnF!*)%uOvxWPkw0jFg-rD4U@mGr5ET4e%9YmgIt2j6f`xnUkLk;<$kLj1W;qUIqpxejr;T"
+        "Gczv@u2u@jNo9ia63Yw>o%3_@!FFY278Df#Y0u1p<a{74l384k3b9TBib3{PWP&ww012MNGDGJ^c^Qy^aB_Z5QC@OR1<+hx2DS#E"
+        "ka%W6F3d+jXR$CcHM0QSB%Yg+SR%y0#U=mQ{{R1PGdMC#js7u9_<t3>|4-)+gZ24SI^OHOSMS*0c}~00LwlF%u>x)-`&!TGliY8L"
+        "+zQv^3C$DF*GLKtvOe%kp84hTYcXL*O&u4klv(9zV0-?QOaGhAja)mmS5-uQe)dbEOP}wsxxeZ&hbcF&Jn@atmWo@_ahmz`8~shC"
+        "4%em|8e}vpJ+f!Hq|5bQa7)9ecCxiorW*iaSS6G"
+    )
+)
 DAMAGED: dict[str, bytes] = {
     **{
         f"truncated_at_{percent}.{name}": body[: len(body) * percent // 100]

@@ -66,7 +66,14 @@ def test_no_picture(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "format"),
-    [("jpeg", "JPEG"), ("mpo", "JPEG"), ("png", "PNG"), ("gif_moving", "GIF"), ("webp_lossless", "WEBP")],
+    [
+        ("jpeg", "JPEG"),
+        ("mpo", "JPEG"),
+        ("png", "PNG"),
+        ("gif_moving", "GIF"),
+        ("webp_lossless", "WEBP"),
+        ("avif", "AVIF"),
+    ],
 )
 def test_format_as_sniffed(name: str, format: str) -> None:
     assert decode(PICTURES[name], CONFIG).format == format
@@ -283,7 +290,7 @@ def test_raw_bytes_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert decode(JPEG, RAW).stored == JPEG
 
 
-@pytest.mark.parametrize("name", ["jpeg", "progressive", "png", "webp", "gif"])
+@pytest.mark.parametrize("name", ["jpeg", "progressive", "png", "webp", "gif", "avif"])
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_raw_truncation_is_a_decode_error(name: str, part: float) -> None:
     body = PICTURES[name]
@@ -293,7 +300,9 @@ def test_raw_truncation_is_a_decode_error(name: str, part: float) -> None:
     assert (caught.value.reason == Reason.DECODE_ERROR) == (part > 0)
 
 
-@pytest.mark.parametrize("name", ["bomb.png", "bomb.webp", "scans.jpg", "tiff.jpg", "header_only.jpg"])
+@pytest.mark.parametrize(
+    "name", ["bomb.png", "bomb.webp", "hidden_bomb.avif", "scans.jpg", "tiff.jpg", "header_only.jpg"]
+)
 def test_raw_bounds_are_those_of_any(name: str) -> None:
     body, reason = NO_PICTURES[name]
     assert verdict(body, RAW) == reason
@@ -432,7 +441,7 @@ def test_damage_is_an_image_error_or_a_picture(name: str, at: int, bytes_there: 
         assert error.detail  # noqa: PT017  either way is right
 
 
-@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "gif"])
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "gif", "avif"])
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9])
 def test_truncation_is_never_a_picture(name: str, part: float) -> None:
     body = PICTURES[name]
