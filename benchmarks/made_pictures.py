@@ -169,7 +169,7 @@ def _waves(chance: np.random.Generator, channels: int) -> Floats:
 
 def _gradient(chance: np.random.Generator, length: int, channels: int) -> Levels:
     """Colours that change slowly from one to the next, as a JPEG must be able to show them."""
-    ends = chance.uniform(40, 215, (3, channels))
+    ends = chance.uniform(60, 195, (3, channels))
     along = np.linspace(0, 2, length)
     columns = [np.interp(along, [0, 1, 2], ends[:, channel]) for channel in range(channels)]
     return np.round(np.stack(columns, axis=-1)).astype(np.int64)

@@ -7,6 +7,7 @@ file tells what it can: its reader has the last word.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from wit_pipeline.pictures import coded
 from wit_pipeline.pictures.coded import Coded
@@ -14,9 +15,14 @@ from wit_pipeline.pictures.coded import Coded
 # An item's entry: version, three bytes of flags, number in two or four bytes, protection, type.
 _EXIF_ITEM = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))Exif", re.DOTALL)
 BRANDS = (b"avif", b"avis")
-HOLDERS = {b"meta": 4, b"iprp": 0, b"ipco": 0}  # boxes of boxes, and what precedes these in bytes
+HOLDERS = {b"meta": 4, b"iinf": 6, b"iprp": 0, b"ipco": 0}  # boxes of boxes, and what precedes these in bytes
+MAX_PARTS = (
+    2_000  # boxes, and parts of items, that are looked at: `structure` refuses files with half of that
+)
+C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # the uuid box of a manifest store: C2PA 2.1, A.5
 MAX_OBUS = 64  # of an item that are looked at for a header of a sequence
 SEQUENCE_HEADER = 1
+IN_FILE, IN_IDAT = 0, 1  # ways of iloc: offsets from the start of the file, and of the box of small data
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,11 @@ def boxes(body: bytes, at: int = 0, end: int | None = None) -> Iterator[Box]:
 
 
 def inside(body: bytes) -> Iterator[Box]:
-    """All boxes beside the pixels: those of the file, of meta, and of its properties."""
+    """All boxes beside the pixels, of files that are no flood: those of the file, of meta, and in these."""
+    return islice(_inside(body), MAX_PARTS)
+
+
+def _inside(body: bytes) -> Iterator[Box]:
     waiting = [boxes(body)]
     while waiting:
         box = next(waiting[-1], None)
@@ -62,7 +72,10 @@ def inside(body: bytes) -> Iterator[Box]:
             continue
         yield box
         if box.name in HOLDERS:
-            waiting.append(boxes(body, box.at + HOLDERS[box.name], box.end))
+            before = HOLDERS[box.name]
+            if box.name == b"iinf" and body[box.at : box.at + 1] != b"\0":  # counts in four bytes, not in two
+                before += 2
+            waiting.append(boxes(body, box.at + before, box.end))
 
 
 def size(body: bytes) -> tuple[int, int]:
@@ -86,7 +99,7 @@ def size(body: bytes) -> tuple[int, int]:
 
 def is_whole(body: bytes) -> bool:
     """Whether its boxes end where the file does, or before, and what its items name lies in it."""
-    outer = list(boxes(body))
+    outer = list(islice(boxes(body), MAX_PARTS))
     named = {box.name for box in outer}
     if b"meta" not in named or not named & {b"mdat", b"idat"}:
         return any(box.name == b"idat" for box in inside(body)) and outer[-1].end <= len(body)
@@ -111,11 +124,39 @@ def without_exif(body: bytes) -> bytes:
     return _EXIF_ITEM.sub(rb"\1skip", body)
 
 
+def xmp(body: bytes) -> tuple[bytes, ...]:
+    """The data of its items that have a MIME type: XMP packets, and what else is text."""
+    typed = set()
+    for box in inside(body):
+        if box.name == b"infe":
+            wide = body[box.at] == 3 if box.at < len(body) else False
+            number, kind = box.at + 4, box.at + (10 if wide else 8)
+            if body[kind : kind + 4] == b"mime":
+                typed.add(int.from_bytes(body[number : kind - 2], "big"))
+    return tuple(body[at:end] for number, at, end in _located(body) if number in typed)
+
+
+def c2pa(body: bytes) -> bytes:
+    """The JUMBF boxes of a manifest store: behind version and flags, a purpose, and eight bytes of an offset."""
+    held = (body[box.at : box.end] for box in inside(body) if box.name == b"uuid")
+    return b"".join(content[20:].partition(b"\0")[2][8:] for content in held if content.startswith(C2PA))
+
+
 def extents(body: bytes) -> Iterator[tuple[int, int]]:
     """Where the data of its items lies, as far as that is in the file itself, from iloc."""
+    return ((at, end) for _, at, end in _located(body))
+
+
+def _located(body: bytes) -> Iterator[tuple[int, int, int]]:
+    return islice(_parts_of_items(body), MAX_PARTS)
+
+
+def _parts_of_items(body: bytes) -> Iterator[tuple[int, int, int]]:
+    """An item's number, and where a part of its data begins and ends, of all parts of all items."""
     box = next((box for box in inside(body) if box.name == b"iloc"), None)
     if box is None:
         return
+    idat = next((box.at for box in inside(body) if box.name == b"idat"), 0)
     reader = _Bytes(body, box.at, min(box.end, len(body)))
     version = reader.number(4) >> 24
     widths = reader.number(2)
@@ -124,7 +165,7 @@ def extents(body: bytes) -> Iterator[tuple[int, int]]:
     for _ in range(reader.number(2 if version < 2 else 4)):
         if reader.at >= reader.end:
             return
-        reader.number(2 if version < 2 else 4)
+        item = reader.number(2 if version < 2 else 4)
         how = reader.number(2) & 15 if version in (1, 2) else 0
         reader.number(2)
         base = reader.number(base_bytes)
@@ -134,8 +175,10 @@ def extents(body: bytes) -> Iterator[tuple[int, int]]:
             reader.number(index_bytes)
             at = base + reader.number(offset_bytes)
             length = reader.number(length_bytes)
-            if how == 0:
-                yield at, at + length if length else len(body)
+            if how == IN_IDAT:
+                at += idat
+            if how in (IN_FILE, IN_IDAT):
+                yield item, at, at + length if length else len(body)
 
 
 # --- AV1 ------------------------------------------------------------------------------------------

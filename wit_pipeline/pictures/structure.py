@@ -70,9 +70,9 @@ def flood(content: bytes) -> str:
         if sum(name not in PIXELS for name in names) > MAX_ASIDE:
             return f"above {MAX_ASIDE} chunks beside those of pixels"
     if kind == "AVIF":
-        if sum(1 for _ in islice(avif.inside(content), MAX_ASIDE + 1)) > MAX_ASIDE:
+        if sum(1 for _ in avif.inside(content)) > MAX_ASIDE:
             return f"above {MAX_ASIDE} boxes"
-        if sum(1 for _ in islice(avif.extents(content), MAX_ASIDE + 1)) > MAX_ASIDE:
+        if sum(1 for _ in avif.extents(content)) > MAX_ASIDE:
             return f"above {MAX_ASIDE} parts of items"
     return ""
 

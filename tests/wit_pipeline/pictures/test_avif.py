@@ -8,7 +8,7 @@ from PIL import Image
 from tests.web import encoded, picture
 from tests.web.pictures import AVIF, PICTURES
 from tests.web.poison import HUGE_AVIF, avif_declaring
-from wit_pipeline.pictures import avif
+from wit_pipeline.pictures import avif, structure
 from wit_pipeline.pictures.coded import BT709, PRIMARIES, SRGB, Coded, power
 
 
@@ -87,4 +87,15 @@ def test_no_bytes_break_the_walk(at: int, bytes_there: bytes, lost: int) -> None
         avif.size(body)
         avif.is_whole(body)
         avif.space(body)
-        assert sum(1 for _ in avif.extents(body)) < 100_000
+        avif.xmp(body)
+        avif.c2pa(body)
+
+
+def test_a_flood_of_parts_that_take_no_room_ends() -> None:
+    """Offsets and lengths of no bytes at all: 65,535 parts in each six bytes."""
+    flood = bytes(4) + b"\0\0\xff\xff" + b"\0\1\0\0\xff\xff" * 9_000
+    iloc = struct.pack(">I", 8 + len(flood)) + b"iloc" + flood
+    meta = struct.pack(">I", 12 + len(iloc)) + b"meta" + bytes(4) + iloc
+    body = AVIF[:32] + meta
+    assert sum(1 for _ in avif.extents(body)) == avif.MAX_PARTS
+    assert structure.flood(body) == f"above {structure.MAX_ASIDE} parts of items"
