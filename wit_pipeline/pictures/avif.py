@@ -137,7 +137,7 @@ def xmp(body: bytes) -> tuple[bytes, ...]:
 
 
 def c2pa(body: bytes) -> bytes:
-    """The JUMBF boxes of a manifest store: behind version and flags, a purpose, and eight bytes of an offset."""
+    """The JUMBF boxes of a manifest store; version and flags, a purpose and an offset stand before them."""
     held = (body[box.at : box.end] for box in inside(body) if box.name == b"uuid")
     return b"".join(content[20:].partition(b"\0")[2][8:] for content in held if content.startswith(C2PA))
 

@@ -6,16 +6,19 @@ For whatever a JPEG's fast ways leave; the pipeline's decoder and the trainer's 
 import io
 import struct
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import AvifImagePlugin, Image
+from PIL import AvifImagePlugin, Image, ImageFile
 
 from wit_pipeline.pictures import avif, coded, colour, exif, jpeg, png, structure
 from wit_pipeline.pictures.coded import Coded, Samples
 from wit_pipeline.pictures.resize import Pixels
 from wit_pipeline.vocabulary.crawl_config import PILLOW_PIXELS
+
+Box = tuple[int, int, int, int]  # left, upper, right and lower end, in pixels
 
 JPEGS = ("JPEG", "MPO")
 BAND = 1_000_000  # pixels whose colours are worked out at once: some 50 bytes each
@@ -103,8 +106,10 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def bends(image: Image.Image) -> bool:
-    """Whether its profile moves greys so far that a picture must not be made smaller before its colours are
-    right: averages of linear light are others than those of what screens are told."""
+    """Whether its profile moves greys so far that its colours must be right before it is made small.
+
+    Averages of linear light are others than those of what screens are told.
+    """
     return colour.bends(image.info.get("icc_profile") or b"", image.mode)
 
 
@@ -119,31 +124,47 @@ def space(image: Image.Image, body: bytes) -> Coded | bytes:
 def shown(image: Image.Image, body: bytes) -> Pixels:
     """All pixels of an opened picture in grey or sRGB, on white: (rows, columns, 1 or 3). Not yet upright."""
     meaning = space(image, body)
-    is_deep = image.format == "PNG" and png.depth(body) == 16
-    key = png.key(body) if image.format == "PNG" else ()
-    if is_deep and (key or isinstance(meaning, Coded)):
-        deep = png.halves(body)
-    else:
-        deep = []
-        image.load()
-        if key and not is_deep:
-            image.info["transparency"] = _scaled(key, png.depth(body))
-        if not meaning and image.mode != "CMYK":
-            return colour.plain(image)
+    content = png.bare(body) if image.format == "PNG" else b""
+    key = png.key(content) if content else ()
+    if content and png.depth(content) == 16 and (key or isinstance(meaning, Coded)):
+        deep = png.halves(content)
+        return _in_bands(image.size, lambda box: _deep_layers(deep, content, key, box), meaning)
+    frame = _first_frame(image, body)
+    image.load()
+    if key:
+        image.info["transparency"] = _scaled(key, png.depth(content))
+    canvas = _laid(image, frame)
+    if not meaning and canvas.mode != "CMYK":
+        return colour.plain(canvas)
     # Grey with alpha in 16 bits is RGBA to Pillow.
-    grey = png.is_grey(body) if image.format == "PNG" else image.mode in ("1", "L", "LA")
-    width, height = image.size
+    grey = png.is_grey(content) if content else canvas.mode in ("1", "L", "LA")
+    return _in_bands(canvas.size, lambda box: _layers(canvas.crop(box), grey=grey), meaning)
+
+
+def _in_bands(size: tuple[int, int], layers: Callable[[Box], Layers], meaning: Coded | bytes) -> Pixels:
+    width, height = size
     step = max(1, BAND // width)
-    bands = []
-    for top in range(0, height, step):
-        box = (0, top, width, min(top + step, height))
-        if deep:
-            samples = png.samples([part.crop(box) for part in deep], png.colour_type(body))
-            layers = _parted(samples, key)
-        else:
-            layers = _layers(image.crop(box), grey=grey)
-        bands.append(_on_white(layers, meaning))
-    return np.concatenate(bands)
+    boxes = ((0, top, width, min(top + step, height)) for top in range(0, height, step))
+    return np.concatenate([_on_white(layers(box), meaning) for box in boxes])
+
+
+def _first_frame(image: Image.Image, body: bytes) -> Box:
+    """Where the first frame lies in a picture that is not loaded yet; mostly all over it."""
+    whole = (0, 0, *image.size)
+    if image.format == "GIF" and isinstance(image, ImageFile.ImageFile) and image.tile:
+        return image.tile[0].extents or whole
+    if image.format == "WEBP" and image.mode == "RGB":  # else the rest is clear as it comes
+        return structure.webp_frame(body) or whole
+    return whole
+
+
+def _laid(image: Image.Image, frame: Box) -> Image.Image:
+    """A loaded picture that is clear outside its first frame, as browsers have it; Pillow has some colour."""
+    if frame == (0, 0, *image.size):
+        return image
+    canvas = Image.new("RGBA", image.size, (255, 255, 255, 0))
+    canvas.paste(image.crop(frame).convert("RGBA"), frame)
+    return canvas
 
 
 def _scaled(key: tuple[int, ...], depth: int) -> int | tuple[int, ...]:
@@ -162,8 +183,9 @@ def _layers(image: Image.Image, *, grey: bool) -> Layers:
     return Layers(pixels, None)
 
 
-def _parted(samples: npt.NDArray[np.uint16], key: tuple[int, ...]) -> Layers:
-    """Samples of 16 bits, the opacity taken from a channel of its own, or from the colour that is clear."""
+def _deep_layers(parts: Sequence[Image.Image], content: bytes, key: tuple[int, ...], box: Box) -> Layers:
+    """A band of 16 bits, the opacity taken from a channel of its own, or from the colour that is clear."""
+    samples = png.samples([part.crop(box) for part in parts], png.colour_type(content))
     if samples.shape[2] in (2, 4):
         return Layers(samples[..., :-1], (samples[..., -1] >> 8).astype(np.uint8))
     if not key:

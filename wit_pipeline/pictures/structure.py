@@ -58,6 +58,19 @@ def webp_size(content: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+def webp_frame(content: bytes) -> tuple[int, int, int, int] | None:
+    """Left, upper, right and lower end of the first frame of a WebP that moves; None of others."""
+    at = 12
+    for name, end in islice(chunks(content, "WEBP"), MAX_CHUNKS):
+        if name == b"ANMF":
+            x, y, width, height = (
+                int.from_bytes(content[at + place : at + place + 3], "little") for place in (8, 11, 14, 17)
+            )
+            return 2 * x, 2 * y, 2 * x + width + 1, 2 * y + height + 1
+        at = end
+    return None
+
+
 def flood(content: bytes) -> str:
     """What of the file is too many, on a line; "" where a decoder may go over it."""
     kind = format_of(content)

@@ -71,6 +71,33 @@ def test_a_clear_colour_of_another_length_is_none(data: bytes) -> None:
     assert (upright(with_chunks(PNG, chunk(b"tRNS", data)), 1) == np.asarray(picture())).all()
 
 
+def test_what_the_first_frame_leaves_is_white() -> None:
+    """Not the first colour of a GIF's palette, and not a WebP's black."""
+    red = Image.new("RGB", (8, 6), (200, 0, 0))
+    for options in ({}, {"transparency": 5}):
+        gif = encoded(red.quantize(8), "GIF", **options)
+        wide = gif[:6] + struct.pack("<HH", 20, 10) + gif[10:]
+        assert framed(upright(wide, 1), (0, 0, 8, 6))
+    frames = [Image.new("RGBA", (20, 10)), Image.new("RGBA", (20, 10), (0, 200, 0, 255))]
+    frames[0].paste((200, 0, 0, 255), (4, 2, 12, 8))
+    webp = encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:], lossless=True)
+    assert framed(upright(webp, 1), (4, 2, 12, 8))
+
+
+def framed(pixels: np.ndarray, box: tuple[int, int, int, int]) -> bool:
+    """Whether it is red there, and white around it."""
+    expected = np.full(pixels.shape, 255)
+    expected[box[1] : box[3], box[0] : box[2]] = (200, 0, 0)
+    return bool((pixels == expected).all())
+
+
+def test_all_16_bits_are_read_whatever_else_is_damaged() -> None:
+    body, clear = keyed(2, 16)
+    broken = with_chunks(body, chunk(b"pHYs", b"\0"), chunk(b"tEXt", b"a\0b")[:-1] + b"?")
+    assert (upright(broken, 1) == upright(body, 1)).all()
+    assert (upright(broken, 1)[clear] == 255).all()
+
+
 def test_colours_are_made_right_before_they_are_mixed_with_white() -> None:
     half = Image.new("RGBA", (8, 8), (100, 100, 100, 128))
     made_bright = 168  # 100 of linear light
