@@ -21,6 +21,7 @@ EVERY = (
     "extract_job",
     "frontier_job",
     "stored_quality",
+    "as_browsers",
     "isolated_decode",
     "crawl_cost",
     "crawl_memory",

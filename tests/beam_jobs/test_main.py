@@ -109,7 +109,7 @@ def test_the_plan_says_whose_groups_refuse_us_and_what_that_cost(
 ) -> None:
     main(["plan", "--recipe", str(recipe)])
     told = "   crawl  leaves out what robots.txt disallows to GPTBot, Google-Extended, Applebot-Extended: "
-    assert told + "what [frontier] measured tells; crawl.as_agents = [] does not\n" in capsys.readouterr().out
+    assert told + "how much, a crawl tells; crawl.as_agents = [] does not\n" in capsys.readouterr().out
     counts = Counts(read=1000, kept=900, rejected={"agents_disallowed": 77, "timeout": 23})
     sign_counts(tmp_path / "old", "crawl", counts)
     edited(recipe, "[crawl]", f'[frontier]\nmeasured = ["{tmp_path / "old"}"]\n[crawl]')

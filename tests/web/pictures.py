@@ -118,6 +118,8 @@ PROGRESSIVE = encoded(picture(), "JPEG", quality=90, progressive=True)
 PNG = encoded(picture(), "PNG")
 GIF = encoded(picture(), "GIF")
 WEBP = encoded(picture(), "WEBP")
+AVIF = encoded(picture(), "AVIF", speed=10)
+BLACK_50_MB = zlib.compress(bytes(50_000_000), 9)
 FRAMES = [picture(), picture().rotate(180), picture().rotate(90)]
 CLEAR = picture(mode="RGBA")
 CLEAR.putalpha(picture(mode="L"))
@@ -177,6 +179,12 @@ PICTURES: dict[str, bytes] = {
     "png_text": with_chunks(PNG, chunk(b"tEXt", b"Comment\0hello"), chunk(b"zTXt", b"k\0\0" + zlib.compress(b"v"))),
     "png_orientation": encoded(picture(), "PNG", exif=exif_of(6)),
     "png_moving": moving("PNG"),
+    "png_bad_checksum": with_chunks(PNG, chunk(b"pHYs", bytes(9))[:-1] + b"?"),
+    "png_short_chunk": with_chunks(PNG, chunk(b"pHYs", b"\0")),
+    "png_odd_name": with_chunks(PNG, chunk(b"te\1t", b"?")),
+    "png_text_bomb": with_chunks(PNG, chunk(b"zTXt", b"k\0\0" + BLACK_50_MB)),
+    "png_unicode_bomb": with_chunks(PNG, chunk(b"iTXt", b"k\0\1\0\0\0" + BLACK_50_MB)),
+    "png_profile_bomb": with_chunks(PNG, chunk(b"iCCP", b"x\0\0" + BLACK_50_MB)),
     "gif": GIF,
     "gif_grey": encoded(picture(mode="L"), "GIF"),
     "gif_in_rows": encoded(picture(), "GIF", interlace=0),
@@ -191,5 +199,12 @@ PICTURES: dict[str, bytes] = {
     "webp_profile": encoded(picture(), "WEBP", icc_profile=SRGB),
     "webp_orientation": encoded(picture(), "WEBP", exif=exif_of(6)),
     "webp_moving": moving("WEBP"),
+    "avif": AVIF,
+    "avif_alpha": encoded(CLEAR, "AVIF", speed=10),
+    "avif_grey": encoded(picture(mode="L"), "AVIF", speed=10),
+    "avif_orientation": encoded(picture(), "AVIF", speed=10, exif=exif_of(6)),
+    "avif_profile": encoded(picture(), "AVIF", speed=10, icc_profile=SRGB),
+    "avif_moving": moving("AVIF", speed=10),
+    "avif_broken_exif": encoded(picture(), "AVIF", speed=10, exif=exif_of(1)).replace(b"MM\0*", b"M?\0*"),
     "mpo": moving("MPO"),
 }  # fmt: skip

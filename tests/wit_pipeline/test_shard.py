@@ -73,7 +73,9 @@ def test_plain_tar_extracts_a_sample(tmp_path: Path) -> None:
     assert (tmp_path / "000030000.jpg").read_bytes() == JPEG
 
 
-@pytest.mark.parametrize(("format", "ending"), [("PNG", "png"), ("GIF", "gif"), ("WEBP", "webp")])
+@pytest.mark.parametrize(
+    ("format", "ending"), [("PNG", "png"), ("GIF", "gif"), ("WEBP", "webp"), ("AVIF", "avif")]
+)
 def test_raw_images_have_their_own_extension(tmp_path: Path, format: str, ending: str) -> None:
     content = encoded(photograph(0, (64, 48)), format)
     write_shard(PAIRS[:1], lambda image: content, folder=tmp_path, shard=0, seed=0)

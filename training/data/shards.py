@@ -20,7 +20,7 @@ from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.found import each_once, meant
 from wit_pipeline.vocabulary.paths import has_scheme
 
-IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
+IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "avif")
 CACHE = Path("shards")  # copies of remote shards, where no other folder is named
 TOKENIZER_CAPTIONS = 1_000_000  # enough for 49,408 tokens; a shard is a random sample of the whole
 BRACES = re.compile(r"\{([^{}]*)\}")

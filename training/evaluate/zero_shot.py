@@ -21,7 +21,7 @@ from training.data.tokenizer import Tokenizer
 from training.model.clip import Clip
 from wit_pipeline.vocabulary.errors import RunError, UserError
 
-IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".avif", ".tif", ".tiff"}
 BATCH = 256  # images or texts embedded at a time
 CENTRE = 0.5
 # General ones; what helps a certain data set is for its user to say.

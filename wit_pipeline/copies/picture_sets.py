@@ -19,7 +19,7 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.found import each_once, meant
 from wit_pipeline.vocabulary.paths import no_uri
 
-IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp")
+IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 ARCHIVES = (*TARS, ".zip", ".parquet")
 COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "bytes")  # where a Parquet's images may stand

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 from xml.parsers import expat
 
-from wit_pipeline.fetch import groups
+from wit_pipeline.fetch import groups, guard
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import Target
 from wit_pipeline.fetch.patterns import Paths, paths
@@ -187,8 +187,16 @@ def _terms(contents: Sequence[_Content]) -> Terms:
 def _place(url: str) -> tuple[str, str]:
     """The host and the pattern that the `url` of a content means: a full address, or a path of the site."""
     whole = re.match(r"(?i)\s*(?:https?:)?//([^/?#\s]*)(.*)", url)
-    host, path = (whole[1].lower(), whole[2].strip()) if whole else ("", url.strip())
+    host, path = (_host(whole[1]), whole[2].strip()) if whole else ("", url.strip())
     return host, path if path.startswith(("/", "*")) else f"/{path}"
+
+
+def _host(written: str) -> str:
+    """A host as a Target has it; what is none names nobody."""
+    try:
+        return guard.parse(f"https://{written.removesuffix(':80')}/").host_header
+    except FetchError:
+        return written.lower()
 
 
 def absolute(base: Target, where: str) -> str:

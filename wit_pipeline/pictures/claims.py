@@ -15,7 +15,8 @@ from wit_pipeline.vocabulary import extras
 ENTRIES = ("ai_training", "ai_generative_training", "data_mining")
 REFUSALS = ("notAllowed", "constrained")
 SIGNALS = ("c2pa", "cawg")
-MIME = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/webp", b"GI": "image/gif"}
+MIME = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/webp", b"GI": "image/gif",
+        b"\0\0": "image/avif"}  # fmt: skip
 OFFLINE = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}  # only fetch/ asks the network
 RAW_CHARACTERS = 1_000
 NOT_INSTALLED = f"read by its bytes; {extras.install('c2pa')} to read it exactly"

@@ -1,13 +1,11 @@
 """Bytes from a stranger to the facts of one decode and a small JPEG.
 
-What the header declares is checked before a pixel is unpacked; only the four formats of the web are opened.
+What the header declares is checked before a pixel is unpacked; only the formats of the web are opened.
 """
 
 import io
-import struct
 import threading
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,13 +13,14 @@ from hashlib import sha256
 
 import numpy as np
 import simplejpeg
-from PIL import Image, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from wit_pipeline.pictures import colour, exif, jpeg, structure
+from wit_pipeline.pictures import colour, exif, jpeg, named, shown, structure
 from wit_pipeline.pictures.codes import NO_CODES, Codes, codes_of
 from wit_pipeline.pictures.grey import entropy, grey
 from wit_pipeline.pictures.reserved import NO_SIGNALS, in_file
 from wit_pipeline.pictures.resize import Pixels, resize
+from wit_pipeline.pictures.shown import BOMBS, DAMAGED, JPEGS, UPRIGHT
 from wit_pipeline.pictures.trim import codes_inside
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.records import Reason
@@ -30,31 +29,10 @@ JPEG_SIDE = 65_500  # pixels: libjpeg writes no more
 BIG_PIXELS = 16_000_000  # above, a decode takes some 100 MB and waits for the one before
 KEPT_BYTES_PER_PIXEL = 4  # more is not a picture's; such an original is encoded anew
 FRAME_GAP = 1.5  # times the stored sides that a JPEG decoded at a fraction keeps at least: above 43 dB
-TEXT_BYTES = 16 << 20  # of all a PNG's texts, unpacked; Pillow itself takes 64 MB, and 1 MB of one
-
-# What Pillow's readers of the four formats may raise on damaged files: its own OSError and SyntaxError, and
-# whatever a half-read chunk leads to.
-DAMAGED = (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError,
-           RuntimeError, SyntaxError, TypeError, ValueError, struct.error, zlib.error)  # fmt: skip
-BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-
-# What each EXIF orientation does to (rows, columns): turned about the diagonal, then the rows', the columns'
-# order reversed.
-UPRIGHT = {
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
 
 # Pillow only warns above 89 megapixels; and it warns of much that a damaged picture survives.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
-PngImagePlugin.MAX_TEXT_MEMORY = TEXT_BYTES
 
 _one_big_at_a_time = threading.Lock()
 
@@ -75,7 +53,7 @@ class Decoded:
     stored: bytes  # a JPEG; where `store` is "raw" the body itself, in its own format
     sha256: str  # of the body
     stored_sha256: str
-    format: str  # JPEG PNG GIF WEBP, as sniffed
+    format: str  # JPEG PNG GIF WEBP AVIF, as sniffed
     original_width: int  # pixels, after EXIF orientation
     original_height: int
     width: int  # pixels as stored
@@ -125,8 +103,8 @@ def decode(body: bytes, config: CrawlConfig) -> Decoded:
     if refusal:
         raise ImageError(Reason.OPTED_OUT, refusal)
     try:
-        _check_size(structure.webp_size(body), config)
-        with Image.open(io.BytesIO(body), formats=config.formats) as image:
+        _check_size(structure.size(body), config)
+        with shown.opened(body, config.formats) as image:
             _check_header(image, body, config)
             decoded = _raw(image, body) if config.store == "raw" else _decoded(image, body, config)
             return decoded if signals == NO_SIGNALS else replace(decoded, signals=signals)
@@ -160,7 +138,7 @@ def _raw(image: Image.Image, body: bytes) -> Decoded:
     """The facts of the header alone."""
     if not structure.is_whole(body):
         raise ImageError(Reason.DECODE_ERROR, f"a {image.format} that ends before its end")
-    facts, orientation = exif.read(image)
+    facts, orientation = exif.read(image, body)
     original = Original(body=body, format=image.format, size=image.size, orientation=orientation, exif=facts)
     nothing = Seen(size=image.size, codes=NO_CODES, inside=NO_CODES, entropy=0.0)
     return _facts(original, body, nothing)
@@ -172,13 +150,13 @@ def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
         pixels = _fast(image, body, config)
         fast = pixels is not None
         if pixels is None:
-            pixels = _by_pillow(image, config)
-        facts, orientation = exif.read(image)
+            pixels = _by_pillow(image, body, config)
+        facts, orientation = exif.read(image, body)
         kept = _kept(image, body, orientation, size, config)
         if kept:
             stored = Stored(content=kept, pixels=pixels if fast else seen(kept))
         else:
-            content = _encoded(pixels, image.info.get("icc_profile") or b"", orientation, size, config)
+            content = _encoded(pixels, _profile(image), orientation, size, config)
             stored = Stored(content=content, pixels=seen(content))
     luma = grey(stored.pixels)
     height, width = luma.shape
@@ -222,7 +200,7 @@ def _memory_for(pixels: int) -> Iterator[None]:
 
 def _fast(image: Image.Image, body: bytes, config: CrawlConfig) -> Pixels | None:
     """The pixels of a plain JPEG by libjpeg-turbo itself, at a fraction; None where there is any doubt."""
-    if image.format not in ("JPEG", "MPO") or image.mode not in ("L", "RGB"):
+    if image.format not in JPEGS or image.mode not in ("L", "RGB") or shown.bends(image):
         return None
     width, height = image.size
     fraction = _fraction(image.size, config)
@@ -239,16 +217,26 @@ def _fast(image: Image.Image, body: bytes, config: CrawlConfig) -> Pixels | None
             min_height=-(-height // fraction),
         )
         return pixels
-    except ValueError:  # an error or a warning: Pillow has the word
+    except jpeg.TURBO_REFUSES:  # an error or a warning: Pillow has the word
         return None
 
 
-def _by_pillow(image: Image.Image, config: CrawlConfig) -> Pixels:
+def _by_pillow(image: Image.Image, body: bytes, config: CrawlConfig) -> Pixels:
+    """All colours right but a JPEG's, which `_profile` makes right once it is small."""
+    if image.format not in JPEGS or shown.bends(image):
+        return shown.shown(image, body)
     fraction = _fraction(image.size, config)
     if fraction > 1:
         image.draft(None, (image.width // fraction, image.height // fraction))  # JPEG only
     image.load()
     return colour.plain(image)
+
+
+def _profile(image: Image.Image) -> bytes:
+    """The ICC profile of pixels that the decode left in its colours, or b""."""
+    if image.format not in JPEGS or shown.bends(image):
+        return b""
+    return image.info.get("icc_profile") or b""
 
 
 def _fraction(size: tuple[int, int], config: CrawlConfig) -> int:
@@ -266,12 +254,14 @@ def _kept(
     image: Image.Image, body: bytes, orientation: int, size: tuple[int, int], config: CrawlConfig
 ) -> bytes:
     """The original without its metadata, pixel for pixel, where it is a small plain JPEG; else b""."""
-    plain = image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and orientation == 1
+    plain = image.format in JPEGS and image.mode in ("L", "RGB") and orientation == 1
     if not plain or _target(size, config) != size:
         return b""
     if colour.srgb_transform(image.info.get("icc_profile") or b"", image.mode):
         return b""
     original = jpeg.bare(body)
+    if not jpeg.is_plain(original):  # a reader by libjpeg-turbo's own interface would fail
+        return b""
     return original if len(original) <= KEPT_BYTES_PER_PIXEL * size[0] * size[1] + 4096 else b""
 
 
@@ -282,15 +272,9 @@ def _encoded(
     if max(width, height) > JPEG_SIDE:
         raise ImageError(Reason.IMAGE_TOO_LONG, f"{width} × {height} pixels to store")
     small = colour.to_srgb(resize(pixels, width, height), profile)
-    upright = np.ascontiguousarray(_upright(small, orientation))
+    upright = np.ascontiguousarray(shown.turned(small, orientation))
     space, sampling = ("GRAY", "Gray") if upright.shape[2] == 1 else ("RGB", "420")
     return bytes(simplejpeg.encode_jpeg(upright, config.jpeg_quality, space, sampling))
-
-
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
-    about, rows, columns = UPRIGHT[orientation]
-    turned = pixels.swapaxes(0, 1) if about else pixels
-    return turned[:: -1 if rows else 1, :: -1 if columns else 1]
 
 
 def seen(content: bytes) -> Pixels:
@@ -299,7 +283,7 @@ def seen(content: bytes) -> Pixels:
         grey_only = simplejpeg.decode_jpeg_header(content)[2] == "Gray"
         pixels: Pixels = simplejpeg.decode_jpeg(content, "GRAY" if grey_only else "RGB")
         return pixels
-    except ValueError:  # an original that is kept although libjpeg warns of it
+    except jpeg.TURBO_REFUSES:  # an original that is kept although libjpeg warns of it
         with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
             return colour.plain(image)
 
@@ -317,10 +301,10 @@ def _target(size: tuple[int, int], config: CrawlConfig) -> tuple[int, int]:
 
 
 def _unidentified(body: bytes, config: CrawlConfig) -> ImageError:
-    for name in config.formats:
-        if body.startswith(structure.MAGIC[name]):
-            return ImageError(Reason.DECODE_ERROR, f"header of a {name}, but no picture")
-    return ImageError(Reason.UNSUPPORTED_FORMAT, f"none of {', '.join(config.formats)}")
+    kind = named.name(body)
+    if kind in config.formats:
+        return ImageError(Reason.DECODE_ERROR, f"header of a {kind}, but no picture")
+    return ImageError(Reason.UNSUPPORTED_FORMAT, f"{kind}, which is not among {', '.join(config.formats)}")
 
 
 def _line(error: BaseException) -> str:

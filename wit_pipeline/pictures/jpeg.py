@@ -3,13 +3,21 @@
 import re
 from collections.abc import Iterator
 
+import simplejpeg
+
 START, END, SCAN = 0xD8, 0xD9, 0xDA
 BASELINE, EXTENDED, PROGRESSIVE = 0xC0, 0xC1, 0xC2  # the frame types that every decoder reads
 OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}  # lossless, arithmetic, …
 FRAMES = {BASELINE, EXTENDED, PROGRESSIVE} | OTHER_FRAMES
 COMMENT = 0xFE
+APP1, APP2 = 0xE1, 0xE2
+ICC = b"ICC_PROFILE\0"
 APPLICATION = range(0xE0, 0xF0)
-COLOUR = {0xE0, 0xEE}  # JFIF's and Adobe's headers: they say what the components mean
+ADOBE, ADOBE_BYTES = 0xEE, 12
+COLOUR = {0xE0, ADOBE}  # JFIF's and Adobe's headers: they say what the components mean
+
+# What simplejpeg raises for an error and a warning, and for samplings it has no name for, as 4:4:1.
+TURBO_REFUSES = (ValueError, KeyError)
 
 # A marker, inside entropy-coded data too: there FF is followed by 00 or by a restart marker (01 has no
 # segment either).
@@ -65,7 +73,13 @@ def bare(body: bytes) -> bytes:
     if END not in markers or markers & OTHER_FRAMES:
         return b""
     dropped = {COMMENT, *APPLICATION} - COLOUR
-    return b"\xff\xd8" + b"".join(part for marker, part in parts if marker not in dropped)
+    kept = (part for marker, part in parts if marker not in dropped and not _is_idle(marker, part))
+    return b"\xff\xd8" + b"".join(kept)
+
+
+def _is_idle(marker: int, part: bytes) -> bool:
+    """Whether it is Adobe's by its marker, but too short for libjpeg to mind it; other readers stumble."""
+    return marker == ADOBE and len(part) < 4 + ADOBE_BYTES
 
 
 def frame(body: bytes) -> int:
@@ -80,6 +94,35 @@ def is_ended(body: bytes) -> bool:
     """Whether an end marker follows the first scan's header; a thumbnail's, in metadata, does not count."""
     scan = next((end for marker, _, end in headers(body) if marker == SCAN), len(body))
     return body.rfind(b"\xff\xd9", scan) >= 0
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether simplejpeg reads the header: its colours and its sampling are among the usual."""
+    try:
+        simplejpeg.decode_jpeg_header(body)
+    except TURBO_REFUSES:
+        return False
+    return True
+
+
+def exif(body: bytes) -> bytes:
+    """The first Exif block before the first scan, without its name, or b""."""
+    return told(body)[0]
+
+
+def told(body: bytes) -> tuple[bytes, bytes]:
+    """The first Exif block before the first scan, without its name, and the ICC profile, each perhaps b"".
+
+    A profile has its parts in any order, each with its number (ICC.1, annex B.4).
+    """
+    block, parts = b"", []
+    for marker, at, end in headers(body):
+        if marker == APP1 and not block and body.startswith(b"Exif\0", at):
+            block = body[at + 6 : end]
+        elif marker == APP2 and body.startswith(ICC, at):
+            parts.append(body[at + len(ICC) : end])
+    parts.sort(key=lambda part: part[:1])
+    return block, b"".join(part[2:] for part in parts)
 
 
 def headers(body: bytes) -> Iterator[tuple[int, int, int]]:

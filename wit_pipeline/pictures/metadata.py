@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from wit_pipeline.pictures import avif
+
 PARTS = 20_000  # of a file; one with more is searched as a whole, the rest of it unread
 INFLATED_BYTES = 4_000_000  # of a compressed packet; the longest we know of has some 100 kB
 
@@ -27,13 +29,15 @@ class Metadata:
 
 
 def metadata(body: bytes) -> Metadata:
-    """The packets and the manifest store of a JPEG, PNG, GIF or WebP; of a damaged file, what is there."""
+    """The packets and the manifest store of a picture; of a damaged file, what is there."""
     if body.startswith(b"\xff\xd8"):
         return _of_jpeg(body)
     if body.startswith(b"\x89PNG\r\n\x1a\n"):
         return _of_png(body)
     if body.startswith(b"RIFF"):
         return _of_webp(body)
+    if avif.is_avif(body):
+        return Metadata(xmp=avif.xmp(body), c2pa=avif.c2pa(body))
     return _of_gif(body) if body.startswith(b"GIF8") else Metadata()
 
 

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from itertools import islice
 
-from wit_pipeline.pictures import jpeg
+from wit_pipeline.pictures import avif, jpeg
 
 MAX_SCANS = 100  # a progressive JPEG has about 10; each costs a pass over the picture (1,500 took 20 s)
 MAX_CHUNKS = (
@@ -13,18 +13,30 @@ MAX_CHUNKS = (
 MAX_ASIDE = 1_000  # chunks beside those of pixels and frames: texts, profiles, EXIF
 
 MAGIC = {"JPEG": b"\xff\xd8", "PNG": b"\x89PNG\r\n\x1a\n", "GIF": b"GIF8", "WEBP": b"RIFF"}
-EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp"}
+EXTENSIONS = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "AVIF": "avif"}
+HEADERS_IN_C = ("WEBP", "AVIF")  # whose headers C reads; Python reads the others'
 PIXELS = {b"IDAT", b"fdAT", b"fcTL", b"ANMF", b"VP8 ", b"VP8L", b"ALPH"}
 
 
 def format_of(content: bytes) -> str:
-    """JPEG PNG GIF WEBP by the first bytes, or ""."""
-    return next((name for name, magic in MAGIC.items() if content.startswith(magic)), "")
+    """JPEG PNG GIF WEBP AVIF by the first bytes, or ""."""
+    if avif.is_avif(content):
+        return "AVIF"
+    name = next((name for name, magic in MAGIC.items() if content.startswith(magic)), "")
+    return "" if name == "WEBP" and content[8:12] not in (b"WEBP", b"") else name
 
 
 def extension(content: bytes) -> str:
     """What a file of such bytes is called after its dot, or ""."""
     return EXTENSIONS.get(format_of(content), "")
+
+
+def size(content: bytes) -> tuple[int, int]:
+    """The largest width and height that a WebP or AVIF declares, (0, 0) of other bytes.
+
+    Of these two Pillow tells less, or only once room was made for more.
+    """
+    return avif.size(content) if avif.is_avif(content) else webp_size(content)
 
 
 def webp_size(content: bytes) -> tuple[int, int]:
@@ -46,6 +58,19 @@ def webp_size(content: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+def webp_frame(content: bytes) -> tuple[int, int, int, int] | None:
+    """Left, upper, right and lower end of the first frame of a WebP that moves; None of others."""
+    at = 12
+    for name, end in islice(chunks(content, "WEBP"), MAX_CHUNKS):
+        if name == b"ANMF":
+            x, y, width, height = (
+                int.from_bytes(content[at + place : at + place + 3], "little") for place in (8, 11, 14, 17)
+            )
+            return 2 * x, 2 * y, 2 * x + width + 1, 2 * y + height + 1
+        at = end
+    return None
+
+
 def flood(content: bytes) -> str:
     """What of the file is too many, on a line; "" where a decoder may go over it."""
     kind = format_of(content)
@@ -57,6 +82,11 @@ def flood(content: bytes) -> str:
             return f"above {MAX_CHUNKS} chunks"
         if sum(name not in PIXELS for name in names) > MAX_ASIDE:
             return f"above {MAX_ASIDE} chunks beside those of pixels"
+    if kind == "AVIF":
+        if sum(1 for _ in avif.inside(content)) > MAX_ASIDE:
+            return f"above {MAX_ASIDE} boxes"
+        if sum(1 for _ in avif.extents(content)) > MAX_ASIDE:
+            return f"above {MAX_ASIDE} parts of items"
     return ""
 
 
@@ -69,6 +99,8 @@ def is_whole(content: bytes) -> bool:
             return any(name == b"IEND" and end <= len(content) for name, end in chunks(content, "PNG"))
         case "GIF":
             return content.rstrip(b"\0").endswith(b";")
+        case "AVIF":
+            return avif.is_whole(content)
         case "WEBP":
             return len(content) >= 12 and 8 + int.from_bytes(content[4:8], "little") <= len(content)
     return False

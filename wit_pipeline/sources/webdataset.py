@@ -16,7 +16,7 @@ from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.records import Raw, Reject, unreadable
 
-IMAGES = ("jpg", "jpeg", "png", "webp", "gif")
+IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "avif")
 TEXTS = ("txt", "caption")  # the first that is there
 JSON = "json"
 MAX_MEMBER = 1 << 20  # bytes of a text or a JSON member

@@ -35,6 +35,8 @@ FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
     "formats": [["JPEG", "PNG", "GIF", "WEBP"]],
 }  # fmt: skip
 
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")  # those of the web
+
 PILLOW_PIXELS = 89_478_485  # above, Pillow warns of a decompression bomb whatever we think of it
 
 
@@ -65,7 +67,7 @@ class CrawlConfig:
     threads: int = how(32)  # that read pages and answers of interfaces
     decoders: int = how(1)  # processes that decode images, of each worker
 
-    formats: tuple[str, ...] = ("JPEG", "PNG", "GIF", "WEBP")  # Pillow's other decoders have more holes
+    formats: tuple[str, ...] = FORMATS  # Pillow's other decoders have more holes
     max_pixels: int = 64_000_000  # width times height, as the header declares it
     max_aspect: float = 50.0  # longer side over shorter, as declared: beyond is a line, a bar, a ruler
     decode_seconds: float = 10.0  # of CPU, for one image
@@ -104,9 +106,9 @@ class CrawlConfig:
         for token in self.as_agents:
             if not re.fullmatch(r"[A-Za-z0-9._-]+", token):
                 raise ValueError(f'as_agents wants product tokens such as "GPTBot", found {token!r}')
-        unknown = set(self.formats) - {"JPEG", "PNG", "GIF", "WEBP"}
+        unknown = set(self.formats) - set(FORMATS)
         if unknown or not self.formats:
-            raise ValueError(f"formats must be among JPEG, PNG, GIF and WEBP, found {list(self.formats)}")
+            raise ValueError(f"formats must be among {', '.join(FORMATS)}, found {list(self.formats)}")
         strange = set(self.opt_outs) - set(SIGNALS)
         if strange:
             raise ValueError(

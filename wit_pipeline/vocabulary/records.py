@@ -172,7 +172,7 @@ class Image:
     sha256: str  # 64 hex digits
     stored_sha256: str  # 64 hex digits, of the bytes stored
     bytes_fetched: int
-    format: str  # JPEG PNG GIF WEBP, as sniffed
+    format: str  # JPEG PNG GIF WEBP AVIF, as sniffed
     original_width: int  # pixels, after EXIF orientation
     original_height: int
     width: int  # pixels as stored

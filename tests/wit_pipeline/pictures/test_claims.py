@@ -23,6 +23,7 @@ FILES = {
     "image/png": PNG,
     "image/webp": PICTURES["webp"],
     "image/gif": PICTURES["gif"],
+    "image/avif": PICTURES["avif"],
 }
 
 

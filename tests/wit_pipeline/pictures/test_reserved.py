@@ -18,7 +18,7 @@ from tests.claims import (
     packet,
     png_chunk,
 )
-from tests.web import JPEG, PICTURES, PNG
+from tests.web import JPEG, PICTURES, PNG, encoded, picture
 from wit_pipeline.pictures.image import ImageError, decode
 from wit_pipeline.pictures.metadata import PARTS
 from wit_pipeline.pictures.reserved import MENTIONS, in_file
@@ -33,6 +33,7 @@ CARRIERS: dict[str, Callable[[bytes], bytes]] = {
     "png, compressed": lambda xmp: in_png(PNG, xmp, compressed=True),
     "webp": lambda xmp: in_webp(PICTURES["webp"], xmp),
     "gif": lambda xmp: in_gif(PICTURES["gif"], xmp),
+    "avif": lambda xmp: encoded(picture(), "AVIF", speed=10, xmp=xmp),
 }
 
 

@@ -17,7 +17,15 @@ from wit_pipeline.pictures.structure import (
     webp_size,
 )
 
-KINDS = {"jpeg": "jpg", "progressive": "jpg", "mpo": "jpg", "png": "png", "gif": "gif", "webp": "webp"}
+KINDS = {
+    "jpeg": "jpg",
+    "progressive": "jpg",
+    "mpo": "jpg",
+    "png": "png",
+    "gif": "gif",
+    "webp": "webp",
+    "avif": "avif",
+}
 
 
 def with_chunks(name: bytes, count: int, data: bytes = b"") -> bytes:
@@ -36,7 +44,9 @@ def test_pictures_are_whole_and_no_flood(name: str) -> None:
     assert flood(PICTURES[name]) == ""
 
 
-@pytest.mark.parametrize("name", ["jpeg", "progressive", "png", "gif", "webp", "webp_moving", "gif_moving"])
+@pytest.mark.parametrize(
+    "name", ["jpeg", "progressive", "png", "gif", "webp", "avif", "webp_moving", "gif_moving", "avif_moving"]
+)
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.9, 1.0])
 def test_what_is_cut_is_not_whole(name: str, part: float) -> None:
     body = PICTURES[name]

@@ -16,7 +16,7 @@ from wit_pipeline.vocabulary.unpacker import GZIP
 BROUGHT = frozenset((200, 201, 202, 203, 226))  # statuses of answers that may bring what was asked for
 PAGES = frozenset(("text/html", "application/xhtml+xml"))
 
-_PICTURE = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP")
+_PICTURE = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|....ftypavi[fs]")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*[<{\[]")
 
 
@@ -59,7 +59,7 @@ def response_of(url: str, head: Head, body: bytes, redirects: int, attempts: int
 
 
 def is_picture(body: bytes) -> bool:
-    """Whether a body begins as a JPEG, PNG, GIF or WebP does."""
+    """Whether a body begins as a JPEG, PNG, GIF, WebP or AVIF does."""
     return _PICTURE.match(body) is not None
 
 

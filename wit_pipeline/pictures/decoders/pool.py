@@ -66,7 +66,8 @@ class Decoders:
         """
         if len(body) > slot_bytes(self._config):
             raise ImageError(Reason.TOO_LARGE, f"{len(body)} bytes, above {slot_bytes(self._config)}")
-        if self._config.store == "raw" and not body.startswith(structure.MAGIC["WEBP"]):
+        kind = structure.format_of(bytes(body[:1024]))
+        if self._config.store == "raw" and kind not in structure.HEADERS_IN_C:
             return image.decode(bytes(body), self._config)  # a header: Python reads it
         loop = asyncio.get_running_loop()
         if loop is not self._loop:

@@ -128,7 +128,7 @@ def test_a_body_at_the_bound_of_a_slot_and_above() -> None:
 
     with decoders(config) as held:
         at, above = asyncio.run(ask(held))
-    assert at == (Reason.UNSUPPORTED_FORMAT, "none of JPEG, PNG, GIF, WEBP")
+    assert at == (Reason.UNSUPPORTED_FORMAT, "zeros, which is not among JPEG, PNG, GIF, WEBP, AVIF")
     assert above == (Reason.TOO_LARGE, f"{room + 1} bytes, above {room}")
 
 
