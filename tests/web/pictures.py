@@ -74,10 +74,14 @@ def chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
 
 
-def png(width: int, height: int, depth: int, kind: int, rows: bytes, interlaced: int = 0) -> bytes:
-    """A PNG of rows that each begin with their filter."""
+def png(
+    width: int, height: int, depth: int, kind: int, rows: bytes, interlaced: int = 0, spoilt: int = 0
+) -> bytes:
+    """A PNG of rows that each begin with their filter; the sum of its pixels is spoilt by so much."""
     header = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, interlaced)
-    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    packed = zlib.compress(rows)
+    packed = packed[:-1] + bytes([packed[-1] ^ spoilt])
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", packed), chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -181,6 +185,7 @@ PICTURES: dict[str, bytes] = {
     "png_moving": moving("PNG"),
     "png_bad_checksum": with_chunks(PNG, chunk(b"pHYs", bytes(9))[:-1] + b"?"),
     "png_short_chunk": with_chunks(PNG, chunk(b"pHYs", b"\0")),
+    "png_bad_sum_of_pixels": png(400, 300, 8, 2, rows_of(np.asarray(picture())), spoilt=1),
     "png_odd_name": with_chunks(PNG, chunk(b"te\1t", b"?")),
     "png_text_bomb": with_chunks(PNG, chunk(b"zTXt", b"k\0\0" + BLACK_50_MB)),
     "png_unicode_bomb": with_chunks(PNG, chunk(b"iTXt", b"k\0\1\0\0\0" + BLACK_50_MB)),

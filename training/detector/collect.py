@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from training.data.image import UNREADABLE
 from wit_pipeline.copies import picture_sets
 from wit_pipeline.copies.detector import square
 from wit_pipeline.copies.neardup import phash16_words
+from wit_pipeline.pictures import shown
 from wit_pipeline.pictures.codes import FLAT, codes_of
 from wit_pipeline.pictures.grey import grey
 from wit_pipeline.vocabulary.chance import draw
@@ -77,15 +77,9 @@ def _keep(body: bytes, place: NDArray[np.uint8], seen: dict[str, None]) -> str:
 
 
 def picture_square(body: bytes, side: int) -> NDArray[np.uint8]:
-    """The picture in a file's bytes, squashed to (side, side, 3); what is transparent is white."""
-    with Image.open(BytesIO(body)) as image:
-        image.draft("RGB", (2 * side, 2 * side))
-        if image.mode in ("P", "RGBA", "LA", "PA"):
-            clear = image.convert("RGBA")
-            solid = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
-        else:
-            solid = image.convert("RGB")
-        return square(np.asarray(solid), side)
+    """The picture in a file's bytes, squashed to (side, side, 3), as screens show it. Raises `UNREADABLE`."""
+    pixels = shown.upright(body, 2 * side)
+    return square(np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:2], 3))), side)
 
 
 def stacked(families: Iterable[Sequence[Image.Image]], side: int) -> NDArray[np.uint8]:

@@ -24,6 +24,7 @@ FOR_PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 KEY_BYTES = {GREY: 2, RGB: 6}  # of tRNS: one colour that is clear, in 16 bits a sample
 PROFILE_BYTES = 4 << 20  # of a profile, inflated: `colour.MAX_PROFILE`
 TEXT_BYTES = 1 << 20  # of Exif in a text, inflated
+INFLATED_BYTES = 1 << 20  # at once, of pixels whose sum is worked out
 SCREEN = 2.2  # the exponent of screens; a gamma that differs by no more than …
 SCREEN_SHARE = 0.05  # … this share means them, as libpng and browsers have it
 
@@ -86,6 +87,34 @@ def _is_right(chunk: Chunk, kind: int) -> bool:
         return True
     length = chunk.end - chunk.at
     return chunk.intact and (length <= 256 if kind == PALETTE else length == KEY_BYTES.get(kind))
+
+
+def with_right_sum(body: bytes) -> bytes:
+    """A bare PNG with the right checksum of its pixels, where these are all there but that was wrong; else b"".
+
+    Browsers show such a file, as they have shown the rows before they come to the sum.
+    """
+    packed = b"".join(body[chunk.at : chunk.end] for chunk in chunks(body) if chunk.name == b"IDAT")
+    deflated = zlib.decompressobj(-zlib.MAX_WBITS)  # the stream without its header and its sum
+    width, height = struct.unpack_from(">II", body, 16)
+    left = 2 * height * (1 + width * 8)  # bytes of rows, at 16 bits in four channels, and as much of passes
+    total, rest = 1, packed[2:]
+    try:
+        while not deflated.eof and rest and left > 0:
+            made = deflated.decompress(rest, INFLATED_BYTES)
+            total, rest, left = zlib.adler32(made, total), deflated.unconsumed_tail, left - len(made)
+    except zlib.error:
+        return b""
+    told = deflated.unused_data[:4]
+    if not deflated.eof or len(told) < 4 or told == total.to_bytes(4, "big"):
+        return b""
+    data = b"IDAT" + packed[: len(packed) - len(deflated.unused_data)] + total.to_bytes(4, "big")
+    pixels = struct.pack(">I", len(data) - 4) + data + zlib.crc32(data).to_bytes(4, "big")
+    around = [
+        (chunk.name, body[chunk.at - 8 : chunk.end + 4]) for chunk in chunks(body) if chunk.name != b"IDAT"
+    ]
+    before = b"".join(part for name, part in around if name != b"IEND")
+    return START + before + pixels + b"".join(part for name, part in around if name == b"IEND")
 
 
 def first(body: bytes, *names: bytes) -> dict[bytes, bytes]:

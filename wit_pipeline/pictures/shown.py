@@ -123,8 +123,22 @@ def space(image: Image.Image, body: bytes) -> Coded | bytes:
 
 def shown(image: Image.Image, body: bytes) -> Pixels:
     """All pixels of an opened picture in grey or sRGB, on white: (rows, columns, 1 or 3). Not yet upright."""
+    if image.format != "PNG":
+        return _shown(image, body, b"")
+    content = png.bare(body)
+    try:
+        return _shown(image, body, content)
+    except OSError:
+        mended = png.with_right_sum(content)
+        if not mended:
+            raise
+    with Image.open(io.BytesIO(mended), formats=("PNG",)) as again:
+        return _shown(again, body, mended)
+
+
+def _shown(image: Image.Image, body: bytes, content: bytes) -> Pixels:
+    """`content` is what of a PNG its pixels need; b"" of other formats."""
     meaning = space(image, body)
-    content = png.bare(body) if image.format == "PNG" else b""
     key = png.key(content) if content else ()
     if content and png.depth(content) == 16 and (key or isinstance(meaning, Coded)):
         deep = png.halves(content)

@@ -1,10 +1,13 @@
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.made_pictures import SRGB, exif, power_space, profile
 from tests.factories import photograph
 from training.data.image import DEVIATION, MEAN, UNREADABLE, fast_square, normalise, square
 
@@ -75,6 +78,44 @@ def test_what_is_no_image_raises_what_is_named() -> None:
             square(data, 16, 0.5)
         with pytest.raises(UNREADABLE):
             fast_square(data, 16, 0.5)
+
+
+@pytest.mark.parametrize("way", [square, fast_square])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "AVIF"])
+def test_a_picture_is_seen_upright_and_in_srgb(way: Callable[..., NDArray[np.uint8]], format: str) -> None:
+    """As the pipeline stores it: a shard of another's making holds files as cameras left them."""
+    lying = stripes(90, 30).rotate(90, expand=True)  # as a camera on its side sees what stands
+    linear = profile(power_space(1, 1.0))
+    out = io.BytesIO()
+    grey = Image.new("RGB", lying.size, (55, 55, 55))
+    for picture, kept in ((lying, {"exif": b"Exif\0\0" + exif(6)}), (grey, {"icc_profile": linear})):
+        out = io.BytesIO()
+        picture.save(out, format, quality=95, **kept)
+        pixels = way(out.getvalue(), 16, 0.0)
+        if picture is lying:
+            assert (pixels.argmax(axis=-1) == 0).all()
+        else:
+            assert np.abs(pixels.astype(int) - 128).max() <= 2
+
+
+def test_a_jpeg_of_a_screens_profile_goes_the_fast_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.data.image.square", None)
+    out = io.BytesIO()
+    photograph(3, (120, 80)).save(out, "JPEG", icc_profile=profile(SRGB), exif=b"Exif\0\0" + exif(1))
+    assert fast_square(out.getvalue(), 32, 0.5).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("horizontal", [1, 2, 4])
+@pytest.mark.parametrize("vertical", [1, 2, 4])
+def test_jpegs_of_any_sampling(horizontal: int, vertical: int) -> None:
+    """Of 4:4:1 simplejpeg has no name, and raises a `KeyError`."""
+    plain = encoded(Image.new("RGB", (32, 32), (90, 130, 60)), "JPEG")
+    at = plain.index(b"\xff\xc0") + 11
+    data = plain[:at] + bytes([horizontal << 4 | vertical]) + plain[at + 1 :]
+    try:
+        assert fast_square(data, 16, 0.5).shape == (16, 16, 3)
+    except UNREADABLE:
+        assert horizontal * vertical > 8  # more blocks than a JPEG may have at once
 
 
 def test_normalised_pixels_have_mean_and_deviation_taken_out() -> None:

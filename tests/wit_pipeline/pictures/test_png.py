@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.web import PICTURES, PNG, chunk
+from tests.web import PICTURES, PNG, chunk, picture
 from tests.web.pictures import png, rows_of, with_chunks
 from wit_pipeline.pictures.coded import BT709, PRIMARIES, SRGB, Coded, power
-from wit_pipeline.pictures.png import bare, halves, key, samples, space
+from wit_pipeline.pictures.png import bare, halves, key, samples, space, with_right_sum
 
 P3 = chunk(b"cICP", bytes((12, 13, 0, 1)))
 PROFILE = bytes(36) + b"acsp" + bytes(100)
@@ -59,9 +59,24 @@ def test_a_bare_png_has_the_same_pixels(name: str) -> None:
     body = bare(PICTURES[name])
     assert {body[at + 4 : at + 8] for at in starts(body)} <= {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
     assert bare(body) is body
-    if "bomb" not in name and name not in ("png_bad_checksum", "png_short_chunk", "png_odd_name"):
+    if "bomb" not in name and name not in (
+        "png_bad_checksum",
+        "png_short_chunk",
+        "png_odd_name",
+        "png_bad_sum_of_pixels",
+    ):
         with Image.open(io.BytesIO(body)) as one, Image.open(io.BytesIO(PICTURES[name])) as other:
             assert one.convert("RGBA").tobytes() == other.convert("RGBA").tobytes()
+
+
+def test_a_wrong_sum_of_pixels_that_are_all_there_is_put_right() -> None:
+    spoilt = PICTURES["png_bad_sum_of_pixels"]
+    mended = with_right_sum(spoilt)
+    assert mended == png(400, 300, 8, 2, rows_of(np.asarray(picture())))
+    assert with_right_sum(mended) == b""  # nothing to do
+    data = spoilt.index(b"IDAT") + 4
+    for damaged in (spoilt[: len(spoilt) // 2], spoilt[: data + 60] + b"?" * 20 + spoilt[data + 80 :]):
+        assert with_right_sum(damaged) == b""
 
 
 def starts(body: bytes) -> list[int]:
