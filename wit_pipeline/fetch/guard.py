@@ -118,16 +118,11 @@ def redirect(base: Target, location: str) -> Target:
         raise _invalid("redirect with a control character")
     if _HOST.match(text):
         text = f"{base.scheme}:{text}"
-    if _SCHEME.match(text):
-        return parse(text)
-    try:
-        return parse(join_url(base.url, text))
-    except ValueError:
-        raise _invalid("malformed redirect") from None
+    return parse(text if _SCHEME.match(text) else join_url(base.url, text))
 
 
 def _port(port: int) -> int:
-    if not (port in PORTS.values() or FIRST_FREE_PORT <= port < 65536):
+    if not (port in PORTS.values() or port >= FIRST_FREE_PORT):
         raise _invalid(f"port {port}")
     return port
 

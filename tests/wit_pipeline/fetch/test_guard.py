@@ -171,6 +171,12 @@ def test_both_sides_of_the_ports(port: int, may: bool) -> None:
     assert taken(f"http://example.org:{port}/") is may
 
 
+def test_the_ports_that_go_without_saying() -> None:
+    assert [parse(url).port for url in ("http://a.test/", "https://a.test/")] == [80, 443]
+    assert parse("https://a.test:80/").url == "https://a.test:80/"
+    assert parse("http://a.test:443/").url == "http://a.test:443/"
+
+
 def test_both_sides_of_the_longest_url() -> None:
     start = "http://example.org/"
     assert taken(start + "a" * (8192 - len(start)))

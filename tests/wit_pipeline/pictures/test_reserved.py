@@ -19,9 +19,10 @@ from tests.claims import (
     png_chunk,
 )
 from tests.web import JPEG, PICTURES, PNG, encoded, picture
+from wit_pipeline.pictures import reserved
 from wit_pipeline.pictures.image import ImageError, decode
 from wit_pipeline.pictures.metadata import PARTS
-from wit_pipeline.pictures.reserved import MENTIONS, in_file
+from wit_pipeline.pictures.reserved import MENTIONS, RIGHTS_BYTES, in_file
 from wit_pipeline.vocabulary.crawl_config import SIGNALS, CrawlConfig
 from wit_pipeline.vocabulary.records import Reason
 
@@ -142,11 +143,61 @@ def test_whose_it_is_and_on_what_terms() -> None:
         "<photoshop:Credit>Ada</photoshop:Credit>",
         'xmpRights:WebStatement="https://example.org/terms" xmpRights:UsageTerms=""',
     )
-    assert json.loads(decode(in_jpeg(JPEG, xmp), CrawlConfig()).signals) == {
+    _, signals = in_file(in_jpeg(JPEG, xmp), SIGNALS)
+    assert "©" in signals
+    assert json.loads(signals) == {
         "dc:rights": "© Ada & Co",
         "photoshop:Credit": "Ada",
         "xmpRights:WebStatement": "https://example.org/terms",
     }
+
+
+def test_of_several_values_the_one_that_refuses_counts_and_else_the_first() -> None:
+    allowed, no = f"{VOCABULARY}DMI-ALLOWED", f"{VOCABULARY}{PROHIBITED}"
+    for values, kept in (((allowed, "x"), allowed), ((allowed, no), no), ((no, allowed), no)):
+        xmp = packet("".join(f"<plus:DataMining>{value}</plus:DataMining>" for value in values), DECLARED)
+        found, signals = in_file(in_jpeg(JPEG, xmp), SIGNALS)
+        assert found == ("" if kept == allowed else f"xmp: {no}")
+        assert json.loads(signals) == {"plus:DataMining": kept}
+
+
+def test_an_element_that_is_closed_is_no_other_one() -> None:
+    xmp = packet("<dc:rights>Ada</dc:rights>: <dc:title>all</dc:title> <xmpRights:UsageTerms/>")
+    assert json.loads(in_file(in_jpeg(JPEG, xmp), SIGNALS)[1]) == {"dc:rights": "Ada"}
+
+
+def test_terms_far_down_a_packet_are_not_looked_for() -> None:
+    for space, found in ((RIGHTS_BYTES - 200, True), (RIGHTS_BYTES, False)):
+        xmp = packet(" " * space + "<dc:rights>Ada</dc:rights>")
+        body = in_png(PNG, xmp)
+        assert (in_file(body, SIGNALS)[1] == "{}") is not found
+
+
+def test_a_prefix_may_be_as_long_as_it_may_be() -> None:
+    for letters, heard in ((64, True), (65, False)):
+        prefix = "p" * letters
+        xmp = packet("", f'xmlns:{prefix}="{PLUS}" {prefix}:DataMining="{VALUE}"')
+        assert bool(opt_out(xmp)) is heard
+
+
+def test_a_claim_is_read_where_it_is_honoured_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def claimed(body: bytes, boxes: bytes, honoured: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+        asked.append(honoured)
+        return "c2pa: no", {"c2pa": "said"}
+
+    monkeypatch.setattr(reserved, "claimed", claimed)
+    body = PNG[:33] + png_chunk(b"caBX", b"jumb c2pa") + PNG[33:]
+    assert in_file(body, ("noai", "xmp")) == ("", "{}")
+    assert in_file(PNG[:33] + png_chunk(b"caBX", b"jumb") + PNG[33:], SIGNALS) == ("", "{}")
+    assert asked == []
+    for honoured in (("c2pa",), ("cawg", "xmp"), SIGNALS):
+        assert in_file(body, honoured) == ("c2pa: no", '{"c2pa": "said"}')
+    both = in_png(body, mining(PROHIBITED))
+    assert in_file(both, SIGNALS)[0] == f"xmp: {VOCABULARY}{PROHIBITED}"
+    assert in_file(both, ("c2pa",))[0] == "c2pa: no"
+    assert json.loads(in_file(both, SIGNALS)[1])["c2pa"] == "said"
 
 
 def test_values_are_bounded() -> None:
