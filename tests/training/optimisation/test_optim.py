@@ -64,3 +64,12 @@ def test_the_rate_never_rises_after_the_warm_up_and_is_never_0() -> None:
     assert rates[6:] == sorted(rates[6:], reverse=True)
     assert min(rates) > 0
     assert optim.learning_rate(1, peak=1, warmup=0, steps=1) > 0
+
+
+@pytest.mark.parametrize("adam", [False, True])
+@pytest.mark.parametrize("text", [False, True])
+def test_what_is_kept_in_16_bits_has_an_optimizer_of_its_own(adam: bool, text: bool) -> None:
+    with torch.device("meta"):
+        model = Clip(B_32)
+    made = optim.optimizer(model, B_32, TrainConfig(half_adam=adam, half_text=text))
+    assert type(made).__name__ == ("HalfAdamW" if adam or text else "AdamW")
