@@ -90,7 +90,7 @@ def _is_right(chunk: Chunk, kind: int) -> bool:
 
 
 def with_right_sum(body: bytes) -> bytes:
-    """A bare PNG with the right checksum of its pixels, where these are all there but that was wrong; else b"".
+    """A bare PNG with the right checksum of its pixels, where all are there but that was wrong; else b"".
 
     Browsers show such a file, as they have shown the rows before they come to the sum.
     """
