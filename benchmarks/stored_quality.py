@@ -70,7 +70,8 @@ def by_wit(body: bytes) -> Pixels:
     with Image.open(io.BytesIO(body)) as image:
         pixels = stage._fast(image, body, CONFIG)
         assert pixels is not None
-        return resize(pixels, *stored_size(image.size))
+        covered = stage._covered(pixels, image.size, stage._fraction(image.size, CONFIG))
+        return resize(pixels, *stored_size(image.size), covered=covered)
 
 
 def by_pillow(method: Image.Resampling, body: bytes) -> Pixels:

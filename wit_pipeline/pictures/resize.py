@@ -42,33 +42,44 @@ class Taps:
     parts: npt.NDArray[Any]
 
 
-def resize(pixels: Pixels, width: int, height: int, window: float = LANCZOS) -> Pixels:
-    """`pixels` (rows, columns, channels) of 1, 3 or 4 channels as (height, width, channels)."""
+def resize(
+    pixels: Pixels,
+    width: int,
+    height: int,
+    window: float = LANCZOS,
+    covered: tuple[float, float] | None = None,
+) -> Pixels:
+    """`pixels` (rows, columns, channels) of 1, 3 or 4 channels as (height, width, channels).
+
+    `covered`: how many of its columns and rows the picture covers, where of the last it has a part only.
+    """
     rows, columns, channels = pixels.shape
+    across, down = covered or (columns, rows)
     made = np.ascontiguousarray(pixels)
-    if height != rows:
-        made = shrink_rows(made.reshape(rows, -1), height, window).reshape(height, columns, channels)
-    if width != columns:
-        beside = shrink_rows(turned(made).reshape(columns, -1), width, window)
+    if height != down:
+        made = shrink_rows(made.reshape(rows, -1), height, window, down).reshape(height, columns, channels)
+    if width != across:
+        beside = shrink_rows(turned(made).reshape(columns, -1), width, window, across)
         made = turned(beside.reshape(width, height, channels))
     return made
 
 
-def shrink_rows(rows: Pixels, to: int, window: float = LANCZOS) -> Pixels:
-    """`rows` (rows, bytes) as (to, bytes)."""
-    weighed, width = taps(len(rows), to, window), rows.shape[1]
+def shrink_rows(rows: Pixels, to: int, window: float = LANCZOS, covered: float = 0.0) -> Pixels:
+    """`rows` (rows, bytes) as (to, bytes); `covered` of them where it is given."""
+    weighed, width = taps(len(rows), to, window, covered), rows.shape[1]
     wide = np.ascontiguousarray(rows) if width >= LANES else np.pad(rows, ((0, 0), (0, LANES - width)))
     made: Pixels = _weighed(wide, weighed.first, weighed.counts, weighed.parts)
     return made if width >= LANES else np.ascontiguousarray(made[:, :width])
 
 
-def taps(length: int, to: int, window: float = LANCZOS) -> Taps:
-    """How `to` pixels are made of `length`."""
-    return (_kept if max(length, to) <= KEPT_LENGTH else _made)(length, to, window)
+def taps(length: int, to: int, window: float = LANCZOS, covered: float = 0.0) -> Taps:
+    """How `to` pixels are made of `length`, or of as many of them as are `covered`."""
+    made = _kept if max(length, to) <= KEPT_LENGTH else _made
+    return made(length, to, window, float(covered or length))
 
 
-def _made(length: int, to: int, window: float) -> Taps:
-    first, counts, weights = _taps(length, to, window)
+def _made(length: int, to: int, window: float, covered: float) -> Taps:
+    first, counts, weights = _taps(length, to, window, covered)
     return Taps(first=first, counts=counts, parts=_parts(counts, weights))
 
 
@@ -108,8 +119,8 @@ def _weight(x, window):  # type: ignore[no-untyped-def]
 
 
 @freely
-def _taps(length, to, window):  # type: ignore[no-untyped-def]
-    scale = length / to
+def _taps(length, to, window, covered):  # type: ignore[no-untyped-def]
+    scale = covered / to
     stretch = max(scale, 1.0)
     support = window * stretch
     most = ceil(support) * 2 + 1

@@ -119,3 +119,13 @@ def test_rows_are_the_sums_of_weighed_rows(length: int, width: int, to: int, of:
 def edges(width: int, length: int) -> Pixels:
     """Black and white alone: all that overshoots."""
     return noise(width, length, 1, 0, 2)[:, :, 0] * np.uint8(255)
+
+
+@pytest.mark.parametrize("window", sorted(METHODS))
+@pytest.mark.parametrize("part", [0.125, 0.5, 0.875])
+def test_of_a_last_pixel_as_much_counts_as_is_covered(part: float, window: float) -> None:
+    pixels = noise(400, 300, 3)
+    image = Image.fromarray(pixels)
+    for to, covered in (((60, 300), (399 + part, 300)), ((400, 60), (400, 299 + part))):
+        theirs = image.resize(to, METHODS[window], box=(0, 0, *covered))
+        assert (resize(pixels, *to, window, covered) == np.asarray(theirs)).all()
