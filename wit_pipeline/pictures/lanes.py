@@ -8,11 +8,14 @@ A weight has 22 bits, so it comes in two parts; integers that wrap around give t
 The functions take addresses, for compiled code alone: nothing checks that there is memory behind them.
 """
 
+import ctypes
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -144,3 +147,32 @@ def _levels(builder: Builder, sums: Any) -> Any:
     for sign, bound in ((">", 0), ("<", 255)):
         sums = builder.select(builder.icmp_signed(sign, sums, _all(SUMS, bound)), sums, _all(SUMS, bound))
     return builder.trunc(sums, BYTES)
+
+
+# --- where numba compiles nothing (NUMBA_DISABLE_JIT): the same in Python ----------------------------
+
+
+def _weigh(rows: int, stride: int, count: int, parts: int, made: int) -> None:
+    sums = np.full(LANES, 1 << (2 * LOW - 1))
+    for k in range(count):
+        low, high = _memory(parts + 2 * PARTS * (k // 2), PARTS, ctypes.c_int16)[k % 2 :: 2].tolist()
+        sums += ((high << LOW) + low) * _memory(rows + k * stride, LANES).astype(np.int64)
+    _memory(made, LANES)[:] = (sums >> 2 * LOW).clip(0, 255)
+
+
+def _turn(rows: int, stride: int, made: int, to_stride: int) -> None:
+    block = np.stack([_memory(rows + k * stride, LANES) for k in range(LANES)])
+    for k in range(LANES):
+        _memory(made + k * to_stride, LANES)[:] = block[:, k]
+
+
+def _move(pixel: int, made: int) -> None:
+    _memory(made, 4)[:] = _memory(pixel, 4)
+
+
+def _memory(address: int, count: int, kind: Any = ctypes.c_uint8) -> npt.NDArray[Any]:
+    return np.ctypeslib.as_array((kind * count).from_address(int(address)))
+
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]  # numba sets it by its name
+    weigh, turn, move = _weigh, _turn, _move

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -129,3 +132,25 @@ def test_of_a_last_pixel_as_much_counts_as_is_covered(part: float, window: float
     for to, covered in (((60, 300), (399 + part, 300)), ((400, 60), (400, 299 + part))):
         theirs = image.resize(to, METHODS[window], box=(0, 0, *covered))
         assert (resize(pixels, *to, window, covered) == np.asarray(theirs)).all()
+
+
+UNCOMPILED = """
+import numpy as np
+from wit_pipeline.pictures.resize import resize
+for channels in (1, 3):
+    pixels = np.random.default_rng(7).integers(0, 256, (33, 40, channels), dtype=np.uint8)
+    print(resize(pixels, 19, 17).tobytes().hex())
+"""
+
+
+def test_where_nothing_is_compiled_the_pixels_are_the_same() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", UNCOMPILED],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == [
+        resize(noise(40, 33, channels), 19, 17).tobytes().hex() for channels in (1, 3)
+    ]
