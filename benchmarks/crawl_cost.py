@@ -129,13 +129,13 @@ WORKS = {
         img2dataset=("--resize_mode", "keep_ratio", "--image_size", "256"),
     ),
     "longer side 512": Work(
-        scheme="http", size="large", images=4000, wit='side = "longer"\nstore_side = 512', target=0.4,
+        scheme="http", size="large", images=4000, wit='side = "longer"\nstore_side = 512', target=0.45,
         img2dataset=(
             "--resize_mode", "keep_ratio_largest", "--image_size", "512", "--resize_only_if_bigger", "True",
         ),
     ),
     "https, raw": Work(
-        scheme="https", size="small", images=4000, wit='store = "raw"', target=0.1,
+        scheme="https", size="small", images=4000, wit='store = "raw"', target=0.08,
         img2dataset=("--disable_all_reencoding", "True"),
     ),
 }  # fmt: skip

@@ -44,6 +44,7 @@ def units(task: Task) -> Sequence[Unit]:
 @cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
 def client(config: CrawlConfig, folder: Path) -> Client:
     """The process's client; those of the build's other processes share what politeness needs to know."""
+    gc.freeze()  # what was imported stays, and need not be looked through
     gc.set_threshold(100_000, 50)  # or a third of a fetch's time goes into looking through those that wait
     return Client(config, folder=folder)
 

@@ -11,8 +11,6 @@ from itertools import accumulate
 from math import sqrt
 from typing import Any
 
-from scipy import stats
-
 CONFIDENCE = 0.995  # of every interval, as in the paper
 ALPHA = 0.05  # of the family: shared out among the sets that were scored
 POWER = 0.8  # with which the smallest detectable gain would be seen
@@ -66,20 +64,20 @@ def tally(correct: Iterable[bool]) -> Tally:
 def interval(found: Tally, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Clopper and Pearson's exact bounds of a share; 0 to 1 for no observation."""
     missed, tail = found.total - found.right, (1 - confidence) / 2
-    low = float(stats.beta.ppf(tail, found.right, missed + 1)) if found.right else 0.0
-    high = float(stats.beta.ppf(1 - tail, found.right + 1, missed)) if missed else 1.0
+    low = float(_stats().beta.ppf(tail, found.right, missed + 1)) if found.right else 0.0
+    high = float(_stats().beta.ppf(1 - tail, found.right + 1, missed)) if missed else 1.0
     return low, high
 
 
 def binomial_p(overlap: Tally, clean: Tally) -> float:
     """The paper's p: that Overlap does so well by luck at Clean's accuracy, which is taken as known."""
-    return float(stats.binom.sf(overlap.right - 1, overlap.total, clean.share))
+    return float(_stats().binom.sf(overlap.right - 1, overlap.total, clean.share))
 
 
 def fisher_p(overlap: Tally, clean: Tally) -> float:
     """The same question with Clean's accuracy as the estimate that it is: Fisher's exact test, one-sided."""
     both = overlap + clean
-    return float(stats.hypergeom.sf(overlap.right - 1, both.total, both.right, overlap.total))
+    return float(_stats().hypergeom.sf(overlap.right - 1, both.total, both.right, overlap.total))
 
 
 def mantel_haenszel(strata: Iterable[tuple[Tally, Tally]]) -> Stratified:
@@ -94,7 +92,7 @@ def mantel_haenszel(strata: Iterable[tuple[Tally, Tally]]) -> Stratified:
     return Stratified(
         odds_ratio=better / worse if worse else None,
         difference=(better - worse) / weight if weight else 0.0,
-        p=float(stats.norm.sf((better - worse) / sqrt(variance))) if variance else 1.0,
+        p=float(_stats().norm.sf((better - worse) / sqrt(variance))) if variance else 1.0,
         classes=len(told),
     )
 
@@ -130,10 +128,10 @@ def detectable(overlap: int, clean_share: float, alpha: float, power: float = PO
     Exact: the fewest right answers that are significant, then the accuracy that reaches them with
     `power`. None where not even a faultless Overlap would be significant.
     """
-    needed = int(stats.binom.isf(alpha, overlap, clean_share)) + 1
+    needed = int(_stats().binom.isf(alpha, overlap, clean_share)) + 1
     if needed > overlap:
         return None
-    return max(0.0, float(stats.beta.ppf(power, needed, overlap - needed + 1)) - clean_share)
+    return max(0.0, float(_stats().beta.ppf(power, needed, overlap - needed + 1)) - clean_share)
 
 
 def scores(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -225,3 +223,9 @@ def judged(family: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
 def _p(tests: Mapping[str, Any], test: str) -> float:
     found: float = tests["within_classes"]["p"] if test == "within_classes" else tests[f"{test}_p"]
     return found
+
+
+def _stats() -> Any:
+    from scipy import stats  # takes a second to load: only where something is tested
+
+    return stats

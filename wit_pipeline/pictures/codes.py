@@ -12,7 +12,6 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy.fft import dct
 
 from wit_pipeline.pictures.grey import grey, squares
 from wit_pipeline.pictures.resize import Pixels
@@ -63,7 +62,7 @@ def _judged(small: Pixels) -> tuple[Bits, Bits]:
     pixels = small.astype(np.float64)
     above = _above_median(_cosines(side) @ pixels @ _cosines(side).T)
     if min(np.abs(above).min(), np.abs(np.abs(above) - NEAR).min()) < DOUBT:
-        above = _above_median(dct(dct(pixels, axis=0), axis=1)[:side, :side])
+        above = _above_median(_dct(_dct(pixels, 0), 1)[:side, :side])
     return above > 0, np.abs(above) <= NEAR
 
 
@@ -79,8 +78,15 @@ def _above_median(lowest: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _cosines(side: int) -> npt.NDArray[np.float64]:
     """The lowest `side` rows of the unnormalised DCT-II of `side` × `OVERSAMPLING` values."""
     length = side * OVERSAMPLING
-    rows: npt.NDArray[np.float64] = dct(np.eye(length), axis=0)[:side]
+    rows: npt.NDArray[np.float64] = _dct(np.eye(length), 0)[:side]
     return np.ascontiguousarray(rows)
+
+
+def _dct(pixels: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    from scipy.fft import dct  # takes a third of a second to load: not where decoders do the decoding
+
+    transformed: npt.NDArray[np.float64] = dct(pixels, axis=axis)
+    return transformed
 
 
 def _bits(above: Bits) -> str:

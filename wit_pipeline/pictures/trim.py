@@ -3,7 +3,7 @@
 import numpy as np
 
 from wit_pipeline.pictures.codes import FLAT, NO_CODES, Codes, codes_of
-from wit_pipeline.pictures.resize import Pixels
+from wit_pipeline.pictures.resize import Pixels, freely
 
 # Trimming takes the copies with a border that codes find from 1 to 14 % up to 99 to 100 %.
 LEVELS = 20  # of grey, 0 to 255: a row or column whose pixels lie within these is border; JPEG blurs by some
@@ -32,9 +32,27 @@ def codes_inside(luma: Pixels) -> Codes:
 
 def _inside(luma: Pixels) -> tuple[int, int]:
     """The first row within the borders above and below, and the one after the last."""
-    busy = np.flatnonzero(luma.max(axis=1).astype(np.int64) - luma.min(axis=1) > LEVELS)
+    top, bottom = _busy(luma)
     rows = len(luma)
-    if not busy.size:
-        return 0, rows
-    top, bottom = int(busy[0]), int(busy[-1]) + 1
-    return (top, bottom) if max(top, rows - bottom) <= MOST * rows else (0, rows)
+    return (top, bottom) if top < bottom and max(top, rows - bottom) <= MOST * rows else (0, rows)
+
+
+@freely
+def _busy(luma):  # type: ignore[no-untyped-def]
+    """The first row that is no border, and the one after the last; rows are read until they show it."""
+    top, bottom = 0, len(luma)
+    while top < bottom and _is_uniform(luma[top]):
+        top += 1
+    while bottom > top and _is_uniform(luma[bottom - 1]):
+        bottom -= 1
+    return top, bottom
+
+
+@freely
+def _is_uniform(row):  # type: ignore[no-untyped-def]
+    lowest, highest = row[0], row[0]
+    for level in row:
+        lowest, highest = min(lowest, level), max(highest, level)
+        if np.int64(highest) - np.int64(lowest) > LEVELS:
+            return False
+    return True

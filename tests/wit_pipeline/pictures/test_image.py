@@ -242,6 +242,24 @@ def test_a_fraction_leaves_one_and_a_half_times_the_stored_side(side: int, fract
     assert _fraction((side, side), CONFIG) == fraction
 
 
+@pytest.mark.parametrize("by", ["libjpeg alone", "Pillow"])
+@pytest.mark.parametrize("odd", range(8))
+@pytest.mark.parametrize(("side", "fraction"), [(800, 2), (1600, 4), (3200, 8)])
+def test_of_a_size_that_no_fraction_divides_the_picture_stays_where_it_is(
+    side: int, fraction: int, odd: int, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by == "Pillow":
+        monkeypatch.setattr("wit_pipeline.pictures.image._fast", lambda *_: None)
+    size = side + odd, side + 7 - odd
+    assert _fraction(size, CONFIG) == fraction
+    spots = Image.fromarray(np.random.default_rng(5).integers(0, 256, (40, 40), np.uint8))
+    whole = spots.resize(size, Image.Resampling.BICUBIC)
+    image = stored(decode(encoded(whole, "JPEG", quality=95), CONFIG))
+    exact = whole.resize(image.size, Image.Resampling.LANCZOS)
+    error = np.square(np.asarray(image, np.float64) - np.asarray(exact)).mean()
+    assert error < 255**2 / 10**4.55  # 45.5 dB; 34 to 45 where the picture is stretched by part of a pixel
+
+
 # --- the longer side ------------------------------------------------------------------------------
 
 

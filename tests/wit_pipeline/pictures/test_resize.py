@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -7,7 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from wit_pipeline.pictures.resize import BICUBIC, KEPT_LENGTH, LANCZOS, ONE, Pixels, resize, taps, turned
+from wit_pipeline.pictures.lanes import LOW
+from wit_pipeline.pictures.resize import (
+    BICUBIC,
+    KEPT_LENGTH,
+    LANCZOS,
+    ONE,
+    Pixels,
+    resize,
+    shrink_rows,
+    taps,
+    turned,
+)
 
 PHOTOS = Path(__file__).parents[4] / "shared/data/pairs_openstax_ccby/images"
 METHODS = {LANCZOS: Image.Resampling.LANCZOS, BICUBIC: Image.Resampling.BICUBIC}
@@ -74,7 +88,8 @@ def test_turned_is_turned(size: tuple[int, int], channels: int) -> None:
 )
 def test_weights_are_one_together(length: int, to: int) -> None:
     found = taps(length, to)
-    assert np.abs(found.weights.sum(axis=1, dtype=np.int64) - ONE).max() <= found.counts.max() / 2
+    lower, upper = found.parts[:, :, :2].astype(np.int64), found.parts[:, :, 2:].astype(np.int64)
+    assert np.abs((lower + upper * 2**LOW).sum(axis=(1, 2)) - ONE).max() <= found.counts.max() / 2
     assert (found.first >= 0).all()
     assert (found.first + found.counts <= length).all()
 
@@ -89,3 +104,53 @@ def test_photographs_are_pillows_but_for_what_overshoots() -> None:
         to = pixels.shape[1] * 2 // 3, pixels.shape[0] * 2 // 3
         error = np.square(resize(pixels, *to).astype(float) - by_pillow(pixels, *to)).mean()
         assert error < 255**2 / 10**5  # 50 dB; Pillow's own BICUBIC is at 45
+
+
+@settings(deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 70), st.sampled_from(["noise", "edges"]))
+def test_rows_are_the_sums_of_weighed_rows(length: int, width: int, to: int, of: str) -> None:
+    rows = noise(width, length, 1)[:, :, 0] if of == "noise" else edges(width, length)
+    held = taps(length, to)
+    for made, first, count, parts in zip(
+        shrink_rows(rows, to), held.first, held.counts, held.parts.astype(np.int64), strict=True
+    ):
+        weights = (parts[:, :2] + (parts[:, 2:] << LOW)).reshape(-1)[:count]
+        sums = weights @ rows[first : first + count].astype(np.int64) + ONE // 2
+        assert (made == (sums >> 2 * LOW).clip(0, 255)).all()
+
+
+def edges(width: int, length: int) -> Pixels:
+    """Black and white alone: all that overshoots."""
+    return noise(width, length, 1, 0, 2)[:, :, 0] * np.uint8(255)
+
+
+@pytest.mark.parametrize("window", sorted(METHODS))
+@pytest.mark.parametrize("part", [0.125, 0.5, 0.875])
+def test_of_a_last_pixel_as_much_counts_as_is_covered(part: float, window: float) -> None:
+    pixels = noise(400, 300, 3)
+    image = Image.fromarray(pixels)
+    for to, covered in (((60, 300), (399 + part, 300)), ((400, 60), (400, 299 + part))):
+        theirs = image.resize(to, METHODS[window], box=(0, 0, *covered))
+        assert (resize(pixels, *to, window, covered) == np.asarray(theirs)).all()
+
+
+UNCOMPILED = """
+import numpy as np
+from wit_pipeline.pictures.resize import resize
+for channels in (1, 3):
+    pixels = np.random.default_rng(7).integers(0, 256, (33, 40, channels), dtype=np.uint8)
+    print(resize(pixels, 19, 17).tobytes().hex())
+"""
+
+
+def test_where_nothing_is_compiled_the_pixels_are_the_same() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", UNCOMPILED],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.split() == [
+        resize(noise(40, 33, channels), 19, 17).tobytes().hex() for channels in (1, 3)
+    ]

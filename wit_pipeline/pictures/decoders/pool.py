@@ -43,7 +43,8 @@ class Decoders:
         self._guard: asyncio.TimerHandle | None = None
         self._setbacks = 0
         self._failure = ""
-        self._fill()
+        if config.store != "raw":  # else it may be that nothing is ever decoded
+            self._fill()
 
     def __enter__(self) -> Self:
         return self
