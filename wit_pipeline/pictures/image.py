@@ -18,8 +18,8 @@ from PIL import Image, UnidentifiedImageError
 from wit_pipeline.pictures import colour, exif, jpeg, named, shown, structure
 from wit_pipeline.pictures.codes import NO_CODES, Codes, codes_of
 from wit_pipeline.pictures.grey import entropy, grey
-from wit_pipeline.pictures.reserved import NO_SIGNALS, in_file
 from wit_pipeline.pictures.resize import Pixels, resize
+from wit_pipeline.pictures.reuse.reserved import NO_SIGNALS, in_file
 from wit_pipeline.pictures.shown import BOMBS, DAMAGED, JPEGS, UPRIGHT
 from wit_pipeline.pictures.trim import codes_inside
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig

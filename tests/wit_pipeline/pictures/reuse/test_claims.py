@@ -10,8 +10,8 @@ from tests.claims import claiming
 from tests.web import JPEG, PICTURES, PNG
 from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.pictures.image import ImageError, decode
-from wit_pipeline.pictures.metadata import metadata
-from wit_pipeline.pictures.reserved import in_file
+from wit_pipeline.pictures.reuse.metadata import metadata
+from wit_pipeline.pictures.reuse.reserved import in_file
 from wit_pipeline.vocabulary.crawl_config import SIGNALS, CrawlConfig
 from wit_pipeline.vocabulary.records import Reason
 

@@ -19,10 +19,10 @@ from tests.claims import (
     png_chunk,
 )
 from tests.web import JPEG, PICTURES, PNG, encoded, picture
-from wit_pipeline.pictures import reserved
 from wit_pipeline.pictures.image import ImageError, decode
-from wit_pipeline.pictures.metadata import PARTS
-from wit_pipeline.pictures.reserved import MENTIONS, RIGHTS_BYTES, in_file
+from wit_pipeline.pictures.reuse import reserved
+from wit_pipeline.pictures.reuse.metadata import PARTS
+from wit_pipeline.pictures.reuse.reserved import MENTIONS, RIGHTS_BYTES, in_file
 from wit_pipeline.vocabulary.crawl_config import SIGNALS, CrawlConfig
 from wit_pipeline.vocabulary.records import Reason
 

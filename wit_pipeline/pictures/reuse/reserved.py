@@ -10,8 +10,8 @@ import re
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from wit_pipeline.pictures.claims import claimed
-from wit_pipeline.pictures.metadata import metadata
+from wit_pipeline.pictures.reuse.claims import claimed
+from wit_pipeline.pictures.reuse.metadata import metadata
 
 NO_SIGNALS = "{}"  # the raw values of nearly every file
 MENTIONS = 100  # of a property in a packet that are looked at

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from wit_pipeline.pictures.metadata import INFLATED_BYTES, PARTS, Metadata, metadata
+from wit_pipeline.pictures.reuse.metadata import INFLATED_BYTES, PARTS, Metadata, metadata
 
 NOTHING = Metadata()
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
