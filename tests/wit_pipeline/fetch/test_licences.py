@@ -1,8 +1,10 @@
 import pytest
 
 from tests.web.wishes import PRICE, licence, permits, prohibits
+from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import parse
-from wit_pipeline.fetch.licences import CONTENTS, linked, may_be_rsl, noted, read_licence
+from wit_pipeline.fetch.licences import CONTENTS, is_licence, linked, may_be_rsl, noted, read_licence
+from wit_pipeline.vocabulary.records import Reason
 
 
 def forbids(body: bytes, url: str = "http://a.test/art/1.jpg") -> bool:
@@ -122,3 +124,51 @@ def test_a_type_is_noted_where_the_address_does_not_tell() -> None:
     assert noted("http://a.test/terms#1", "application/rsl+xml") == "http://a.test/terms#rsl"
     assert noted("http://a.test/rsl.xml", "application/rsl+xml") == "http://a.test/rsl.xml"
     assert noted("http://a.test/terms#1", "") == "http://a.test/terms#1"
+
+
+def test_how_a_licence_begins() -> None:
+    assert is_licence(b'<?xml version="1.0"?>\n<rsl xmlns="x">')
+    assert is_licence(licence(permits("all")))
+    assert not is_licence(b"<html>rsl")
+    assert not is_licence(b" " * 4096 + b"<rsl>")
+
+
+@pytest.mark.parametrize("body", [b"<rsl><content>", b"<rsl/><", b"<rsl>&x;</rsl>"])
+def test_a_licence_that_is_cut_short_cannot_be_read(body: bytes) -> None:
+    with pytest.raises(FetchError) as caught:
+        read_licence(body)
+    assert (caught.value.reason, caught.value.http_status) == (Reason.WISHES_UNREADABLE, 200)
+
+
+def test_each_licence_speaks_for_itself() -> None:
+    """Of several of a content one that lets everybody is enough, unless another prohibits."""
+    place = "http://a.test/1"
+    for first, second, forbidden in (
+        (permits("search"), permits("ai-train"), False),
+        (permits("ai-train"), permits("search"), False),
+        (permits("search"), permits("ai-index"), True),
+        (permits("ai-train"), prohibits("ai-train"), True),
+        (prohibits("ai-train"), permits("ai-train"), True),
+        (PRICE, permits("ai-train"), False),
+        (permits("ai-train"), PRICE, False),
+        (PRICE, PRICE, True),
+    ):
+        inside = f"<license>{first}</license><license>{second}</license>"
+        assert forbids(f'<rsl><content url="/">{inside}</content></rsl>'.encode(), place) is forbidden
+    two = contents(("/a", permits("all")), ("/b", PRICE))
+    assert [forbids(two, f"http://a.test/{name}") for name in "abc"] == [False, True, False]
+    assert forbids(contents(("/a", PRICE), ("/b", permits("all"))), "http://a.test/a")
+
+
+def test_a_server_that_is_to_be_asked_first_is_a_condition() -> None:
+    for server, forbidden in ((' server="https://l.test/"', True), (' server=" "', False), ("", False)):
+        body = f'<rsl><content url="/"{server}><license>{permits("all")}</license></content></rsl>'
+        assert forbids(body.encode()) is forbidden
+
+
+def test_a_host_is_named_as_it_is_asked() -> None:
+    body = contents(("https://faß.test/", prohibits("all")), ("http://b.test:80/", prohibits("all")))
+    assert forbids(body, "http://xn--fa-hia.test/1")
+    assert forbids(body, "https://b.test/1")
+    assert not forbids(body, "http://fass.test/1")
+    assert not forbids(contents(("https://no host/", prohibits("all"))), "http://a.test/1")

@@ -4,8 +4,8 @@ import pytest
 
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.guard import parse
-from wit_pipeline.fetch.reservations import RULES, RUNS, read_ai_txt, read_tdmrep
-from wit_pipeline.fetch.robots import read
+from wit_pipeline.fetch.reservations import AI_TXT_BYTES, RULES, RUNS, is_json, read_ai_txt, read_tdmrep
+from wit_pipeline.fetch.robots import ROBOTS_BYTES, read
 from wit_pipeline.vocabulary.records import Reason
 
 
@@ -157,3 +157,30 @@ def test_both_sides_of_the_most_rules() -> None:
     found = read_tdmrep(json.dumps(rules).encode())
     assert found.reserves(parse("http://a.b/a"))
     assert not found.reserves(parse("http://a.b/b"))
+
+
+def test_how_a_tdmrep_begins() -> None:
+    for body in (b" [", b"\xef\xbb\xbf{", b" " * 63 + b"["):
+        assert is_json(body)
+    assert not is_json(b" " * 64 + b"[")
+    assert not is_json(b"<html>")
+
+
+def test_a_number_with_a_point_says_what_it_says() -> None:
+    for said, reserved in ((0.0, False), (1.0, True), ("0.0", False), (2.0, False)):
+        body = json.dumps([rule("/", said)]).encode()
+        assert read_tdmrep(body).reserves(parse("http://a.b/a")) is reserved
+
+
+def test_of_an_ai_txt_half_a_mebibyte_is_read() -> None:
+    begin, end = b"User-agent: *\n#", b"\nDisallow: /"
+    for more, heard in ((0, True), (1, False)):
+        noise = b"x" * (AI_TXT_BYTES - len(begin) - len(end) + more)
+        assert read_ai_txt(begin + noise + end, "wit").reserves(parse("http://a.b/a")) is heard
+    assert AI_TXT_BYTES == ROBOTS_BYTES == 512 << 10
+
+
+def test_what_cannot_be_read_came_with_a_200() -> None:
+    with pytest.raises(FetchError) as caught:
+        read_tdmrep(b"[1,")
+    assert caught.value.http_status == 200

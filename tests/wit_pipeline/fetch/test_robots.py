@@ -161,3 +161,37 @@ def test_groups_of_others() -> None:
     assert rules.closed_to(target, ("GPTBot", "GPT", "us", "imgbot", "never")) == ["GPTBot", "us"]
     assert rules.closed_to(parse("http://a.b/b"), ("GPTBot", "us")) == []
     assert rules.crawl_delay == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "path", "refusal"),
+    [
+        ("DisallowAITraining: /", "/a", "disallowaitraining: /"),
+        ("disallowaitraining: /a", "/a", "disallowaitraining: /a"),
+        ("DisallowAITraining: /b", "/a", ""),
+        ("DisallowAITraining: *.jpg", "/a.jpg", "disallowaitraining: *.jpg"),
+        ("DisallowAITraining: yes", "/a", "disallowaitraining: yes"),  # no path, and yet a no
+        ("DisallowAITraining:", "/a", ""),
+        ("DisallowAITraining: / # of all\nAllowAITraining: /a b", "/a", ""),
+        ("DisallowAITraining: /\nAllowAITraining: /b c", "/a", "disallowaitraining: /"),
+        ("DisallowAITraining: /a b", "/a/c", "disallowaitraining: /a"),
+        ("AllowAITraining: yes\nDisallowAITraining: /", "/a", "disallowaitraining: /"),
+        ("AllowAITraining: /", "/a", ""),
+    ],
+)
+def test_the_line_that_is_about_training(lines: str, path: str, refusal: str) -> None:
+    rules, target = read(f"User-agent: *\n{lines}".encode(), "imgbot"), parse(f"http://example.org{path}")
+    said = rules.refusal(target, ("disallow_ai_training", "content_usage"))
+    assert said.removeprefix("robots.txt ") == refusal
+    assert rules.refusal(target, ("content_usage",)) == ""
+
+
+def test_an_address_ends_where_a_blank_is() -> None:
+    assert read(b"License: /l.xml of ours", "imgbot").licences == ("/l.xml",)
+
+
+def test_what_cannot_be_read_came_with_a_200() -> None:
+    """Which tells it from what could not be had."""
+    with pytest.raises(FetchError) as caught:
+        read(b"\0\1", "imgbot")
+    assert caught.value.http_status == 200
