@@ -109,3 +109,18 @@ def test_no_header_breaks_it(headers: list[tuple[str, str]]) -> None:
 @given(st.lists(st.sampled_from(["nofollow", "all", "max-snippet:10", "noarchive"])))
 def test_an_opt_out_is_found_behind_anything(directives: list[str]) -> None:
     assert header_opt_out([("X-Robots-Tag", ", ".join([*directives, "noai"]))], "wit")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("Content-Usage", "train-ai=n", "content-usage: train-ai=n"),
+        ("Content-Usage", "AI = n", "content-usage: ai=n"),  # no dictionary, and plain
+        ("Content-Usage", "AI = y, search = n", ""),  # another key's no, and a yes that nobody can parse
+        ("Content-Signal", "search=yes, ai-train=no", "content-signal: ai-train=no"),
+        ("X-Robots-Tag", "wit: noai all", "X-Robots-Tag: noai"),
+        ("X-Robots-Tag", "wit: noindex max-snippet", "X-Robots-Tag: noindex"),
+    ],
+)
+def test_what_is_told_is_what_was_said(name: str, value: str, said: str) -> None:
+    assert header_opt_out([(name, value)], "wit") == said

@@ -64,7 +64,17 @@ def test_markers_beside_those_without_a_segment_have_one(marker: int) -> None:
     assert metadata(jpeg(segment(marker, hidden), segment(0xE1, XMP + b"a"))).xmp == (b"a",)
 
 
+def test_parts_of_a_long_packet_stand_by_their_place() -> None:
+    places = (0x1_00_00_00, 0x01_00, 0xFF, 0x1_00_00, 0, 0x02_01)
+    body = jpeg(*(extended(place, b"%d." % place) for place in places))
+    assert metadata(body).xmp == (b"".join(b"%d." % place for place in sorted(places)),)
+
+
 def test_where_a_jpegs_segments_end() -> None:
+    long = segment(0xE1, XMP + b"l" * 60_000)
+    assert metadata(b"\xff\xd8" + long + segment(0xE1, XMP + b"a")).xmp == (b"l" * 60_000, b"a")
+    after_end = b"\xff\xd8\xff\xd9\0\2" + segment(0xE1, XMP + b"a")
+    assert metadata(after_end) == NOTHING
     packet = segment(0xE1, XMP + b"a")
     assert metadata(b"\xff\xd8" + packet).xmp == (b"a",)
     assert metadata(b"\xff\xd8" + packet[:-1]).xmp == (b"",)  # what is there of it
@@ -97,6 +107,7 @@ def test_a_pngs_packets_and_boxes() -> None:
     long = b"x" * (INFLATED_BYTES + 1)
     body = png(
         itxt(b"plain\0 with a zero"),
+        chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0bare"),
         itxt(zlib.compress(b"packed"), compressed=True),
         itxt(b"no stream", compressed=True),
         itxt(zlib.compress(long), compressed=True),
@@ -106,7 +117,7 @@ def test_a_pngs_packets_and_boxes() -> None:
         chunk(b"caBx", b"of another kind"),
         chunk(b"caBX", b"goes on"),
     )
-    packets = (b"plain\0 with a zero", b"packed", b"", long[:-1])
+    packets = (b"plain\0 with a zero", b"bare", b"packed", b"", long[:-1])
     assert metadata(body) == Metadata(xmp=packets, c2pa=b"box goes on")
 
 
