@@ -18,7 +18,7 @@ from beam_jobs.stages.stages import STAGES
 from queries import store
 from queries.diff import diff, lines, provenance
 from wit_pipeline.balance import QueryCount
-from wit_pipeline.crawl.accounts import Class, Host, Outcome, decoders
+from wit_pipeline.crawl.accounts import Class, Host, decoders
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
@@ -148,7 +148,7 @@ def standing(root: Path) -> Iterator[str]:
     if crawl is None:
         yield f"{root}  holds nothing that was fetched"
         return
-    found = Counter(item.status for path in crawl.tables.values() for item in rows.read(path, Outcome))
+    found = Counter(status for path in crawl.tables.values() for status in rows.column(path, "status"))
     yield f"{root}  {len(crawl.tables):,} units, {found.total():,} URLs were asked for"
     for status, count in found.most_common():
         yield f"{count:>12,}  {count / found.total():>6.1%}  {status}"

@@ -28,7 +28,7 @@ from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
 from wit_pipeline.crawl.stated import mismatch, stated_of
-from wit_pipeline.fetch.client import Client, FetchError, Origin, Response
+from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin, Response
 from wit_pipeline.fetch.licences import may_be_rsl
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.fetch.sites import COMMON_CRAWL
@@ -161,8 +161,7 @@ class Supply:
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
         else:
-            origin = self.origins.get(url)
-            async with self.client.ask(url, found=origin) if origin else self.client.ask(url) as response:
+            async with self.client.ask(url, found=self.origins.get(url, NOWHERE)) as response:
                 self._refuse(self.blocked.found_url(response.final_url))
                 yield response
 
@@ -227,7 +226,7 @@ def origins(candidates: Iterable[Candidate]) -> dict[str, Origin]:
         named = item.license.startswith(("http://", "https://")) and may_be_rsl(item.license)
         terms = ((item.page_url or item.url, item.license),) if named else ()
         if agents or terms:
-            before = found.get(item.url, Origin())
+            before = found.get(item.url, NOWHERE)
             found[item.url] = Origin(
                 as_agents=agents or before.as_agents,
                 licences=tuple(dict.fromkeys((*before.licences, *terms))),

@@ -189,15 +189,11 @@ def _forbidden(terms: licences.Terms, target: Target, url: str) -> str:
 
 def _refusal(file: Target, kind: Kind, error: FetchError) -> FetchError:
     """What is told of URLs whose site's file cannot be had, or cannot be read."""
-    gone = error.reason in NO_SERVER and not error.transient
-    if kind is FILES[ROBOTS]:
-        gone = error.reason in NO_SERVER
-        brought = 200 <= error.http_status < 300  # bytes came: it is they that cannot be read
-        reason = Reason.WISHES_UNREADABLE if brought else Reason.ROBOTS_UNREACHABLE
-    else:
-        reason = Reason.WISHES_UNREADABLE
-    if gone and kind is not LICENCE:
+    is_robots = kind is FILES[ROBOTS]
+    if kind is not LICENCE and error.reason in NO_SERVER and (is_robots or not error.transient):
         return error
+    brought = 200 <= error.http_status < 300  # bytes came: it is they that cannot be read
+    reason = Reason.ROBOTS_UNREACHABLE if is_robots and not brought else Reason.WISHES_UNREADABLE
     said = error.detail if error.reason is reason else f"{error.reason}: {error.detail}"
     return FetchError(reason, f"{file.url.partition('?')[0]}: {said}")
 

@@ -65,6 +65,7 @@ def srgb_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | No
     return None if mode != "CMYK" and moved <= SAME else transform
 
 
+@lru_cache(TRANSFORMS)
 def bends(profile: bytes, mode: str) -> bool:
     """Whether a profile moves greys far, as linear light does."""
     transform = srgb_transform(profile, mode) if profile and mode in ("L", "RGB") else None

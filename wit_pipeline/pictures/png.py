@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from wit_pipeline.pictures import coded
+from wit_pipeline.pictures import coded, structure
 from wit_pipeline.pictures.coded import Coded
 
 START = b"\x89PNG\r\n\x1a\n"
@@ -51,15 +51,12 @@ class Chunk:
 def chunks(body: bytes) -> Iterator[Chunk]:
     """All chunks, up to the end's."""
     at = len(START)
-    while at + 8 <= len(body):
-        length, name = struct.unpack_from(">I4s", body, at)
-        start, end = at + 8, at + 8 + length
-        told = body[end : end + 4]
+    for name, stop in structure.chunks(body, "PNG"):
+        end = stop - 4
+        told = body[end:stop]
         intact = name == b"IDAT" or told == zlib.crc32(memoryview(body)[at + 4 : end]).to_bytes(4, "big")
-        yield Chunk(name, start, end, intact)
-        at = end + 4
-        if name == b"IEND":
-            return
+        yield Chunk(name, at + 8, end, intact)
+        at = stop
 
 
 def bare(body: bytes) -> bytes:

@@ -42,7 +42,7 @@ class FakeClient:
         return asyncio.run(coroutine)
 
     @asynccontextmanager
-    async def ask(self, url: str) -> AsyncIterator[Response]:
+    async def ask(self, url: str, found: Origin) -> AsyncIterator[Response]:
         self.asked.append(url)
         if url not in self.bodies:
             raise FetchError(Reason.HTTP_NOT_FOUND, "404 Not Found", http_status=404)
