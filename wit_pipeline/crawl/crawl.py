@@ -128,6 +128,7 @@ class Timed:
     url: str
     fetched_at: str  # UTC
     seconds: float  # until its status was known, polite waiting included
+    not_before: str = ""  # UTC, ISO: its host asked not to be asked again until then; "" where it did not
 
 
 def order(urls: Iterable[str], seed: int) -> list[str]:
@@ -318,7 +319,7 @@ def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File,
 async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     """What happened to one URL and when, and the bytes to store: b"" where there are none."""
     began, started = time.monotonic(), datetime.now(UTC)
-    status, message, stored, image = SUCCESS, "", b"", NO_IMAGE
+    status, message, stored, image, not_before = SUCCESS, "", b"", NO_IMAGE, ""
     attempts, http_status, headers = 0, 0, Headers()
     try:
         async with supply.answer(url) as response:
@@ -329,6 +330,8 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
+        if error.not_before:
+            not_before = datetime.fromtimestamp(error.not_before, UTC).isoformat(timespec="milliseconds")
     except ImageError as error:
         status, message = error.reason, error.detail
     fetched = Fetched(
@@ -344,6 +347,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         url=url,
         fetched_at=started.isoformat(timespec="milliseconds"),
         seconds=round(time.monotonic() - began, 3),
+        not_before=not_before,
     )
     return fetched, timed, stored
 

@@ -33,6 +33,7 @@ FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
         "content_signal", "ai_txt", "xmp", "c2pa", "cawg",
     ]],
     "formats": [["JPEG", "PNG", "GIF", "WEBP"]],
+    "patience": [60.0],
 }  # fmt: skip
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")  # those of the web
@@ -49,7 +50,7 @@ class CrawlConfig:
 
     timeout: float = 20.0  # seconds for a whole fetch, redirects and body included, polite waiting not
     connect_timeout: float = 10.0  # seconds for one address to accept, TLS included
-    patience: float = 60.0  # seconds of pause that a host may ask for, and get before it is asked again
+    patience: float = 3600.0  # seconds that a build waits in all for hosts that asked for a pause
     min_speed: int = 1024  # bytes a second of a body, over SLOW_SECONDS: below, the server is given up
     max_bytes: int = 20_000_000  # of a body, as sent and as decompressed
     max_header_bytes: int = 1 << 18  # of status line and headers, 100-continue answers included
