@@ -94,7 +94,7 @@ def do(task: Task, unit: Unit) -> Done:
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
     )
-    with progress.Pulse() as pulse:
+    with progress.Pulse(unit=unit.name, lane=unit.lane, among=unit.records) as pulse:
         return crawl(
             list(rows.read(Path(unit.covers), Candidate)),
             supply,
