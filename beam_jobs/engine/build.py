@@ -122,7 +122,7 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         units=len(units),
         done=len(units) - len(missing),
         expected=sum(unit.records for unit in missing),
-        lanes=_lanes(missing),
+        lanes=lanes_of(missing),
     )
     if missing:
         engine.work(step, task, missing)
@@ -134,7 +134,7 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
     return [replace(receipt, files=()) for receipt in done] if step.scratch else done
 
 
-def _lanes(units: Sequence[Unit]) -> dict[str, int]:
+def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
     """The records of each lane, longest first: one of them may last when all else is done."""
     found: Counter[str] = Counter()
     for unit in units:

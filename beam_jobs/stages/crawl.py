@@ -4,25 +4,30 @@ import atexit
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from beam_jobs.engine import progress
+from beam_jobs.engine import build, progress
 from beam_jobs.engine.files import block_lists, open_input, source_files
+from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
 from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check
+from wit_pipeline.crawl.bounds import NO_LANE, Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
+from wit_pipeline.frontier import host_of
 from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
-from wit_pipeline.vocabulary.manifest import File, describe
+from wit_pipeline.vocabulary.manifest import File, describe, load
 from wit_pipeline.vocabulary.records import Candidate
 
 
@@ -94,15 +99,42 @@ def do(task: Task, unit: Unit) -> Done:
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
     )
+    candidates = list(rows.read(Path(unit.covers), Candidate))
+    bounds = Bounds((item.url for item in candidates), config, task.recipe.seed, lane_of(task, unit))
     with progress.Pulse(unit=unit.name, lane=unit.lane, among=unit.records) as pulse:
         return crawl(
-            list(rows.read(Path(unit.covers), Candidate)),
-            supply,
+            candidates,
+            replace(supply, bounds=bounds),
             folder=task.folders.out,
             unit=int(unit.name.removeprefix("unit-")),
             seed=task.recipe.seed,
             tick=beat_of(pulse),
         )
+
+
+def lane_of(task: Task, unit: Unit) -> Lane:
+    """Where a unit lies among those of its host, where that is larger than one."""
+    if not unit.lane:
+        return NO_LANE
+    urls = [(other.name, other.records) for other in units(task) if other.lane == unit.lane]
+    return Lane(
+        before=sum(count for name, count in urls if name < unit.name), urls=sum(count for _, count in urls)
+    )
+
+
+def largest_host(root: Path, interval: float) -> Iterator[str]:
+    """What a root's frontier has of its largest host, if that is larger than a unit.
+
+    Its URLs are asked one after the other, whatever else is done meanwhile.
+    """
+    task = Task(folders=STAGE.folders(root), recipe=Recipe())
+    if load(task.folders.reads("frontier")) is None:
+        return
+    found = units(task)
+    for lane, urls in islice(build.lanes_of(found).items(), 1):
+        first = next(unit for unit in found if unit.lane == lane)
+        host, hours = host_of(rows.column(Path(first.covers), "url")[0]), urls * interval / 3600
+        yield f"{urls:>12,}  URLs of {host}, one after the other: {hours:,.1f} h at {interval:g} s each"
 
 
 def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:

@@ -64,7 +64,7 @@ RULES: Mapping[Reason, Rule] = {
             Reason.AGENTS_DISALLOWED, Reason.OPTED_OUT, Reason.BLOCK_LISTED, Reason.TOO_MANY_REDIRECTS,
             Reason.HTTP_NOT_FOUND, Reason.PAYMENT_REQUIRED, Reason.TOO_LARGE, Reason.EMPTY,
             Reason.HASH_MISMATCH, Reason.UNSUPPORTED_FORMAT, Reason.TOO_MANY_PIXELS, Reason.DECODE_ERROR,
-            Reason.DECODE_CRASH, Reason.IMAGE_TOO_LONG,
+            Reason.DECODE_CRASH, Reason.IMAGE_TOO_LONG, Reason.HOST_TOO_SLOW,
         ),
         _never,
     ),

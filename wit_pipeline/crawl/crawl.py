@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
+from wit_pipeline.crawl.bounds import Bounds
 from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin, Response
 from wit_pipeline.fetch.licences import may_be_rsl
@@ -152,6 +153,7 @@ class Supply:
     held: Mapping[str, str] = field(default_factory=dict)  # "path#offset+length" by URL
     stated: Mapping[str, Collection[str]] = field(default_factory=dict)  # sums of bytes by URL
     keep_others: bool = False  # bytes that have not the sum which is stated are flagged, not dropped
+    bounds: Bounds | None = None  # of what each host may take
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by URL, of those whose origin has wishes
 
     @asynccontextmanager
@@ -162,6 +164,7 @@ class Supply:
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
         else:
+            await self._refuse_slow(url)
             async with self.client.ask(url, found=self.origins.get(url, NOWHERE)) as response:
                 self._refuse(self.blocked.found_url(response.final_url))
                 yield response
@@ -180,6 +183,12 @@ class Supply:
     def _refuse(self, entry: str) -> None:
         if entry:
             raise FetchError(Reason.BLOCK_LISTED, f"by its {entry.partition(':')[0]}")
+
+    async def _refuse_slow(self, url: str) -> None:
+        if self.bounds is not None and self.bounds.any:  # else nothing is worth knowing of its pace
+            said = self.bounds.refusal(url, await self.client.interval(url))
+            if said:
+                raise FetchError(Reason.HOST_TOO_SLOW, said)
 
     def _read(self, url: str, place: str) -> Response:
         path, _, span = place.rpartition("#")

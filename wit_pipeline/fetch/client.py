@@ -205,6 +205,22 @@ class Client:
         finally:
             ticket.give_back()
 
+    async def interval(self, url: str) -> float:
+        """Seconds between two requests to the host of `url`; its robots.txt is read for that.
+
+        0 where nothing is known: `ask` will say why.
+        """
+        try:
+            target = guard.parse(url)
+            await self._addresses(target, _Fetch(url, Deadline(self._config.timeout), 0))
+            if self._config.robots:
+                self._gate(target).crawl_delay((await self._sites.rules(target)).crawl_delay)
+        except FetchError:
+            return 0.0
+        if target.authority not in self._config.allow_hosts:
+            self._gate(target).keep_apart(self._config.host_interval)
+        return self._gate(target).interval
+
     async def _follow(self, fetch: _Fetch) -> tuple[Response, Ticket]:
         target = guard.parse(fetch.url)
         fetch.origin = target.origin

@@ -80,6 +80,10 @@ class Doors:
         now = time.monotonic()
         return max(start, closed) - now, closed > max(start, now)
 
+    def interval(self, host: int) -> float:
+        """Seconds between the starts of two requests that the host's complaints have led to."""
+        return self._read(host, time.monotonic())[3]
+
     def take(self, host: int, floor: float) -> float:
         """0 if a request may start now, and then the next one waits; else seconds to wait.
 

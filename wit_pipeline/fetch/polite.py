@@ -102,6 +102,11 @@ class Gate:
         """Keeps the starts of requests `interval` seconds apart, or as far as they already are."""
         self._floor = max(self._floor, interval)
 
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests, as far as is known."""
+        return max(self._floor, self._delay, self._doors.interval(self._host))
+
     def crawl_delay(self, seconds: float) -> None:
         """From now on one request at a time, and so long a rest after each, the one just ended included."""
         if seconds > self._delay:
