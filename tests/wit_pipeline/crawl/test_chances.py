@@ -3,14 +3,16 @@
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.web import ENDPOINTS, JPEG, RESET, Answer, Endpoint, Web, head, raw, whole
-from wit_pipeline.crawl.chances import RULES, is_passing
+from wit_pipeline.crawl.chances import MOST, RULES, Due, Said, Wants, due, is_passing
+from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.fetch.client import Client, FetchError
 from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
@@ -163,3 +165,82 @@ def test_names(error: Exception, passing: bool) -> None:
 
 def test_the_misbehaving_web_has_no_page_that_is_not_classed() -> None:
     assert {endpoint.outcome for endpoint in ENDPOINTS.values()} - {SUCCESS} <= RULES.keys()
+
+
+# --- when they are asked again --------------------------------------------------------------------
+
+DAY = datetime(2026, 11, 30, tzinfo=UTC)
+
+
+def asking(
+    statuses: Mapping[str, tuple[str, int]], hours: float, not_before: float | None = None
+) -> tuple[list[Said], list[Timed]]:
+    """A table of (status, HTTP status) by path, and its times: in hours after midnight."""
+    answers = [
+        Said(url=f"http://{path}", status=status, http_status=code, error_message="")
+        for path, (status, code) in statuses.items()
+    ]
+    until = "" if not_before is None else at(not_before).isoformat(timespec="milliseconds")
+    when = at(hours).isoformat(timespec="milliseconds")
+    times = [Timed(url=item.url, fetched_at=when, seconds=0.0, not_before=until) for item in answers]
+    return answers, times
+
+
+def at(hours: float) -> datetime:
+    return DAY + timedelta(hours=hours)
+
+
+PAUSED, LATE, GONE, GOOD = ("host_paused", 0), ("timeout", 0), ("http_not_found", 404), (SUCCESS, 200)
+
+
+def test_in_a_build_those_that_were_parked_in_it_are_waited_for_and_nobody_else() -> None:
+    unit = asking({"a.test/1": PAUSED, "b.test/1": LATE, "c.test/1": GONE, "d.test/1": GOOD}, 2, 3)
+    assert due([unit], Wants(began=at(1))) == {"http://a.test/1": Due(at(3), parked=True)}
+    assert due([unit], Wants(began=at(2.5))) == {}  # an earlier one, and it was signed
+
+
+def test_again_asks_for_what_is_passing_a_day_later_and_three_times_at_most() -> None:
+    tables = [asking({"a.test/1": LATE, "b.test/1": PAUSED, "c.test/1": GONE}, 2)]
+    again = Wants(began=at(200), again=True, again_after=86_400)
+    for times in range(1, MOST + 1):
+        found = due(tables, again)
+        if times == MOST:
+            assert found == {"http://b.test/1": Due(at(26), parked=False)}  # it was never asked
+        else:
+            latest = at(2 + 24 * times)
+            assert found["http://a.test/1"] == Due(latest, parked=False)
+            tables.append(asking({"a.test/1": LATE}, 2 + 24 * times))
+
+
+def test_no_url_of_a_host_is_asked_before_the_latest_moment_that_it_named() -> None:
+    tables = [
+        asking({"a.test/1": ("http_error", 503), "b.test/1": LATE}, 2),
+        asking({"a.test/2": PAUSED}, 2, 99),
+    ]
+    again = due(tables, Wants(began=at(200), again=True, again_after=3600))
+    assert {url: item.moment for url, item in again.items()} == {
+        "http://a.test/1": at(99),
+        "http://a.test/2": at(99),
+        "http://b.test/1": at(3),
+    }
+
+
+def test_after_an_outage_all_that_is_passing_is_asked_at_once_by_running_again() -> None:
+    tables = [asking({"a.test/1": LATE, "b.test/1": GONE}, 2), asking({"c.test/1": ("dns_error", 0)}, 2)]
+    assert due(tables, Wants(began=at(3), outage=True)) == {"http://a.test/1": Due(at(2), parked=False)}
+    assert due([*tables, asking({"a.test/1": LATE}, 4)], Wants(began=at(3), outage=True)) == {}
+
+
+def test_a_host_that_only_ever_asks_for_pauses_is_given_up_and_one_that_answers_now_and_then_is_not() -> None:
+    paused, some = asking({"a.test/1": PAUSED}, 2, 3), asking({"a.test/1": PAUSED, "a.test/2": GOOD}, 2, 3)
+    wants = Wants(began=at(1))
+    assert due([paused, paused], wants)
+    assert not due([paused, paused, paused], wants)
+    assert due([paused, paused, some], wants)
+
+
+def test_what_is_stored_is_not_asked_for_because_a_later_answer_was_none() -> None:
+    assert (
+        due([asking({"a.test/1": GOOD}, 2), asking({"a.test/1": LATE}, 3)], Wants(began=at(9), again=True))
+        == {}
+    )
