@@ -16,7 +16,7 @@ from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
-from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check
+from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
 from wit_pipeline.crawl.bounds import NO_LANE, Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
 from wit_pipeline.fetch.client import Client
@@ -26,9 +26,13 @@ from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.asked import Asked, Asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
-from wit_pipeline.vocabulary.manifest import File, describe, load
-from wit_pipeline.vocabulary.records import Candidate
+from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
+from wit_pipeline.vocabulary.records import SUCCESS, Candidate
+
+HOSTS = "hosts.parquet"
+CLASSES = "classes.parquet"
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -43,6 +47,7 @@ def units(task: Task) -> Sequence[Unit]:
         )
         for path in task.folders.files("frontier", "units.parquet")
         for row in rows.read_rows(path, ["unit", "lane", "urls"])
+        if row["urls"]
     ]
 
 
@@ -106,7 +111,7 @@ def do(task: Task, unit: Unit) -> Done:
             candidates,
             replace(supply, bounds=bounds),
             folder=task.folders.out,
-            unit=int(unit.name.removeprefix("unit-")),
+            which=Asking(int(unit.name.removeprefix("unit-"))),
             seed=task.recipe.seed,
             tick=beat_of(pulse),
         )
@@ -137,6 +142,11 @@ def largest_host(root: Path, interval: float) -> Iterator[str]:
         yield f"{urls:>12,}  URLs of {host}, one after the other: {hours:,.1f} h at {interval:g} s each"
 
 
+def plan(task: Task, unit: Unit) -> str:
+    """What decides the bytes of a unit's pictures: it outlives frontiers, and rules of what may be asked."""
+    return keeping.plan(task.recipe)
+
+
 def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:
     """What a crawl calls with every URL that is done."""
 
@@ -147,25 +157,42 @@ def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """hosts.parquet and classes.parquet: what became of the URLs, each of which has exactly one status."""
+    """All that was ever fetched, and what became of it: hosts.parquet and classes.parquet."""
     out, classes = task.folders.out, Classes()
-    hosts, statuses = out / "hosts.parquet", out / "classes.parquet"
-    host_count = write_whole(hosts, Host, accounts(task, classes))
+    listed = {file.name for file in files}
+    earlier = [file for one in keeping.whole(out).values() for file in one.files if file.name not in listed]
+    asked = Asked(out, (*listed, *(file.name for file in earlier)))
+    found, hosts, statuses = task.folders.scratch / HOSTS, out / HOSTS, out / CLASSES
+    write_whole(found, Host, accounts(task, asked, classes))
+    host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
     class_count = write_whole(statuses, Class, classes.rows())
-    return describe(hosts, host_count), describe(statuses, class_count)
+    return *earlier, describe(hosts, host_count), describe(statuses, class_count)
 
 
-def accounts(task: Task, classes: Classes) -> Iterator[Host]:
+def accounts(task: Task, asked: Asked, classes: Classes) -> Iterator[Host]:
     """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
-    hosts = Hosts()
-    for unit in units(task):
-        wanted = Counter(rows.column(Path(unit.covers), "url"))
-        found = list(rows.read(task.folders.out / f"{unit.name}.parquet", Outcome))
-        check(unit.name, found, wanted)
+    hosts, parts = Hosts(), keeping.parts(task.folders.reads("frontier"), task.folders.signed("frontier"))
+    for unit in sorted({*asked.units, *parts}):
+        wanted = Counter(rows.column(parts[unit], "url") if unit in parts else ())
+        found = asked.standing(unit, Outcome)
+        check(unit, found, wanted)
         classes.unit(found, wanted)
-        timed = rows.read(task.folders.out / f"{unit.name.replace('unit-', 'times-')}.parquet", Timed)
-        yield from hosts.unit(found, {item.url: item.seconds for item in timed})
+        seconds: dict[str, float] = {}
+        for path in asked.times(unit):
+            for item in rows.read(path, Timed):
+                seconds[item.url] = seconds.get(item.url, 0.0) + item.seconds
+        yield from hosts.unit(found, seconds)
     yield from hosts.rest()
+
+
+def counts(task: Task, receipts: Sequence[Receipt]) -> Counts:
+    """What became of the candidates of the frontier, some of whose URLs were asked long ago."""
+    return totals(rows.read(task.folders.out / CLASSES, Class))
+
+
+def is_void(task: Task) -> bool:
+    """Whether no picture was ever stored."""
+    return all(item.status != SUCCESS for item in rows.read(task.folders.out / CLASSES, Class))
 
 
 STAGE = Stage(
@@ -173,10 +200,12 @@ STAGE = Stage(
     about="fetch politely, decode once, store the bytes where ranged reads find them",
     reads=("frontier",),
     accounts="frontier",
-    steps=(Work(name="Fetch", units=units, do=do),),
+    steps=(Work(name="Fetch", units=units, do=do, plan=plan),),
     inputs=keeping.inputs,
     finish=finish,
+    counts=counts,
+    is_void=is_void,
     in_place=True,
     check=keeping.check,
-    settle=keeping.before_crawl,
+    settle=keeping.settle,
 )

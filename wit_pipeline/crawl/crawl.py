@@ -37,6 +37,7 @@ from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
 from wit_pipeline.pictures.version import decoder
 from wit_pipeline.vocabulary import rows, tar
+from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Reason
@@ -120,6 +121,7 @@ class Fetched:
     http_status: int  # 0: no answer came
     headers: Headers
     image: Image
+    page_urls: tuple[str, ...] = ()  # pages on which it was found: who takes them down means it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +211,7 @@ def crawl(
     supply: Supply,
     *,
     folder: Path,
-    unit: int,
+    which: Asking,
     seed: int,
     tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
@@ -224,7 +226,7 @@ def crawl(
     folder.mkdir(parents=True, exist_ok=True)
     with Pile(folder) as pile:
         results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
-        files = _write(results, pile, folder, unit)
+        files = _write(results, pages_of(candidates), pile, folder, which)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
 
 
@@ -241,6 +243,14 @@ def origins(candidates: Iterable[Candidate]) -> dict[str, Origin]:
                 as_agents=agents or before.as_agents,
                 licences=tuple(dict.fromkeys((*before.licences, *terms))),
             )
+    return found
+
+
+def pages_of(candidates: Iterable[Candidate]) -> dict[str, set[str]]:
+    """The pages on which each URL was found."""
+    found: dict[str, set[str]] = {}
+    for item in candidates:
+        found.setdefault(item.url, set()).update([item.page_url] if item.page_url else ())
     return found
 
 
@@ -302,8 +312,10 @@ async def _fetch_all(
     return [found[url] for url in urls]
 
 
-def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File, ...]:
-    names = (f"unit-{unit:06d}.tar", f"unit-{unit:06d}.parquet", f"times-{unit:06d}.parquet")
+def _write(
+    results: Results, pages: Mapping[str, Collection[str]], pile: Pile, folder: Path, which: Asking
+) -> tuple[File, ...]:
+    names = (f"unit-{which}.tar", f"unit-{which}.parquet", f"times-{which}.parquet")
     tar_path, table_path, times_path = (folder / name for name in names)
     with (
         aside(tar_path) as tar_aside,
@@ -317,9 +329,9 @@ def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File,
             if fetched.status == SUCCESS:
                 stored = pile.take(place)
                 offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
-                image = replace(fetched.image, unit=unit, offset=offset, length=len(stored))
-                fetched = replace(fetched, image=image)
-            table.write(fetched)
+                image = replace(fetched.image, unit=which.unit, chance=which.chance, offset=offset)
+                fetched = replace(fetched, image=replace(image, length=len(stored)))
+            table.write(replace(fetched, page_urls=tuple(sorted(pages[fetched.url]))))
             times.write(timed)
     count = len(results)
     return describe(tar_path), describe(table_path, count), describe(times_path, count)

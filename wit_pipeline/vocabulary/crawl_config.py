@@ -36,6 +36,10 @@ FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
     "patience": [60.0],
 }  # fmt: skip
 
+# The keys that decide the bytes of a stored picture. All others say what may be asked for, how, and what of
+# it is a picture: they apply to what is asked from then on.
+OF_BYTES = ("store", "store_side", "side", "jpeg_quality")
+
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")  # those of the web
 
 PILLOW_PIXELS = 89_478_485  # above, Pillow warns of a decompression bomb whatever we think of it

@@ -191,6 +191,7 @@ class Image:
     unit: int  # the crawl unit whose tar holds the stored bytes …
     offset: int  # … from this byte …
     length: int  # … this many of them
+    chance: int = 0  # of the unit: 0 is the unit itself, 2 the second time that some of its URLs were asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

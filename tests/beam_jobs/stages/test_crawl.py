@@ -89,6 +89,6 @@ def test_a_crawl_that_lost_a_url_is_not_signed(tmp_path: Path) -> None:
     (step,) = crawl.STAGE.steps
     assert isinstance(step, Work)
     stage = replace(crawl.STAGE, steps=(replace(step, do=lose),))
-    with pytest.raises(RunError, match="unit-000000: of 2 URLs 1 have no status"):
+    with pytest.raises(RunError, match="unit 000000: of 2 URLs 1 have no status"):
         build.run_stage(stage, Recipe(), tmp_path, Engine(workers=Workers(1, ())))
     assert not (tmp_path / "crawl" / "manifest.json").exists()

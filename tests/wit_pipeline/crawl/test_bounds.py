@@ -13,6 +13,7 @@ from wit_pipeline.crawl.bounds import Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, crawl
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
@@ -72,7 +73,7 @@ def test_a_host_whose_rules_make_it_slow_is_not_asked_beyond_the_bound(tmp_path:
         bounds = Bounds((item.url for item in wanted), config, 0)
         with Client(config) as client:
             supply = Supply(client=client, decode=decode_here, bounds=bounds)
-            counts, _ = crawl(wanted, supply, folder=tmp_path, unit=1, seed=0)
+            counts, _ = crawl(wanted, supply, folder=tmp_path, which=Asking(1), seed=0)
         pictures = [path for path in web.log.paths if path.endswith(".jpg")]
         assert (len(pictures), counts.kept, dict(counts.rejected)) == (5, 25, {"host_too_slow": 15})
     left = [item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched) if item.status != SUCCESS]
