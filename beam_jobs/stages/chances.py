@@ -21,6 +21,7 @@ from wit_pipeline.crawl.accounts import Class, Outcome
 from wit_pipeline.crawl.chances import Due, Said, Wants, due
 from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.crawl.finality import is_passing, may_pass
+from wit_pipeline.fetch.sites import forget_failures
 from wit_pipeline.frontier import host_of
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.asked import Asked, Asking, asking
@@ -30,6 +31,7 @@ from wit_pipeline.vocabulary.records import Candidate
 
 STATE = "crawl.chances.json"
 FEW = 10  # passing failures that are no outage, whatever share they are
+HOSTS = "hosts"  # what the build's processes know of hosts, in the stage's work folder
 NAP = 1.0  # seconds between two looks at the clock: nobody can wake us
 
 Moments = Mapping[str, Due]
@@ -238,6 +240,7 @@ class Outage:
             return
         (status, most), *_ = self._passing.most_common(1)
         _keep(task.folders, State(began=_iso(datetime.now(UTC)), outage=True))
+        forget_failures(task.folders.work / HOSTS)
         raise RunError(
             f"crawl: {failed:,} of {self._urls:,} URLs failed in ways that may pass, {most:,} of them by "
             f"{status} ({self._messages[status]}): an outage, so nothing is signed. What was fetched stays; "

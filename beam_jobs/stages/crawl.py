@@ -113,7 +113,7 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
     config = task.recipe.crawl
     listed = tuple(file.path for file in block_lists(config))
     supply = Supply(
-        client=client(config, task.folders.work / "hosts"),
+        client=client(config, task.folders.work / chances.HOSTS),
         decode=decoders(config).decode,
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
