@@ -14,6 +14,7 @@ from rich.console import Console
 
 from beam_jobs.engine import recipe
 from beam_jobs.stages import frontier, keeping
+from beam_jobs.stages.crawl import largest_host
 from beam_jobs.stages.stages import STAGES
 from queries import store
 from queries.diff import diff, lines, provenance
@@ -139,7 +140,7 @@ def run_plan(arguments: argparse.Namespace) -> None:
         if stage.name == "crawl" and loaded.crawl.as_agents:
             say(f"{stage.name:>8}  {agents(loaded)}")
     if arguments.root is not None:
-        for line in standing(arguments.root):
+        for line in (*standing(arguments.root), *largest_host(arguments.root, loaded.crawl.host_interval)):
             say(line)
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -120,6 +121,7 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         units=len(units),
         done=len(units) - len(missing),
         expected=sum(unit.records for unit in missing),
+        lanes=lanes_of(missing),
     )
     if missing:
         engine.work(step, task, missing)
@@ -129,6 +131,15 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
     done = [receipt for receipt in receipts if receipt is not None]
     return [replace(receipt, files=()) for receipt in done] if step.scratch else done
+
+
+def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
+    """The records of each lane, longest first: one of them may last when all else is done."""
+    found: Counter[str] = Counter()
+    for unit in units:
+        if unit.lane:
+            found[unit.lane] += unit.records
+    return dict(found.most_common())
 
 
 def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:

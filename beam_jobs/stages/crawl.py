@@ -4,26 +4,31 @@ import atexit
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from beam_jobs.engine import progress
+from beam_jobs.engine import build, progress
 from beam_jobs.engine.files import block_lists, open_input, source_files
+from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
 from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
+from wit_pipeline.crawl.bounds import NO_LANE, Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
+from wit_pipeline.frontier import host_of
 from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.asked import Asked, Asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
-from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe
+from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
 
 HOSTS = "hosts.parquet"
@@ -51,7 +56,9 @@ def client(config: CrawlConfig, folder: Path) -> Client:
     """The process's client; those of the build's other processes share what politeness needs to know."""
     gc.freeze()  # what was imported stays, and need not be looked through
     gc.set_threshold(100_000, 50)  # or a third of a fetch's time goes into looking through those that wait
-    return Client(config, folder=folder)
+    # A unit waits for every slow server as long as `timeout`, so a pause within that costs it no more; what
+    # is longer would hold a worker, and is left to a chance of the unit's.
+    return Client(config, folder=folder, waits=config.timeout)
 
 
 @cache
@@ -97,10 +104,12 @@ def do(task: Task, unit: Unit) -> Done:
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
     )
-    with progress.Pulse() as pulse:
+    candidates = list(rows.read(Path(unit.covers), Candidate))
+    bounds = Bounds((item.url for item in candidates), config, task.recipe.seed, lane_of(task, unit))
+    with progress.Pulse(unit=unit.name, lane=unit.lane, among=unit.records) as pulse:
         return crawl(
-            list(rows.read(Path(unit.covers), Candidate)),
-            supply,
+            candidates,
+            replace(supply, bounds=bounds),
             folder=task.folders.out,
             which=Asking(int(unit.name.removeprefix("unit-"))),
             seed=task.recipe.seed,
@@ -111,6 +120,31 @@ def do(task: Task, unit: Unit) -> Done:
 def plan(task: Task, unit: Unit) -> str:
     """What decides the bytes of a unit's pictures: it outlives frontiers, and rules of what may be asked."""
     return keeping.plan(task.recipe)
+
+
+def lane_of(task: Task, unit: Unit) -> Lane:
+    """Where a unit lies among those of its host, where that is larger than one."""
+    if not unit.lane:
+        return NO_LANE
+    urls = [(other.name, other.records) for other in units(task) if other.lane == unit.lane]
+    return Lane(
+        before=sum(count for name, count in urls if name < unit.name), urls=sum(count for _, count in urls)
+    )
+
+
+def largest_host(root: Path, interval: float) -> Iterator[str]:
+    """What a root's frontier has of its largest host, if that is larger than a unit.
+
+    Its URLs are asked one after the other, whatever else is done meanwhile.
+    """
+    task = Task(folders=STAGE.folders(root), recipe=Recipe())
+    if load(task.folders.reads("frontier")) is None:
+        return
+    found = units(task)
+    for lane, urls in islice(build.lanes_of(found).items(), 1):
+        first = next(unit for unit in found if unit.lane == lane)
+        host, hours = host_of(rows.column(Path(first.covers), "url")[0]), urls * interval / 3600
+        yield f"{urls:>12,}  URLs of {host}, one after the other: {hours:,.1f} h at {interval:g} s each"
 
 
 def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
+from wit_pipeline.crawl.bounds import Bounds
 from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin, Response
 from wit_pipeline.fetch.licences import may_be_rsl
@@ -130,6 +131,7 @@ class Timed:
     url: str
     fetched_at: str  # UTC
     seconds: float  # until its status was known, polite waiting included
+    not_before: str = ""  # UTC, ISO: its host asked not to be asked again until then; "" where it did not
 
 
 def order(urls: Iterable[str], seed: int) -> list[str]:
@@ -153,6 +155,7 @@ class Supply:
     held: Mapping[str, str] = field(default_factory=dict)  # "path#offset+length" by URL
     stated: Mapping[str, Collection[str]] = field(default_factory=dict)  # sums of bytes by URL
     keep_others: bool = False  # bytes that have not the sum which is stated are flagged, not dropped
+    bounds: Bounds | None = None  # of what each host may take
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by URL, of those whose origin has wishes
 
     @asynccontextmanager
@@ -163,6 +166,7 @@ class Supply:
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
         else:
+            await self._refuse_slow(url)
             async with self.client.ask(url, found=self.origins.get(url, NOWHERE)) as response:
                 self._refuse(self.blocked.found_url(response.final_url))
                 yield response
@@ -181,6 +185,12 @@ class Supply:
     def _refuse(self, entry: str) -> None:
         if entry:
             raise FetchError(Reason.BLOCK_LISTED, f"by its {entry.partition(':')[0]}")
+
+    async def _refuse_slow(self, url: str) -> None:
+        if self.bounds is not None and self.bounds.any:  # else nothing is worth knowing of its pace
+            said = self.bounds.refusal(url, await self.client.interval(url))
+            if said:
+                raise FetchError(Reason.HOST_TOO_SLOW, said)
 
     def _read(self, url: str, place: str) -> Response:
         path, _, span = place.rpartition("#")
@@ -330,7 +340,7 @@ def _write(
 async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     """What happened to one URL and when, and the bytes to store: b"" where there are none."""
     began, started = time.monotonic(), datetime.now(UTC)
-    status, message, stored, image = SUCCESS, "", b"", NO_IMAGE
+    status, message, stored, image, not_before = SUCCESS, "", b"", NO_IMAGE, ""
     attempts, http_status, headers = 0, 0, Headers()
     try:
         async with supply.answer(url) as response:
@@ -341,6 +351,8 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
+        if error.not_before:
+            not_before = datetime.fromtimestamp(error.not_before, UTC).isoformat(timespec="milliseconds")
     except ImageError as error:
         status, message = error.reason, error.detail
     fetched = Fetched(
@@ -356,6 +368,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         url=url,
         fetched_at=started.isoformat(timespec="milliseconds"),
         seconds=round(time.monotonic() - began, 3),
+        not_before=not_before,
     )
     return fetched, timed, stored
 

@@ -90,6 +90,8 @@ class Reason(StrEnum):
     CONNECT_ERROR = "connect_error"
     TLS_ERROR = "tls_error"
     TIMEOUT = "timeout"
+    HOST_PAUSED = "host_paused"  # its host asked for a pause, and was not asked before its end
+    HOST_TOO_SLOW = "host_too_slow"  # its host would take more than `crawl.host_hours`, or `host_urls`
     PROTOCOL_ERROR = "protocol_error"
     TOO_MANY_REDIRECTS = "too_many_redirects"
     HTTP_NOT_FOUND = "http_not_found"  # 404 and 410
