@@ -102,6 +102,10 @@ class Unit:
 Done = tuple[Counts, tuple[File, ...]]
 
 
+def nothing_more(task: Task, unit: Unit) -> None:
+    """Most units leave nothing behind."""
+
+
 def plan_of_stage(task: Task, unit: Unit) -> str:
     """The plan of a unit that is made anew with its stage."""
     return task.plan
@@ -117,6 +121,8 @@ class Work:
     scratch: bool = False  # the files are for the next step, not for the signed folder
     # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
     plan: Callable[[Task, Unit], str] = plan_of_stage
+    # What is left to do once a unit's receipt stands; a kill may come before it.
+    after: Callable[[Task, Unit], None] = nothing_more
 
     def folder(self, folders: Folders) -> Path:
         """Where the units' files and receipts go."""

@@ -16,8 +16,10 @@ from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
+from wit_pipeline.crawl import journal
 from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
 from wit_pipeline.crawl.bounds import NO_LANE, Bounds, Lane
+from wit_pipeline.crawl.chances import is_passing
 from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
@@ -26,7 +28,7 @@ from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
-from wit_pipeline.vocabulary.asked import Asked, Asking
+from wit_pipeline.vocabulary.asked import Asked, Asking, asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
@@ -103,6 +105,7 @@ def do(task: Task, unit: Unit) -> Done:
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
+        is_passing=lambda item: is_passing(item.status, item.http_status, item.error_message),
     )
     candidates = list(rows.read(Path(unit.covers), Candidate))
     bounds = Bounds((item.url for item in candidates), config, task.recipe.seed, lane_of(task, unit))
@@ -113,6 +116,7 @@ def do(task: Task, unit: Unit) -> Done:
             folder=task.folders.out,
             which=Asking(int(unit.name.removeprefix("unit-"))),
             seed=task.recipe.seed,
+            made=made(task),
             tick=beat_of(pulse),
         )
 
@@ -120,6 +124,18 @@ def do(task: Task, unit: Unit) -> Done:
 def plan(task: Task, unit: Unit) -> str:
     """What decides the bytes of a unit's pictures: it outlives frontiers, and rules of what may be asked."""
     return keeping.plan(task.recipe)
+
+
+def made(task: Task) -> journal.Made:
+    """What the journals of a build's units are made by."""
+    return journal.Made(plan=keeping.plan(task.recipe), frontier=task.folders.signed("frontier").digest)
+
+
+def forget(task: Task, unit: Unit) -> None:
+    """What a unit's journals hold is in its files by now."""
+    which = asking(unit.name)
+    if which is not None:
+        journal.done(task.folders.out, which, made(task))
 
 
 def lane_of(task: Task, unit: Unit) -> Lane:
@@ -166,6 +182,8 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     write_whole(found, Host, accounts(task, asked, classes))
     host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
     class_count = write_whole(statuses, Class, classes.rows())
+    for path in journal.journals(out):  # of units that an earlier frontier numbered
+        path.unlink()
     return *earlier, describe(hosts, host_count), describe(statuses, class_count)
 
 
@@ -200,7 +218,7 @@ STAGE = Stage(
     about="fetch politely, decode once, store the bytes where ranged reads find them",
     reads=("frontier",),
     accounts="frontier",
-    steps=(Work(name="Fetch", units=units, do=do, plan=plan),),
+    steps=(Work(name="Fetch", units=units, do=do, plan=plan, after=forget),),
     inputs=keeping.inputs,
     finish=finish,
     counts=counts,
