@@ -211,6 +211,7 @@ def _do(step: Work, task: Task, unit: Unit) -> str:
         counts, files = step.do(task, unit)
     receipt = Receipt(unit=unit.name, plan=plan, counts=counts, files=files)
     manifest.write_receipt(step.receipt(task.folders, unit), receipt)
+    step.after(task, unit)
     progress.tell("unit", unit=unit.name)
     return unit.name
 

@@ -103,6 +103,10 @@ class Unit:
 Done = tuple[Counts, tuple[File, ...]]
 
 
+def nothing_more(task: Task, unit: Unit) -> None:
+    """Most units leave nothing behind."""
+
+
 def plan_of_stage(task: Task, unit: Unit) -> str:
     """The plan of a unit that is made anew with its stage."""
     return task.plan
@@ -119,6 +123,8 @@ class Work:
     repeats: bool = False  # `units` is asked for more when those it gave are done, until it gives none
     # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
     plan: Callable[[Task, Unit], str] = plan_of_stage
+    # What is left to do once a unit's receipt stands; a kill may come before it.
+    after: Callable[[Task, Unit], None] = nothing_more
 
     def folder(self, folders: Folders) -> Path:
         """Where the units' files and receipts go."""

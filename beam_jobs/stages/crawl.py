@@ -16,9 +16,11 @@ from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import chances, keeping
+from wit_pipeline.crawl import journal
 from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
 from wit_pipeline.crawl.bounds import NO_BOUNDS, NO_LANE, Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
+from wit_pipeline.crawl.finality import is_passing
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.frontier import host_of
@@ -118,6 +120,7 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
+        is_passing=lambda item: is_passing(item.status, item.http_status, item.error_message),
     )
     with progress.Pulse(unit=unit.name, lane=unit.lane, among=unit.records) as pulse:
         return crawl(
@@ -126,6 +129,7 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
             folder=task.folders.out,
             which=which,
             seed=task.recipe.seed,
+            made=made(task),
             tick=beat_of(pulse),
         )
 
@@ -144,6 +148,23 @@ def settle(task: Task) -> None:
     """Before the crawl's own work."""
     keeping.settle(task)
     chances.begin(task)
+
+
+def plan(task: Task, unit: Unit) -> str:
+    """What decides the bytes of a unit's pictures: it outlives frontiers, and rules of what may be asked."""
+    return keeping.plan(task.recipe)
+
+
+def made(task: Task) -> journal.Made:
+    """What the journals of a build's units are made by."""
+    return journal.Made(plan=keeping.plan(task.recipe), frontier=task.folders.signed("frontier").digest)
+
+
+def forget(task: Task, unit: Unit) -> None:
+    """What a unit's journals hold is in its files by now."""
+    which = asking(unit.name)
+    if which is not None:
+        journal.done(task.folders.out, which, made(task))
 
 
 def lane_of(task: Task, unit: Unit) -> Lane:
@@ -171,11 +192,6 @@ def largest_host(root: Path, interval: float) -> Iterator[str]:
         yield f"{urls:>12,}  URLs of {host}, one after the other: {hours:,.1f} h at {interval:g} s each"
 
 
-def plan(task: Task, unit: Unit) -> str:
-    """What decides the bytes of a unit's pictures: it outlives frontiers, and rules of what may be asked."""
-    return keeping.plan(task.recipe)
-
-
 def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:
     """What a crawl calls with every URL that is done."""
 
@@ -198,6 +214,8 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     chances.end(task)
     host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
     class_count = write_whole(statuses, Class, classes.rows())
+    for path in journal.journals(out):  # of units that an earlier frontier numbered
+        path.unlink()
     return *earlier, describe(hosts, host_count), describe(statuses, class_count)
 
 
@@ -247,8 +265,8 @@ STAGE = Stage(
     reads=("frontier",),
     accounts="frontier",
     steps=(
-        Work(name="Fetch", units=units, do=do, plan=plan),
-        Work(name="Late", units=late, do=do_again, plan=plan, repeats=True),
+        Work(name="Fetch", units=units, do=do, plan=plan, after=forget),
+        Work(name="Late", units=late, do=do_again, plan=plan, after=forget, repeats=True),
     ),
     is_unfinished=is_unfinished,
     inputs=keeping.inputs,

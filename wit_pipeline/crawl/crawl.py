@@ -7,7 +7,6 @@ unit, which is a hash: so the tar and the table are the same for the same answer
 import asyncio
 import json
 import re
-import tempfile
 import time
 from collections import Counter
 from collections.abc import (
@@ -28,6 +27,7 @@ from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
 from wit_pipeline.crawl.bounds import Bounds
+from wit_pipeline.crawl.journal import UNNAMED, Found, Journal, Made, Place, journals
 from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin, Response
 from wit_pipeline.fetch.licences import may_be_rsl
@@ -42,7 +42,6 @@ from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Reason
 
-IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more goes through a file
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
 
 ARCHIVES = ("warc", "wat")  # kinds of sources
@@ -157,11 +156,25 @@ class Supply:
     keep_others: bool = False  # bytes that have not the sum which is stated are flagged, not dropped
     bounds: Bounds | None = None  # of what each host may take
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by URL, of those whose origin has wishes
+    found: Found = field(default_factory=Found)  # by attempts that were cut short
+    is_passing: Callable[[Fetched], bool] = lambda fetched: False  # what another attempt asks for again
+
+    def again(self, url: str) -> tuple[Fetched, Timed, bytes] | None:
+        """What an earlier attempt found; None where nothing. Raises `FetchError` of what is blocked now."""
+        self._refuse(self.blocked.found_url(url))
+        known = self.found.get(url)
+        if known is None:
+            return None
+        row, stored = known
+        fetched = rows.from_row(Fetched, row)
+        image = fetched.image
+        self._refuse(self.blocked.found_url(image.final_url))
+        self._refuse(self.blocked.found_bytes(image.sha256, image.stored_sha256))
+        return fetched, rows.from_row(Timed, row), stored
 
     @asynccontextmanager
     async def answer(self, url: str) -> AsyncIterator[Response]:
         """The answer at `url`, in memory until the block ends. Raises `FetchError` where there is none."""
-        self._refuse(self.blocked.found_url(url))
         place = self.held.get(url)
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
@@ -213,20 +226,23 @@ def crawl(
     folder: Path,
     which: Asking,
     seed: int,
+    made: Made = UNNAMED,
     tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
     """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, unit-NNNNNN.parquet, times-NNNNNN.parquet.
 
     The candidates say what is held. `tick` hears of every URL done. The counts are of candidates: several
-    may share a URL, which is fetched once.
+    may share a URL, which is fetched once. What earlier attempts found, that were `made` alike, is not asked
+    for again: their journals lie in the folder, and ours is left there.
     """
     weight = Counter(candidate.url for candidate in candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
     supply = replace(supply, held=held, stated=stated_of(candidates), origins=origins(candidates))
     folder.mkdir(parents=True, exist_ok=True)
-    with Pile(folder) as pile:
-        results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
-        files = _write(results, pages_of(candidates), pile, folder, which)
+    supply = replace(supply, found=Found(journals(folder), which, made, weight))
+    with Journal(folder, which, made) as journal:
+        results = supply.client.run(_fetch_all(order(weight, seed), supply, journal, tick))
+        files = _write(results, pages_of(candidates), journal, folder, which)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
 
 
@@ -254,44 +270,11 @@ def pages_of(candidates: Iterable[Candidate]) -> dict[str, set[str]]:
     return found
 
 
-Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the pile's file
 Results = list[tuple[Fetched, Timed, Place]]
 
 
-class Pile:
-    """Bytes until their turn comes: in memory as long as they are few, then in a file without a name."""
-
-    def __init__(self, folder: Path, room: int = IN_MEMORY) -> None:
-        self._room = room
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by __exit__
-        self._end = 0
-
-    def __enter__(self) -> "Pile":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def put(self, content: bytes) -> Place:
-        """Where the bytes are to be found."""
-        if len(content) <= self._room:
-            self._room -= len(content)
-            return content
-        start, self._end = self._end, self._end + len(content)
-        self._file.seek(start)
-        self._file.write(content)
-        return start, len(content)
-
-    def take(self, place: Place) -> bytes:
-        """The bytes that were put there."""
-        if isinstance(place, bytes):
-            return place
-        self._file.seek(place[0])
-        return self._file.read(place[1])
-
-
 async def _fetch_all(
-    urls: Sequence[str], supply: Supply, pile: Pile, tick: Callable[[Fetched], None]
+    urls: Sequence[str], supply: Supply, journal: Journal, tick: Callable[[Fetched], None]
 ) -> Results:
     """What happened to each URL, in the order of `urls`, and where its stored bytes are."""
     found: dict[str, tuple[Fetched, Timed, Place]] = {}
@@ -300,7 +283,10 @@ async def _fetch_all(
     async def walk() -> None:
         for url in left:
             fetched, timed, stored = await fetch(url, supply)
-            found[url] = fetched, timed, pile.put(stored)
+            found[url] = fetched, timed, stored
+            if not supply.is_passing(fetched):
+                row = {**rows.to_row(timed), **rows.to_row(fetched)}
+                found[url] = fetched, timed, journal.put(row, stored)
             tick(fetched)
 
     try:
@@ -313,7 +299,7 @@ async def _fetch_all(
 
 
 def _write(
-    results: Results, pages: Mapping[str, Collection[str]], pile: Pile, folder: Path, which: Asking
+    results: Results, pages: Mapping[str, Collection[str]], journal: Journal, folder: Path, which: Asking
 ) -> tuple[File, ...]:
     names = (f"unit-{which}.tar", f"unit-{which}.parquet", f"times-{which}.parquet")
     tar_path, table_path, times_path = (folder / name for name in names)
@@ -327,7 +313,7 @@ def _write(
     ):
         for number, (fetched, timed, place) in enumerate(results):
             if fetched.status == SUCCESS:
-                stored = pile.take(place)
+                stored = journal.take(place)
                 offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
                 image = replace(fetched.image, unit=which.unit, chance=which.chance, offset=offset)
                 fetched = replace(fetched, image=replace(image, length=len(stored)))
@@ -343,6 +329,9 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     status, message, stored, image, not_before = SUCCESS, "", b"", NO_IMAGE, ""
     attempts, http_status, headers = 0, 0, Headers()
     try:
+        known = supply.again(url)
+        if known is not None:
+            return known
         async with supply.answer(url) as response:
             attempts, http_status = response.attempts, response.status
             headers = Headers(**{header.name: getattr(response, header.name) for header in fields(Headers)})

@@ -1,10 +1,12 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -14,6 +16,7 @@ from tests.factories import candidate, encoded, photograph
 from tests.web import JPEG, Endpoint, Web, whole
 from tests.web.wishes import licence, prohibits
 from wit_pipeline.crawl.crawl import NOTHING, Fetched, Supply, Timed, crawl, order, origins, pairs
+from wit_pipeline.crawl.journal import Made, journals, records
 from wit_pipeline.fetch.client import Client, FetchError, Origin, Response
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures.image import Decoded, decode
@@ -225,7 +228,61 @@ def test_tar_and_table_are_the_same_twice(tmp_path: Path) -> None:
     run(tmp_path / "b")
     for name in ("unit-000007.tar", "unit-000007.parquet"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert len(list((tmp_path / "a").iterdir())) == 3
+    assert len([path for path in (tmp_path / "a").iterdir() if not path.name.startswith("journal-")]) == 3
+
+
+class Cut(Exception):
+    """Stands for a kill."""
+
+
+def cut_after(count: int) -> Callable[[Fetched], None]:
+    left = iter(range(count))
+
+    def tick(_: Fetched) -> None:
+        if next(left, None) is None:
+            raise Cut
+
+    return tick
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4, 7])
+def test_a_unit_goes_on_where_it_stopped(cut: int, tmp_path: Path) -> None:
+    """Nothing that is known is asked for again, and the files are those of one attempt."""
+    client, made = FakeClient(BODIES), Made(plan="p", frontier="f")
+
+    def attempt(folder: Path, blocked: BlockList = NOTHING, **more: Any) -> None:
+        crawl(WANTED, supply(client, blocked), folder=folder, which=Asking(7), seed=0, made=made, **more)
+
+    attempt(tmp_path / "whole")
+    assert len(client.asked) == 8
+    client.asked.clear()
+    with pytest.raises(Cut):
+        attempt(tmp_path / "cut", tick=cut_after(cut))
+    lists = ["url:a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
+    shutil.copytree(tmp_path / "cut", tmp_path / "listed")
+    first = len(client.asked)
+    attempt(tmp_path / "cut")
+    known = len(journals(tmp_path / "cut")) > 1
+    assert known
+    assert len(client.asked) <= 8 + (first - cut)
+    for name in ("unit-000007.tar", "unit-000007.parquet"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    attempt(tmp_path / "listed", BlockList(lists))  # what lists forbid by now is not in what comes of it
+    found = {
+        item.url: item.status for item in rows.read(tmp_path / "listed" / "unit-000007.parquet", Fetched)
+    }
+    assert [found[f"http://a.test/{number}.jpg"] for number in (1, 2, 3)] == ["block_listed"] * 2 + [SUCCESS]
+
+
+def test_what_a_list_forbids_is_not_in_a_journal(tmp_path: Path) -> None:
+    lists = ["url:a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
+    crawl(WANTED, supply(FakeClient(BODIES), BlockList(lists)), folder=tmp_path, which=Asking(7), seed=0)
+    (path,) = journals(tmp_path)
+    with path.open("rb") as file:
+        told = {row["url"]: stored for row, stored in islice(records(file), 1, None)}
+    assert not told["http://a.test/1.jpg"]
+    assert not told["http://a.test/2.jpg"]
+    assert told["http://a.test/3.jpg"]
 
 
 def test_when_it_was_is_a_table_of_its_own(tmp_path: Path) -> None:
