@@ -15,7 +15,7 @@ from beam_jobs.commands import drop, inspect, remove
 from beam_jobs.engine import build, engine, files, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
 from beam_jobs.engine.stage import Stage
-from beam_jobs.stages import audit
+from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
 from wit_pipeline.vocabulary import extras
 from wit_pipeline.vocabulary.errors import UserError, WitError
@@ -47,6 +47,12 @@ def parser() -> argparse.ArgumentParser:
                 type=local,
                 metavar="OLD",
                 help="then say what changed since OLD, a root or queries.parquet",
+            )
+        if stage.name == "crawl":
+            command.add_argument(
+                "--again",
+                action="store_true",
+                help="ask again for what had no final answer: a day later, three times at most",
             )
         if stage.name == "audit":
             _add_evidence(command)
@@ -134,9 +140,12 @@ def run_build(arguments: argparse.Namespace) -> None:
     progress.send_to(display)
     workers = engine.Workers(arguments.workers, arguments.beam)
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
+    again = getattr(arguments, "again", False)
     try:
         with _stopping_at_once(display):
-            build.run_stages(stages, loaded, arguments.root, running, refetch=arguments.refetch)
+            build.run_stages(stages, loaded, arguments.root, running, refetch=arguments.refetch, again=again)
+        if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
+            progress.tell("note", text=f"   crawl  {left}")
         if arguments.last == list(STAGES)[-1]:
             found = f"{arguments.root}/shard and {arguments.root}/audit/report.html"
             progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")

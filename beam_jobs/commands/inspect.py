@@ -14,6 +14,7 @@ from rich.console import Console
 
 from beam_jobs.engine import recipe
 from beam_jobs.stages import frontier, keeping
+from beam_jobs.stages.chances import unanswered
 from beam_jobs.stages.crawl import largest_host
 from beam_jobs.stages.stages import STAGES
 from queries import store
@@ -154,6 +155,8 @@ def standing(root: Path) -> Iterator[str]:
     yield f"{root}  {len(asked.units):,} units, {found.total():,} URLs were asked for"
     for status, count in found.most_common():
         yield f"{count:>12,}  {count / found.total():>6.1%}  {status}"
+    if left := unanswered(root):
+        yield f"{root}  {left}"
     for name, count in decoders(asked.tables.values()).items():
         yield f"{count:>12,}  pictures stored by decoder {name}"
 

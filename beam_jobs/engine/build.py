@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,11 +34,18 @@ def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> 
 
 
 def run_stages(
-    stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False
+    stages: Sequence[Stage],
+    recipe: Recipe,
+    root: Path,
+    engine: Engine,
+    *,
+    refetch: bool = False,
+    again: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
-    Nothing that was fetched is asked for again, or leaves its place, without `refetch`.
+    Nothing that was fetched is asked for again, or leaves its place, without `refetch`; nor is what a signed
+    crawl has no final answer for, without `again`.
     """
     for stage in stages:
         stage.inputs(recipe)
@@ -46,10 +53,12 @@ def run_stages(
         pending.check(root)
         for stage in stages:
             stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
-        return [run_stage(stage, recipe, root, engine, refetch=refetch) for stage in stages]
+        return [run_stage(stage, recipe, root, engine, refetch=refetch, again=again) for stage in stages]
 
 
-def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False) -> Manifest:
+def run_stage(
+    stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False, again: bool = False
+) -> Manifest:
     """The stage's manifest, made now unless it stands there for this recipe and input."""
     before = upstream(stage, root)
     inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
@@ -57,10 +66,10 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refet
     plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
-    if signed is not None and signed.plan == plan:
+    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch, again=again)
+    if signed is not None and signed.plan == plan and not stage.is_unfinished(task):
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
-    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch)
     stage.settle(task)
     if signed is not None and not stage.in_place:
         progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: built again")
@@ -113,6 +122,16 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         _shuffle(step, stage, task, engine)
         return []
     units = list(step.units(task))
+    done = [] if step.repeats and not units else list(_do_units(step, stage, task, engine, units))
+    while step.repeats and (units := list(step.units(task))):
+        done += _do_units(step, stage, task, engine, units)
+    return [replace(receipt, files=()) for receipt in done] if step.scratch else done
+
+
+def _do_units(
+    step: Work, stage: Stage, task: Task, engine: Engine, units: Sequence[Unit]
+) -> Iterator[Receipt]:
+    """The receipts of some units, those that were missing made now."""
     missing = [unit for unit in units if _receipt(step, task, unit) is None]
     progress.tell(
         "step",
@@ -129,8 +148,7 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
     absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
     if absent:
         raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
-    done = [receipt for receipt in receipts if receipt is not None]
-    return [replace(receipt, files=()) for receipt in done] if step.scratch else done
+    return (receipt for receipt in receipts if receipt is not None)
 
 
 def lanes_of(units: Sequence[Unit]) -> dict[str, int]:

@@ -87,6 +87,7 @@ class Task:
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
     refetch: bool = False  # whether what was fetched may be asked for again
+    again: bool = False  # whether what has no final answer may
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +120,7 @@ class Work:
     units: Callable[[Task], Sequence[Unit]]
     do: Callable[[Task, Unit], Done]
     scratch: bool = False  # the files are for the next step, not for the signed folder
+    repeats: bool = False  # `units` is asked for more when those it gave are done, until it gives none
     # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
     plan: Callable[[Task, Unit], str] = plan_of_stage
     # What is left to do once a unit's receipt stands; a kill may come before it.
@@ -158,6 +160,7 @@ class Stage:
     in_place: bool = False  # whole units stand in the folder before the stage is signed
     # Whether nothing is lost with the folder of a stage that keeps none of what it read.
     is_void: Callable[[Task], bool] = lambda task: True
+    is_unfinished: Callable[[Task], bool] = lambda task: False  # whether there is work although it is signed
     # What may refuse: before all stages, by the recipe alone; and before the stage's own work.
     check: Callable[[Task], None] = lambda task: None
     settle: Callable[[Task], None] = lambda task: None
