@@ -1,6 +1,5 @@
 """A stage from unsigned to signed, and the stages in order: resumable at every unit."""
 
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,8 @@ from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
+from wit_pipeline.vocabulary.store import in_store, remove_folder, sizes
+from wit_pipeline.vocabulary.units import RECEIPT
 
 FORMAT = 5  # of a stage's folder, where it is not below
 FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
@@ -34,7 +35,13 @@ def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> 
 
 
 def run_stages(
-    stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False
+    stages: Sequence[Stage],
+    recipe: Recipe,
+    root: Path,
+    engine: Engine,
+    *,
+    refetch: bool = False,
+    take_over: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
@@ -42,7 +49,7 @@ def run_stages(
     """
     for stage in stages:
         stage.inputs(recipe)
-    with lock.building(root):
+    with lock.building(root, take_over=take_over):
         pending.check(root)
         for stage in stages:
             stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
@@ -98,13 +105,14 @@ def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) ->
     folders, note = task.folders, task.folders.work / NOTE
     left = manifest.read_json(note)["plan"] if note.exists() else None
     if left != task.plan:
-        shutil.rmtree(folders.work, ignore_errors=True)
+        remove_folder(folders.work)
     folders.out.mkdir(parents=True, exist_ok=True)
-    for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
-        torn.unlink()
+    if in_store(folders.out) is None:
+        for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
+            torn.unlink()
     folders.scratch.mkdir(parents=True, exist_ok=True)
     manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
-    if folders.in_place:  # what is under way is not signed; the note tells of it from here on
+    if folders.at_home:  # what is under way is not signed; the note tells of it from here on
         (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
 
 
@@ -113,7 +121,8 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         _shuffle(step, stage, task, engine)
         return []
     units = list(step.units(task))
-    missing = [unit for unit in units if _receipt(step, task, unit) is None]
+    found = _receipts(step, task, units)
+    missing = [unit for unit, receipt in zip(units, found, strict=True) if receipt is None]
     progress.tell(
         "step",
         stage=stage.name,
@@ -124,16 +133,17 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
     )
     if missing:
         engine.work(step, task, missing)
-    receipts = [_receipt(step, task, unit) for unit in units]
-    absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
+        found = _receipts(step, task, units)
+    absent = [unit.name for unit, receipt in zip(units, found, strict=True) if receipt is None]
     if absent:
         raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
-    done = [receipt for receipt in receipts if receipt is not None]
+    done = [receipt for receipt in found if receipt is not None]
     return [replace(receipt, files=()) for receipt in done] if step.scratch else done
 
 
-def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
-    return manifest.read_receipt(step.receipt(task.folders, unit), task.plan)
+def _receipts(step: Work, task: Task, units: Sequence[Unit]) -> list[Receipt | None]:
+    paths = [step.receipt(task.folders, unit) for unit in units]
+    return manifest.read_receipts(paths, task.plan, step.folder(task.folders))
 
 
 def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
@@ -188,15 +198,27 @@ def _example(made: Manifest, folders: Folders) -> str:
 
 def _publish(stage: Stage, task: Task, made: Manifest) -> None:
     folders = task.folders
-    if not stage.in_place:
+    lock.check(folders.root)
+    if folders.at_home:
+        _sweep(folders, made)
+        manifest.sign(folders.home, made)
+    else:
         for receipt in folders.out.glob("*.receipt.json"):
             receipt.unlink()
-    manifest.sign(folders.out, made)
-    if not stage.in_place:
+        manifest.sign(folders.out, made)
         old = folders.root / ".work" / f"{stage.name}.old"
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
         if folders.home.exists():
             folders.home.rename(old)
         folders.out.rename(folders.home)
-        shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(folders.work, ignore_errors=True)
+        remove_folder(old)
+    remove_folder(folders.work)
+    remove_folder(folders.own)
+
+
+def _sweep(folders: Folders, made: Manifest) -> None:
+    """Delete what an earlier plan, or another attempt at a unit, left in a folder of a store."""
+    named = {file.name for file in made.files}
+    for name in sizes(folders.home) if in_store(folders.home) else ():
+        if name not in named and not (folders.in_place and name.endswith(RECEIPT)):
+            (folders.home / name).unlink(missing_ok=True)

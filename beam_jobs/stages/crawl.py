@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from beam_jobs.engine import progress
-from beam_jobs.engine.files import block_lists, open_input, source_files
+from beam_jobs.engine.files import block_lists, open_exactly, open_input, source_files
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
@@ -24,6 +24,9 @@ from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import File, describe
 from wit_pipeline.vocabulary.records import Candidate
+from wit_pipeline.vocabulary.store import place
+from wit_pipeline.vocabulary.units import Named
+from wit_pipeline.vocabulary.units import files as unit_files
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -75,7 +78,7 @@ def open_held(task: Task, place: str) -> BinaryIO:
     files = held_files(task.recipe.extract.sources, int(number), task.plan)
     if name not in files:
         raise FileNotFoundError(f"[[extract.sources]] {number} has no file {name} any more")
-    return open_input(files[name])
+    return open_exactly(files[name])
 
 
 def do(task: Task, unit: Unit) -> Done:
@@ -86,7 +89,7 @@ def do(task: Task, unit: Unit) -> Done:
     config = task.recipe.crawl
     listed = tuple(file.path for file in block_lists(config))
     supply = Supply(
-        client=client(config, task.folders.work / "hosts"),
+        client=client(config, task.folders.own / "hosts"),
         decode=decoders(config).decode,
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
@@ -94,7 +97,7 @@ def do(task: Task, unit: Unit) -> Done:
     )
     with progress.Pulse() as pulse:
         return crawl(
-            list(rows.read(Path(unit.covers), Candidate)),
+            list(rows.read(place(unit.covers), Candidate)),
             supply,
             folder=task.folders.out,
             unit=int(unit.name.removeprefix("unit-")),
@@ -123,13 +126,14 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
 
 def accounts(task: Task, classes: Classes) -> Iterator[Host]:
     """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
-    hosts = Hosts()
+    hosts, files = Hosts(), unit_files(task.folders.out)
     for unit in units(task):
-        wanted = Counter(rows.column(Path(unit.covers), "url"))
-        found = list(rows.read(task.folders.out / f"{unit.name}.parquet", Outcome))
+        number = keeping.number(unit.name)
+        wanted = Counter(rows.column(place(unit.covers), "url"))
+        found = list(rows.read(files[Named(kind="unit", unit=number, ending=".parquet")], Outcome))
         check(unit.name, found, wanted)
         classes.unit(found, wanted)
-        timed = rows.read(task.folders.out / f"{unit.name.replace('unit-', 'times-')}.parquet", Timed)
+        timed = rows.read(files[Named(kind="times", unit=number, ending=".parquet")], Timed)
         yield from hosts.unit(found, {item.url: item.seconds for item in timed})
     yield from hosts.rest()
 

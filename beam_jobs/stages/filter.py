@@ -1,7 +1,6 @@
 """filter: the pairs of a crawl unit whose image has the size and the shape."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from wit_pipeline.crawl.crawl import Fetched, pairs
@@ -9,6 +8,7 @@ from wit_pipeline.filter import judge
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.records import Candidate, Pair
 from wit_pipeline.vocabulary.sift import write_sifted
+from wit_pipeline.vocabulary.store import place
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -23,7 +23,7 @@ def units(task: Task) -> Sequence[Unit]:
 
 def do(task: Task, unit: Unit) -> Done:
     """Join one unit's candidates with their images, and sift."""
-    wanted, fetched = map(Path, unit.covers)
+    wanted, fetched = map(place, unit.covers)
     joined = pairs(rows.read(wanted, Candidate), rows.read(fetched, Fetched))
     return write_sifted(task.folders.out, unit.name, Pair, judge(joined, task.recipe.filter))
 

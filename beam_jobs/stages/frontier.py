@@ -9,7 +9,6 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
@@ -35,6 +34,7 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import Candidate
 from wit_pipeline.vocabulary.sift import write_sifted
+from wit_pipeline.vocabulary.store import given
 
 COUNTS = "counts.parquet"
 
@@ -75,7 +75,7 @@ def measured(recipe: Recipe) -> dict[str, Counts]:
     """What the crawls of earlier builds read and kept, by root."""
     found = {}
     for root in recipe.frontier.measured:
-        signed = manifest.load(Path(root) / "crawl")
+        signed = manifest.load(given(root) / "crawl")
         if signed is None:
             raise UserError(
                 f"[frontier] measured: {root} holds no signed crawl; name a root that was crawled"
@@ -252,9 +252,9 @@ def slice_part(task: Task, unit: Unit) -> Done:
     with (
         aside(path) as temporary,
         slices.Writer(temporary, -(-route.units // width), rows.schema_of(Candidate)) as writer,
-        pq.ParquetFile(unit.covers) as part,
+        rows.opened(unit.covers) as part,
     ):
-        for batch in part.iter_batches(batch_size=rows.ROWS_AT_ONCE):
+        for batch in rows.batches(part):
             writer.write(batch, route.of(batch.column("url").to_pylist()) // width)
     return Counts(), (describe(path),)
 

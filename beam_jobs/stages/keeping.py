@@ -26,6 +26,8 @@ from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
+from wit_pipeline.vocabulary.store import in_store, remove_folder
+from wit_pipeline.vocabulary.units import named
 
 STAGE = "crawl"
 ASIDE = re.compile(r"crawl\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\.[0-9]+)?")
@@ -55,12 +57,14 @@ class Crawl:
 
 def number(name: str) -> int:
     """The number in the name of a unit, or of a part or file of one: "unit-000012.tar"."""
-    return int(name.partition("-")[2].partition(".")[0])
+    told = named(name)
+    assert told is not None, f"{name} is of no unit"
+    return told.unit
 
 
 def whole(home: Path) -> dict[int, Receipt]:
     """The receipts of a crawl's folder, by unit, of whatever plan."""
-    found = (manifest.read_receipt(path) for path in sorted(home.glob("unit-*.receipt.json")))
+    found = manifest.read_receipts(sorted(home.glob("unit-*.receipt.json")))
     return {number(receipt.unit): receipt for receipt in found if receipt is not None}
 
 
@@ -71,7 +75,8 @@ def of(folders: Folders) -> Crawl | None:
     if signed is not None:
         names = [file.name for file in signed.named("unit-", ".parquet")]
     else:
-        names = [f"unit-{unit:06d}.parquet" for unit in receipts]
+        written = (file.name for receipt in receipts.values() for file in receipt.files)
+        names = [name for name in written if name.startswith("unit-") and name.endswith(".parquet")]
     tables = {number(name): home / name for name in names if (home / name).exists()}
     return Crawl(home=home, tables=tables, receipts=receipts) if tables else None
 
@@ -116,7 +121,7 @@ def before_crawl(task: Task) -> None:
     """Before the crawl's own work: its units hold, or it is moved aside, or a `UserError` says what it is."""
     crawl = of(task.folders)
     if crawl is None:
-        shutil.rmtree(task.folders.home, ignore_errors=True)  # nothing whole lies there
+        remove_folder(task.folders.home)  # nothing whole lies there
         return
     if crawl.tables.keys() == crawl.receipts.keys() and _all_of(task.plan, crawl):
         return
@@ -176,7 +181,7 @@ def set_aside(root: Path, time: datetime) -> str:
     home, frontier = root / STAGE, root / "frontier"
     for path in _parts(frontier, manifest.load(frontier)).values():
         _link(path, home / CANDIDATES / path.name)
-    shutil.rmtree(root / ".work" / STAGE, ignore_errors=True)
+    remove_folder(root / ".work" / STAGE)
     name = next(name for name in _names(time) if not (root / name).exists())
     home.rename(root / name)
     return name
@@ -191,12 +196,16 @@ def _names(time: datetime) -> Iterator[str]:
 
 def _link(source: Path, target: Path) -> None:
     """The same file under a second name, as no file of a stage is ever written to; or a copy."""
+    there = in_store(source)
+    if there is not None:
+        return there.copy(target)
     target.parent.mkdir(exist_ok=True)
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+    return None
 
 
 def aside(root: Path) -> list[Path]:

@@ -35,12 +35,15 @@ from wit_pipeline.fetch.sites import COMMON_CRAWL
 from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
 from wit_pipeline.pictures.version import decoder
-from wit_pipeline.vocabulary import rows, tar
+from wit_pipeline.vocabulary import machine, rows, tar
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Reason
+from wit_pipeline.vocabulary.store import in_store
+from wit_pipeline.vocabulary.units import attempt, stem
 
 IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more goes through a file
+KINDS = (("unit", ".tar"), ("unit", ".parquet"), ("times", ".parquet"))
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
 
 ARCHIVES = ("warc", "wat")  # kinds of sources
@@ -212,7 +215,7 @@ def crawl(
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
     supply = replace(supply, held=held, stated=stated_of(candidates), origins=origins(candidates))
     folder.mkdir(parents=True, exist_ok=True)
-    with Pile(folder) as pile:
+    with Pile(folder if in_store(folder) is None else machine.folder()) as pile:
         results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
         files = _write(results, pile, folder, unit)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
@@ -293,7 +296,8 @@ async def _fetch_all(
 
 
 def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File, ...]:
-    names = (f"unit-{unit:06d}.tar", f"unit-{unit:06d}.parquet", f"times-{unit:06d}.parquet")
+    end = attempt(folder)
+    names = (f"{stem(kind, unit, attempt=end)}{ending}" for kind, ending in KINDS)
     tar_path, table_path, times_path = (folder / name for name in names)
     with (
         aside(tar_path) as tar_aside,
