@@ -1,6 +1,7 @@
 """Object stores for tests: S3 by moto, Google's by fake-gcs-server, each a process or thread of its own."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -63,6 +64,8 @@ def gs() -> Iterator[Server]:
 
     server = wrapper.FakeGCSServer()
     server.start()
+    log = server._process.stderr  # a pipe that nobody reads: full, it would hold the server up
+    threading.Thread(target=log.read, daemon=True).start()
     os.environ.pop("STORAGE_EMULATOR_HOST", None)  # addresses say where it is
     try:
         client = storage.Client(

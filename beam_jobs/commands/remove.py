@@ -32,12 +32,11 @@ from wit_pipeline.takedown.takedown import (
     rewrite_shard,
 )
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import RECEIPT, asking
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, describe
 from wit_pipeline.vocabulary.records import SUCCESS
 from wit_pipeline.vocabulary.store import place
-from wit_pipeline.vocabulary.units import RECEIPT, stem
-from wit_pipeline.vocabulary.units import named as of_unit
 
 Clock = Callable[[], datetime]
 
@@ -139,12 +138,13 @@ class _Removal:
         """(crawl, unit, image, pages on which it was found) of every image of every crawl."""
         for crawl, frontier in self.crawls.items():
             for file in keeping.files_of(self.root / crawl):
-                if file.name.startswith("unit-") and file.name.endswith(".parquet"):
+                which = asking(file.name)
+                if which and file.name.startswith("unit-") and file.name.endswith(".parquet"):
                     unit = file.name.removesuffix(".parquet")
-                    pages = self.pages(self.root / frontier / f"part-{keeping.number(unit):06d}.parquet")
+                    pages = self.pages(self.root / frontier / f"part-{which.unit:06d}.parquet")
                     for image in rows.read(self.root / crawl / file.name, Stored):
                         if image.status == SUCCESS:
-                            yield crawl, unit, image, pages.get(image.url, set())
+                            yield crawl, unit, image, pages.get(image.url, set()).union(image.page_urls)
 
     def pages(self, part: Path) -> dict[str, set[str]]:
         """The pages on which each URL of a unit was found."""
@@ -186,9 +186,7 @@ class _Removal:
             self.files.append(f"{crawl}/{manifest.MANIFEST}")
 
     def write_receipt(self, crawl: str, unit: str, changed: Mapping[str, File]) -> None:
-        told = of_unit(unit)
-        assert told is not None, f"{unit} is the name of a table of a unit"
-        name = f"{crawl}/{stem('unit', told.unit, told.chance)}{RECEIPT}"
+        name = f"{crawl}/unit-{asking(unit)}{RECEIPT}"
         receipt = manifest.read_json(self.root / name)
         receipt["files"] = [
             asdict(changed[file["name"]]) if file["name"] in changed else file for file in receipt["files"]

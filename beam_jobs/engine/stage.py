@@ -17,8 +17,9 @@ import apache_beam as beam
 
 from beam_jobs.engine.recipe import Recipe
 from wit_pipeline.vocabulary import machine, manifest
+from wit_pipeline.vocabulary.asked import RECEIPT, Asked, asked_of
 from wit_pipeline.vocabulary.errors import RunError, UserError
-from wit_pipeline.vocabulary.manifest import Counts, File, Manifest
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
 from wit_pipeline.vocabulary.store import in_store, remove_folder
 
 NOTE = "plan.json"  # in a stage's work folder: what it is under way to
@@ -81,6 +82,11 @@ class Folders:
             raise RunError(f"{self.reads(stage)}: is not signed; run `wit {stage}` first")
         return found
 
+    def asked(self) -> Asked:
+        """The files of the signed crawl, by unit and chance."""
+        self.signed("crawl")
+        return asked_of(self.reads("crawl"))
+
     def clear(self) -> None:
         """Drop all that an attempt left, units that are whole too."""
         remove_folder(self.work)
@@ -113,6 +119,11 @@ class Unit:
 Done = tuple[Counts, tuple[File, ...]]
 
 
+def plan_of_stage(task: Task, unit: Unit) -> str:
+    """The plan of a unit that is made anew with its stage."""
+    return task.plan
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
     """A map over units. `do` writes the unit's files and returns what it counted and wrote."""
@@ -121,6 +132,8 @@ class Work:
     units: Callable[[Task], Sequence[Unit]]
     do: Callable[[Task, Unit], Done]
     scratch: bool = False  # the files are for the next step, not for the signed folder
+    # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
+    plan: Callable[[Task, Unit], str] = plan_of_stage
 
     def folder(self, folders: Folders) -> Path:
         """Where the units' files go."""
@@ -128,7 +141,7 @@ class Work:
 
     def receipt(self, folders: Folders, unit: Unit) -> Path:
         """Where a unit's receipt goes."""
-        return (folders.scratch if self.scratch else folders.receipts) / f"{unit.name}.receipt.json"
+        return (folders.scratch if self.scratch else folders.receipts) / f"{unit.name}{RECEIPT}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -152,15 +165,22 @@ class Stage:
     also: tuple[str, ...] = ()  # recipe sections of other stages that decide what this one writes
     # Indexes and reports over the whole folder, from the files that the units wrote; returns its own.
     finish: Callable[[Task, Sequence[File]], tuple[File, ...]] = lambda task, files: ()
+    # What became of the records that the stage read, once `finish` is done: the sum over its units.
+    counts: Callable[[Task, Sequence[Receipt]], Counts] = lambda task, receipts: summed(receipts)
     in_place: bool = False  # whole units stand in the folder before the stage is signed
-    # What may refuse: before all stages, by the recipe alone; before the stage's own work, where it is to be
-    # made anew; and before its folder takes the place of another.
+    # Whether nothing is lost with the folder of a stage that keeps none of what it read.
+    is_void: Callable[[Task], bool] = lambda task: True
+    # What may refuse: before all stages, by the recipe alone; and before the stage's own work.
     check: Callable[[Task], None] = lambda task: None
     settle: Callable[[Task], None] = lambda task: None
-    replaces: Callable[[Task, Manifest], None] = lambda task, made: None
 
     def folders(self, root: Path) -> Folders:
         return Folders(root=root, stage=self.name, in_place=self.in_place)
+
+
+def summed(receipts: Sequence[Receipt]) -> Counts:
+    """The counts of some units together."""
+    return sum((receipt.counts for receipt in receipts), Counts())
 
 
 def each_part(stage: str) -> Callable[[Task], Sequence[Unit]]:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
+from wit_pipeline.crawl.bounds import Bounds
 from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin, Response
 from wit_pipeline.fetch.licences import may_be_rsl
@@ -36,14 +37,13 @@ from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
 from wit_pipeline.pictures.version import decoder
 from wit_pipeline.vocabulary import machine, rows, tar
+from wit_pipeline.vocabulary.asked import Asking, attempt
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Reason
 from wit_pipeline.vocabulary.store import in_store
-from wit_pipeline.vocabulary.units import attempt, stem
 
 IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more goes through a file
-KINDS = (("unit", ".tar"), ("unit", ".parquet"), ("times", ".parquet"))
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
 
 ARCHIVES = ("warc", "wat")  # kinds of sources
@@ -122,6 +122,7 @@ class Fetched:
     http_status: int  # 0: no answer came
     headers: Headers
     image: Image
+    page_urls: tuple[str, ...] = ()  # pages on which it was found: who takes them down means it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,6 +132,7 @@ class Timed:
     url: str
     fetched_at: str  # UTC
     seconds: float  # until its status was known, polite waiting included
+    not_before: str = ""  # UTC, ISO: its host asked not to be asked again until then; "" where it did not
 
 
 def order(urls: Iterable[str], seed: int) -> list[str]:
@@ -154,6 +156,7 @@ class Supply:
     held: Mapping[str, str] = field(default_factory=dict)  # "path#offset+length" by URL
     stated: Mapping[str, Collection[str]] = field(default_factory=dict)  # sums of bytes by URL
     keep_others: bool = False  # bytes that have not the sum which is stated are flagged, not dropped
+    bounds: Bounds | None = None  # of what each host may take
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by URL, of those whose origin has wishes
 
     @asynccontextmanager
@@ -164,6 +167,7 @@ class Supply:
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
         else:
+            await self._refuse_slow(url)
             async with self.client.ask(url, found=self.origins.get(url, NOWHERE)) as response:
                 self._refuse(self.blocked.found_url(response.final_url))
                 yield response
@@ -182,6 +186,12 @@ class Supply:
     def _refuse(self, entry: str) -> None:
         if entry:
             raise FetchError(Reason.BLOCK_LISTED, f"by its {entry.partition(':')[0]}")
+
+    async def _refuse_slow(self, url: str) -> None:
+        if self.bounds is not None and self.bounds.any:  # else nothing is worth knowing of its pace
+            said = self.bounds.refusal(url, await self.client.interval(url))
+            if said:
+                raise FetchError(Reason.HOST_TOO_SLOW, said)
 
     def _read(self, url: str, place: str) -> Response:
         path, _, span = place.rpartition("#")
@@ -202,7 +212,7 @@ def crawl(
     supply: Supply,
     *,
     folder: Path,
-    unit: int,
+    which: Asking,
     seed: int,
     tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
@@ -217,7 +227,7 @@ def crawl(
     folder.mkdir(parents=True, exist_ok=True)
     with Pile(folder if in_store(folder) is None else machine.folder()) as pile:
         results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
-        files = _write(results, pile, folder, unit)
+        files = _write(results, pages_of(candidates), pile, folder, which)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
 
 
@@ -234,6 +244,14 @@ def origins(candidates: Iterable[Candidate]) -> dict[str, Origin]:
                 as_agents=agents or before.as_agents,
                 licences=tuple(dict.fromkeys((*before.licences, *terms))),
             )
+    return found
+
+
+def pages_of(candidates: Iterable[Candidate]) -> dict[str, set[str]]:
+    """The pages on which each URL was found."""
+    found: dict[str, set[str]] = {}
+    for item in candidates:
+        found.setdefault(item.url, set()).update([item.page_url] if item.page_url else ())
     return found
 
 
@@ -295,9 +313,11 @@ async def _fetch_all(
     return [found[url] for url in urls]
 
 
-def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File, ...]:
+def _write(
+    results: Results, pages: Mapping[str, Collection[str]], pile: Pile, folder: Path, which: Asking
+) -> tuple[File, ...]:
     end = attempt(folder)
-    names = (f"{stem(kind, unit, attempt=end)}{ending}" for kind, ending in KINDS)
+    names = (f"unit-{which}{end}.tar", f"unit-{which}{end}.parquet", f"times-{which}{end}.parquet")
     tar_path, table_path, times_path = (folder / name for name in names)
     with (
         aside(tar_path) as tar_aside,
@@ -311,9 +331,9 @@ def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File,
             if fetched.status == SUCCESS:
                 stored = pile.take(place)
                 offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
-                image = replace(fetched.image, unit=unit, offset=offset, length=len(stored))
-                fetched = replace(fetched, image=image)
-            table.write(fetched)
+                image = replace(fetched.image, unit=which.unit, chance=which.chance, offset=offset)
+                fetched = replace(fetched, image=replace(image, length=len(stored)))
+            table.write(replace(fetched, page_urls=tuple(sorted(pages[fetched.url]))))
             times.write(timed)
     count = len(results)
     return describe(tar_path), describe(table_path, count), describe(times_path, count)
@@ -322,7 +342,7 @@ def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File,
 async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     """What happened to one URL and when, and the bytes to store: b"" where there are none."""
     began, started = time.monotonic(), datetime.now(UTC)
-    status, message, stored, image = SUCCESS, "", b"", NO_IMAGE
+    status, message, stored, image, not_before = SUCCESS, "", b"", NO_IMAGE, ""
     attempts, http_status, headers = 0, 0, Headers()
     try:
         async with supply.answer(url) as response:
@@ -333,6 +353,8 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
+        if error.not_before:
+            not_before = datetime.fromtimestamp(error.not_before, UTC).isoformat(timespec="milliseconds")
     except ImageError as error:
         status, message = error.reason, error.detail
     fetched = Fetched(
@@ -348,6 +370,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         url=url,
         fetched_at=started.isoformat(timespec="milliseconds"),
         seconds=round(time.monotonic() - began, 3),
+        not_before=not_before,
     )
     return fetched, timed, stored
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from wit_pipeline.pictures.structure import extension
 from wit_pipeline.vocabulary import machine
+from wit_pipeline.vocabulary.asked import asked_of
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.records import Image
 from wit_pipeline.vocabulary.store import in_store, open_ranged
-from wit_pipeline.vocabulary.units import Files, Named, files, stem
 
 AT_ONCE = 32  # reads under way
 # Pictures this near to one another are one read: a request is worth some kilobytes, and headers lie between.
@@ -36,7 +36,7 @@ class Pictures:
 
     def __init__(self, crawl: Path) -> None:
         self._crawl = crawl
-        self._files: Files = files(crawl)
+        self._asked = asked_of(crawl)
         self._held: dict[tuple[int, int, int], int] = {}  # where the bytes lie in what was fetched
         self._closing = ExitStack()
 
@@ -63,9 +63,7 @@ class Pictures:
 
     def path(self, image: Image) -> Path:
         """The tar that holds a picture."""
-        unit, chance = image.unit, getattr(image, "chance", 0)
-        found = self._files.get(Named(kind="unit", unit=unit, chance=chance, ending=".tar"))
-        return found or self._crawl / f"{stem('unit', unit, chance)}.tar"
+        return self._asked.tar(image)
 
     def read(self, image: Image) -> bytes:
         """The bytes of a picture. Raises `RunError` where none lies in its place."""
@@ -94,7 +92,7 @@ class Pictures:
 
 
 def _place(image: Image) -> tuple[int, int, int]:
-    return image.unit, getattr(image, "chance", 0), image.offset
+    return image.unit, image.chance, image.offset
 
 
 def joined(places: Iterable[tuple[Path, Image]]) -> Sequence[Read]:

@@ -176,7 +176,7 @@ def read_receipt(path: Path, plan: str = "", files: Path | None = None) -> Recei
     if not path.exists():
         return None
     receipt, folder = _receipt(path), files or path.parent
-    whole = all(_has_size(folder / file.name, file.bytes) for file in receipt.files)
+    whole = all(has_size(folder / file.name, file.bytes) for file in receipt.files)
     return receipt if plan in ("", receipt.plan) and whole else None
 
 
@@ -207,7 +207,8 @@ def _receipt(path: Path) -> Receipt:
     )
 
 
-def _has_size(path: Path, size: int) -> bool:
+def has_size(path: Path, size: int) -> bool:
+    """Whether a file lies at `path` in full."""
     return path.exists() and path.stat().st_size == size
 
 

@@ -19,6 +19,7 @@ from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures.image import Decoded, decode
 from wit_pipeline.shard import read_bytes
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
@@ -84,7 +85,7 @@ def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
     }
     client = FakeClient({})
     wanted = [candidate(url, held=place) for url, place in places.items()]
-    counts, _ = crawl(wanted, supply(client), folder=tmp_path, unit=1, seed=0)
+    counts, _ = crawl(wanted, supply(client), folder=tmp_path, which=Asking(1), seed=0)
     assert (counts.kept, dict(counts.rejected), client.asked) == (1, {"source_unreadable": 2}, [])
     found = {item.url: item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched)}
     assert (found["wds:1"].attempts, found["wds:1"].image.original_width) == (0, 400)
@@ -112,7 +113,7 @@ def test_bytes_of_another_sum_than_the_list_states_are_dropped_or_flagged(tmp_pa
     others = [url for url in stated if "/2.jpg" in url]
     for keep in (False, True):
         folder = tmp_path / f"{keep}"
-        crawl(wanted, replace(supply(client), keep_others=keep), folder=folder, unit=1, seed=0)
+        crawl(wanted, replace(supply(client), keep_others=keep), folder=folder, which=Asking(1), seed=0)
         found = {item.url: item for item in rows.read(folder / "unit-000001.parquet", Fetched)}
         for url, item in found.items():
             if url.endswith("bad.jpg"):
@@ -169,7 +170,7 @@ def test_wishes_of_where_it_was_found_are_heard(tmp_path: Path) -> None:
         wanted = [candidate(web.url(path), source="warc", where="CC-MAIN-1#0") for path in PATHS]
         wanted.append(candidate(web.url("/b.jpg"), license=web.url("/l.xml"), page_url=web.url("/page")))
         with Client(CrawlConfig(allow_hosts=(web.authority,))) as client:
-            crawl(wanted, Supply(client=client, decode=decode_here), folder=tmp_path, unit=0, seed=0)
+            crawl(wanted, Supply(client=client, decode=decode_here), folder=tmp_path, which=Asking(0), seed=0)
         found = {item.url: item.status for item in rows.read(tmp_path / "unit-000000.parquet", Fetched)}
         said = [found[web.url(path)] for path in PATHS]
     assert said == [Reason.AGENTS_DISALLOWED, Reason.OPTED_OUT, SUCCESS]
@@ -181,7 +182,7 @@ PATHS = ("/a.jpg", "/b.jpg", "/c.jpg")
 def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
     client = FakeClient(BODIES)
     ticks: list[Fetched] = []
-    counts, files = crawl(WANTED, supply(client), folder=folder, unit=7, seed=0, tick=ticks.append)
+    counts, files = crawl(WANTED, supply(client), folder=folder, which=Asking(7), seed=0, tick=ticks.append)
     assert (counts.read, counts.kept) == (16, 12)
     assert dict(counts.rejected) == {"decode_error": 2, "http_not_found": 2}
     names = {"unit-000007.tar": 0, "unit-000007.parquet": 8, "times-000007.parquet": 8}
@@ -271,7 +272,7 @@ def test_what_is_blocked_is_not_stored(entry: str, asked: int, kept: int, tmp_pa
         [candidate("http://a.test/0.jpg")],
         supply(client, BlockList([entry])),
         folder=tmp_path,
-        unit=1,
+        which=Asking(1),
         seed=0,
     )
     assert (len(client.asked), counts.kept) == (asked, kept)
