@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
@@ -26,17 +25,15 @@ def read(path: Path) -> list[Query]:
 def texts(path: Path) -> pa.StringArray:
     """The queries' texts alone, by id. Raises as `read` does."""
     _check_columns(path, ["query_id", "query"])
-    table = pq.read_table(path, columns=["query_id", "query"])
+    table = rows.table(path, ["query_id", "query"])
     if not np.array_equal(table["query_id"].to_numpy(), np.arange(len(table))):
         raise RunError(f"{path}: is no query list: its ids are not their positions")
     return table["query"].combine_chunks()
 
 
 def _check_columns(path: Path, needed: Sequence[str]) -> None:
-    try:
-        columns = pq.read_schema(path).names
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+    with rows.opened(path) as file:
+        columns = file.schema_arrow.names
     missing = [name for name in needed if name not in columns]
     if missing:
         raise RunError(f"{path}: is no query list: has no column {', '.join(missing)}")

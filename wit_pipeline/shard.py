@@ -10,11 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.pictures.structure import EXTENSIONS, extension
 from wit_pipeline.vocabulary import rows, tar
-from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.chance import draw
-from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
 from wit_pipeline.vocabulary.records import SUCCESS, Example, Image, Pair, Reason
 
@@ -113,31 +112,12 @@ def row_of(pair: Pair, key: str) -> Row:
 
 def read_bytes(image: Image, crawl: Path) -> bytes:
     """The stored bytes of an image: a ranged read of its crawl unit's tar."""
-    content = read_unless_erased(image, crawl)
-    if not content:
-        raise _changed(image, crawl)
-    return content
+    return Pictures(crawl).read(image)
 
 
 def read_unless_erased(image: Image, crawl: Path) -> bytes:
     """The same; b"" where zeros stand in its place, as it was taken down."""
-    with _unit(image, crawl).open("rb") as file:
-        file.seek(image.offset)
-        content = file.read(image.length)
-    if len(content) == image.length and not any(content):
-        return b""
-    if len(content) != image.length or not extension(content):
-        raise _changed(image, crawl)
-    return content
-
-
-def _unit(image: Image, crawl: Path) -> Path:
-    return crawl / f"unit-{Asking(image.unit, image.chance)}.tar"
-
-
-def _changed(image: Image, crawl: Path) -> RunError:
-    path = _unit(image, crawl)
-    return RunError(f"{path}: no image lies at {image.offset}: the file was changed since it was signed")
+    return Pictures(crawl).read_unless_erased(image)
 
 
 class Stored:
@@ -149,7 +129,9 @@ class Stored:
 
     @cached_property
     def _archive(self) -> tarfile.TarFile:
-        return self._closing.enter_context(tarfile.open(self._path))
+        return self._closing.enter_context(
+            tarfile.open(fileobj=self._closing.enter_context(self._path.open("rb")))
+        )
 
     @cached_property
     def _members(self) -> dict[str, str]:
@@ -199,7 +181,7 @@ def write_shard(
                 table.write(row)
             tick(1)
     count = table.count
-    write_json(stats_path, stats(count, md5(tar_path)))
+    write_json(stats_path, stats(count, archive.md5))
     files = (describe(tar_path, count), describe(table_path, count), describe(stats_path))
     return counts_of(len(ordered), count), files
 

@@ -1,6 +1,5 @@
 """A stage from unsigned to signed, and the stages in order: resumable at every unit."""
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +13,11 @@ from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NOTE, Folders, Shuffle, Stage, Task, Unit, Work, upstream
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import RECEIPT
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
+from wit_pipeline.vocabulary.store import in_store, remove_folder, sizes
 
 FORMAT = 5  # of a stage's folder, where it is not below
 FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
@@ -41,6 +42,7 @@ def run_stages(
     *,
     refetch: bool = False,
     again: bool = False,
+    take_over: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
@@ -49,7 +51,7 @@ def run_stages(
     """
     for stage in stages:
         stage.inputs(recipe)
-    with lock.building(root):
+    with lock.building(root, take_over=take_over):
         pending.check(root)
         for stage in stages:
             stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
@@ -107,13 +109,14 @@ def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) ->
     folders, note = task.folders, task.folders.work / NOTE
     left = manifest.read_json(note)["plan"] if note.exists() else None
     if left != task.plan:
-        shutil.rmtree(folders.work, ignore_errors=True)
+        remove_folder(folders.work)
     folders.out.mkdir(parents=True, exist_ok=True)
-    for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
-        torn.unlink()
+    if in_store(folders.out) is None:
+        for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
+            torn.unlink()
     folders.scratch.mkdir(parents=True, exist_ok=True)
     manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
-    if folders.in_place:  # what is under way is not signed; the note tells of it from here on
+    if folders.at_home:  # what is under way is not signed; the note tells of it from here on
         (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
 
 
@@ -132,7 +135,8 @@ def _do_units(
     step: Work, stage: Stage, task: Task, engine: Engine, units: Sequence[Unit]
 ) -> Iterator[Receipt]:
     """The receipts of some units, those that were missing made now."""
-    missing = [unit for unit in units if _receipt(step, task, unit) is None]
+    found = _receipts(step, task, units)
+    missing = [unit for unit, receipt in zip(units, found, strict=True) if receipt is None]
     progress.tell(
         "step",
         stage=stage.name,
@@ -144,11 +148,11 @@ def _do_units(
     )
     if missing:
         engine.work(step, task, missing)
-    receipts = [_receipt(step, task, unit) for unit in units]
-    absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
+        found = _receipts(step, task, units)
+    absent = [unit.name for unit, receipt in zip(units, found, strict=True) if receipt is None]
     if absent:
         raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
-    return (receipt for receipt in receipts if receipt is not None)
+    return (receipt for receipt in found if receipt is not None)
 
 
 def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
@@ -160,8 +164,10 @@ def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
-    return manifest.read_receipt(step.receipt(task.folders, unit), step.plan(task, unit))
+def _receipts(step: Work, task: Task, units: Sequence[Unit]) -> list[Receipt | None]:
+    paths, folder = [step.receipt(task.folders, unit) for unit in units], step.folder(task.folders)
+    found = zip(units, manifest.read_receipts(paths, files=folder), strict=True)
+    return [one if one is not None and one.plan == step.plan(task, unit) else None for unit, one in found]
 
 
 def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
@@ -217,15 +223,27 @@ def _example(made: Manifest, folders: Folders) -> str:
 
 def _publish(stage: Stage, task: Task, made: Manifest) -> None:
     folders = task.folders
-    if not stage.in_place:
-        for receipt in folders.out.glob("*.receipt.json"):
+    lock.check(folders.root)
+    if folders.at_home:
+        _sweep(folders, made)
+        manifest.sign(folders.home, made)
+    else:
+        for receipt in folders.out.glob(f"*{RECEIPT}"):
             receipt.unlink()
-    manifest.sign(folders.out, made)
-    if not stage.in_place:
+        manifest.sign(folders.out, made)
         old = folders.root / ".work" / f"{stage.name}.old"
-        shutil.rmtree(old, ignore_errors=True)
+        remove_folder(old)
         if folders.home.exists():
             folders.home.rename(old)
         folders.out.rename(folders.home)
-        shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(folders.work, ignore_errors=True)
+        remove_folder(old)
+    remove_folder(folders.work)
+    remove_folder(folders.own)
+
+
+def _sweep(folders: Folders, made: Manifest) -> None:
+    """Delete what an earlier plan, or another attempt at a unit, left in a folder of a store."""
+    named = {file.name for file in made.files}
+    for name in sizes(folders.home) if in_store(folders.home) else ():
+        if name not in named and not (folders.in_place and name.endswith(RECEIPT)):
+            (folders.home / name).unlink(missing_ok=True)

@@ -12,12 +12,14 @@ from beam_jobs.engine import progress
 from beam_jobs.engine.files import version
 from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import ReadParts, write_whole
+from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.report.card import croissant, dataset_card
-from wit_pipeline.shard import Row, position, read_bytes, wids_index, write_shard
+from wit_pipeline.shard import Row, position, wids_index, write_shard
 from wit_pipeline.takedown.takedown import FOLDER, Removals, Removed
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import File, Manifest, aside, describe
 from wit_pipeline.vocabulary.records import Pair
+from wit_pipeline.vocabulary.store import place
 
 Position = tuple[int, str]
 REMOVED = "removed.parquet"
@@ -57,7 +59,7 @@ def to_shard(
 def write_rows(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None:
     """Write one shard's rows, in no order: the shard is put into its own when it is written."""
     shard, group = keyed
-    write_whole(Path(folder) / f"shard-{shard:05d}.parquet", Pair, group)
+    write_whole(place(folder) / f"shard-{shard:05d}.parquet", Pair, group)
 
 
 def assign(pipeline: beam.Pipeline, task: Task) -> None:
@@ -87,7 +89,7 @@ def units(task: Task) -> Sequence[Unit]:
 
 def do(task: Task, unit: Unit) -> Done:
     """Write one shard, without what was taken down."""
-    pairs = rows.read(task.folders.scratch / f"shard-{unit.name}.parquet", Pair)
+    pairs = list(rows.read(task.folders.scratch / f"shard-{unit.name}.parquet", Pair))
     removals, gone = removals_of(task.folders.root / FOLDER), []
 
     def blocked(row: Row) -> bool:
@@ -96,15 +98,17 @@ def do(task: Task, unit: Unit) -> Done:
             gone.append(item)
         return item is not None
 
-    done = write_shard(
-        pairs,
-        partial(read_bytes, crawl=task.folders.reads("crawl")),
-        folder=task.folders.out,
-        shard=unit.covers,
-        seed=task.recipe.seed,
-        tick=lambda count: progress.tell("records", count=count),
-        blocked=blocked,
-    )
+    with Pictures(task.folders.reads("crawl")) as pictures:
+        pictures.fetch(pair.image for pair in pairs)
+        done = write_shard(
+            pairs,
+            pictures.read,
+            folder=task.folders.out,
+            shard=unit.covers,
+            seed=task.recipe.seed,
+            tick=lambda count: progress.tell("records", count=count),
+            blocked=blocked,
+        )
     write_whole(task.folders.scratch / f"removed-{unit.name}.parquet", Removed, gone)
     return done
 
