@@ -64,13 +64,17 @@ def write_report(root: Path) -> Path:
         counts,
         audit,
         crawled,
-        dict(enumerate(store.texts(root / "queries" / "queries.parquet").to_pylist()))
-        if "queries" in found
-        else {},
+        query_texts(root) if "queries" in found else {},
     )
     with manifest.aside(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
+
+
+def query_texts(root: Path) -> dict[int, str]:
+    """The queries of a signed list, by id."""
+    ids, texts = store.texts(root / "queries" / "queries.parquet")
+    return dict(zip(ids.tolist(), texts.to_pylist(), strict=True))
 
 
 def query_list(root: Path) -> dict[str, Any]:

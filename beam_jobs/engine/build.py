@@ -193,10 +193,9 @@ def _publish(stage: Stage, task: Task, made: Manifest) -> None:
             receipt.unlink()
     manifest.sign(folders.out, made)
     if not stage.in_place:
-        old = folders.root / ".work" / f"{stage.name}.old"
-        shutil.rmtree(old, ignore_errors=True)
-        if folders.home.exists():
-            folders.home.rename(old)
+        if folders.home.exists():  # else a kill came between the two: what is there still counts
+            shutil.rmtree(folders.before, ignore_errors=True)
+            folders.home.rename(folders.before)
         folders.out.rename(folders.home)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(folders.before, ignore_errors=True)
     shutil.rmtree(folders.work, ignore_errors=True)

@@ -48,6 +48,11 @@ class Folders:
         return self.home if self.in_place else self.work / "out"
 
     @property
+    def before(self) -> Path:
+        """Where the folder that another takes the place of waits; after a kill, maybe instead of `home`."""
+        return self.root / ".work" / f"{self.stage}.old"
+
+    @property
     def scratch(self) -> Path:
         """Tables between two steps of the stage."""
         return self.work / "scratch"

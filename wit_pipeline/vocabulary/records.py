@@ -29,9 +29,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """A string that a caption may contain, with its provenance; ids are ranks."""
+    """A string that a caption may contain, with its provenance; its id is given once."""
 
-    query_id: int
+    query_id: int  # the query's for good: no other ever has it
     query: str  # normalised: words with one blank between
     kind: Kind
     count: int = 0  # occurrences in Wikipedia
