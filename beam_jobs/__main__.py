@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--from", dest="first", choices=STAGES, default=next(iter(STAGES)), metavar="STAGE")
     whole.add_argument("--to", dest="last", choices=STAGES, default=list(STAGES)[-1], metavar="STAGE")
     _add_run_options(whole, run_build)
+    _add_reshard(whole)
     for stage in STAGES.values():
         command = commands.add_parser(stage.name, help=stage.about, description=stage.about)
         command.set_defaults(first=stage.name, last=stage.name)
@@ -50,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
             )
         if stage.name == "audit":
             _add_evidence(command)
+        if stage.name == "shard":
+            _add_reshard(command)
     for name, run, about in (
         ("report", inspect.run_report, "write ROOT/report/index.html: the funnel and what lies where"),
         ("verify", inspect.run_verify, "check every signed file against its manifest"),
@@ -90,6 +93,12 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
     command.add_argument("--json", action="store_true", help="progress as one JSON object a line, on stdout")
     command.epilog = "Flags after -- go to Beam, unread."
     command.set_defaults(run=run)
+
+
+def _add_reshard(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reshard", action="store_true", help="put the pairs of all rounds into new shards, in one order"
+    )
 
 
 def _add_evidence(command: argparse.ArgumentParser) -> None:
@@ -136,7 +145,14 @@ def run_build(arguments: argparse.Namespace) -> None:
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
     try:
         with _stopping_at_once(display):
-            build.run_stages(stages, loaded, arguments.root, running, refetch=arguments.refetch)
+            build.run_stages(
+                stages,
+                loaded,
+                arguments.root,
+                running,
+                refetch=arguments.refetch,
+                reshard=getattr(arguments, "reshard", False),
+            )
         if arguments.last == list(STAGES)[-1]:
             found = f"{arguments.root}/shard and {arguments.root}/audit/report.html"
             progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")

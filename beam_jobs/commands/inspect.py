@@ -23,6 +23,8 @@ from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
 from wit_pipeline.report.sources import source_section
+from wit_pipeline.shard import tables_of
+from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.errors import RunError, UserError
@@ -235,7 +237,7 @@ def life(root: Path, what: str) -> Iterator[str]:
         if item.stage == "crawl":
             tables, wanted = item.named("unit-", ".parquet"), ("url", urls)
         elif item.stage == "shard":
-            tables = [file for file in item.named("", ".parquet") if file.name[0].isdigit()]
+            tables = tables_of(item.files)
             wanted = ("pair_key" if by_key else "url", {what})
         else:
             tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
@@ -246,8 +248,14 @@ def life(root: Path, what: str) -> Iterator[str]:
         if item.stage == "shard":
             removed = [folder / file.name for file in item.named("removed.parquet")]
             for row in _find(removed, "pair_key", keys):
-                received = f"entry {row['entry']} of removed/{row['list']}"
-                yield f"   shard  sample {row['key']} was taken down: {received}"
+                yield f"   shard  sample {row['key']} {_left(rows.from_row(Removed, row))}"
+
+
+def _left(item: Removed) -> str:
+    """Why a sample left its shard."""
+    if item.reason is Reason.TAKEN_DOWN:
+        return f"was taken down: entry {item.entry} of removed/{item.list}"
+    return f"left its shard in a later round: {item.reason}"
 
 
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,13 @@ def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> 
 
 
 def run_stages(
-    stages: Sequence[Stage], recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False
+    stages: Sequence[Stage],
+    recipe: Recipe,
+    root: Path,
+    engine: Engine,
+    *,
+    refetch: bool = False,
+    reshard: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
@@ -46,10 +52,12 @@ def run_stages(
         pending.check(root)
         for stage in stages:
             stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
-        return [run_stage(stage, recipe, root, engine, refetch=refetch) for stage in stages]
+        return [run_stage(stage, recipe, root, engine, refetch=refetch, reshard=reshard) for stage in stages]
 
 
-def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False) -> Manifest:
+def run_stage(
+    stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False, reshard: bool = False
+) -> Manifest:
     """The stage's manifest, made now unless it stands there for this recipe and input."""
     before = upstream(stage, root)
     inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
@@ -57,13 +65,17 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refet
     plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
-    if signed is not None and signed.plan == plan:
+    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch, reshard=reshard)
+    if signed is not None and signed.plan == plan and not stage.again(task):
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
-    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch)
     stage.settle(task)
+    onto = stage.onto(task)
+    if onto:  # what a kill left of work that began on something else is of no use
+        task = replace(task, plan=digest([plan, onto]))
     if signed is not None and not stage.in_place:
-        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: built again")
+        how = "gone on with" if onto else "built again"
+        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: {how}")
     began, started = time.monotonic(), datetime.now(UTC)
     _prepare(task, table, inputs)
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]

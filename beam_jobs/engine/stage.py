@@ -87,6 +87,7 @@ class Task:
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
     refetch: bool = False  # whether what was fetched may be asked for again
+    reshard: bool = False  # whether shards of several rounds are to become those of one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +147,10 @@ class Stage:
     check: Callable[[Task], None] = lambda task: None
     settle: Callable[[Task], None] = lambda task: None
     replaces: Callable[[Task, Manifest], None] = lambda task, made: None
+    # What stands there and is gone on with, by its digest; "" where all is made from nothing. And whether a
+    # folder that has the plan is to be made anew all the same.
+    onto: Callable[[Task], str] = lambda task: ""
+    again: Callable[[Task], bool] = lambda task: False
 
     def folders(self, root: Path) -> Folders:
         return Folders(root=root, stage=self.name, in_place=self.in_place)

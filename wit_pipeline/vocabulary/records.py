@@ -116,6 +116,8 @@ class Reason(StrEnum):
     BALANCED_OUT = "balanced_out"
     # shard
     TAKEN_DOWN = "taken_down"  # by a list that `wit remove` was given
+    REPLACED = "replaced"  # the pair stays, but with another picture of its URL: it is a new sample
+    NO_LONGER_KEPT = "no_longer_kept"  # and no stage of the later round says of it why
 
 
 DETAIL = 500  # characters of a detail that a source's Reject keeps
