@@ -1,6 +1,6 @@
-"""Size and shape: what is too small or too long to learn from."""
+"""Size and shape: what is too small or too long to learn from; and what may not be used any more."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from wit_pipeline.vocabulary.records import Image, Pair, Reason, Reject, reject
@@ -30,12 +30,17 @@ def reject_image(image: Image, config: FilterConfig) -> Reason | None:
     return None
 
 
-def judge(pairs: Iterable[Pair], config: FilterConfig) -> Iterator[Pair | Reject]:
-    """Each pair, or the Reject that says what its image is not."""
+def judge(
+    pairs: Iterable[Pair], refused: Mapping[str, tuple[Reason, str]], config: FilterConfig
+) -> Iterator[Pair | Reject]:
+    """Each pair, or the Reject that says what its image is not, or that the URL is among the `refused`."""
     for pair in pairs:
-        reason = reject_image(pair.image, config)
-        if reason is None:
-            yield pair
-        else:
-            size = f"{pair.image.original_width} x {pair.image.original_height} pixels"
+        image, found = pair.image, refused.get(pair.candidate.url)
+        reason = reject_image(image, config)
+        if found is not None:
+            yield reject(pair.candidate, STAGE, *found)
+        elif reason is not None:
+            size = f"{image.original_width} x {image.original_height} pixels"
             yield reject(pair.candidate, STAGE, reason, size)
+        else:
+            yield pair

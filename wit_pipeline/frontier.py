@@ -71,12 +71,24 @@ def host_of(url: str) -> str:
 
 def host_id(url: str) -> str:
     """16 hex digits for a URL's host: what goes through a shuffle in its place."""
-    return fingerprint(host_of(url))[:16]
+    return host_id_of(host_of(url))
+
+
+def host_id_of(host: str) -> str:
+    """16 hex digits for a host."""
+    return fingerprint(host)[:16]
 
 
 def url_id(url: str) -> str:
-    """16 hex digits for a URL."""
-    return fingerprint(url)[:16]
+    """24 hex digits for a URL: of 10^9 of them no two are one by chance."""
+    return fingerprint(url)[:24]
+
+
+def url_ids(urls: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+    """The ids of some URLs, as their first 16 digits and the rest."""
+    ids = [url_id(url) for url in urls]
+    first = np.array([int(name[:16], 16) for name in ids], dtype=np.uint64)
+    return first, np.array([int(name[16:], 16) for name in ids], dtype=np.uint32)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,14 +100,14 @@ class Share:
     units: int
 
 
-def pack(urls_by_host: Mapping[str, int], config: FrontierConfig, seed: int) -> list[Share]:
-    """Hosts to units of about `unit_urls` URLs, in an order that is a hash of the host.
+def pack(urls_by_host: Mapping[str, int], config: FrontierConfig, seed: int, first: int = 0) -> list[Share]:
+    """Hosts to units of about `unit_urls` URLs, from number `first`, in an order that is a hash of the host.
 
     A host's URLs stay together: a host larger than a unit gets units of its own, every other one exactly
     one, shared with other hosts.
     """
     order = sorted(urls_by_host, key=lambda host: (draw(host, seed=seed, purpose=HOST), host))
-    shares, unit, room = [], 0, config.unit_urls
+    shares, unit, room = [], first, config.unit_urls
     large = [host for host in order if urls_by_host[host] > config.unit_urls]
     for host in [host for host in order if urls_by_host[host] <= config.unit_urls]:
         if urls_by_host[host] > room:
@@ -115,28 +127,68 @@ def unit_of(url: str, share: Share, seed: int) -> int:
     return share.first + draw(url, seed=seed, purpose=SPREAD) % share.units
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The URLs that a crawl has asked for, each with its unit: 16 bytes a URL, in the order of their ids."""
+
+    first: NDArray[np.uint64]
+    rest: NDArray[np.uint32]  # of the ids
+    units: NDArray[np.int32]
+
+    @classmethod
+    def sorted(cls, tables: Iterable[tuple[int, Sequence[str]]]) -> "Known":
+        """From the URLs of each unit."""
+        parts = [(*url_ids(urls), np.full(len(urls), unit, np.int32)) for unit, urls in tables]
+        empty = [(np.empty(0, np.uint64), np.empty(0, np.uint32), np.empty(0, np.int32))]
+        first, rest, units = (np.concatenate(each) for each in zip(*(parts or empty), strict=True))
+        order = np.lexsort((rest, first))
+        return cls(first[order], rest[order], units[order])
+
+    def of(self, urls: Sequence[str]) -> NDArray[np.int64]:
+        """The unit of each URL; -1 of one that was never asked for."""
+        first, rest = url_ids(urls)
+        found = np.full(len(urls), -1, dtype=np.int64)
+        places, left = np.searchsorted(self.first, first), np.arange(len(urls))
+        while len(left):  # more than once where ids have the same first digits
+            left = left[places[left] < len(self.first)]
+            left = left[self.first[places[left]] == first[left]]
+            same = self.rest[places[left]] == rest[left]
+            found[left[same]] = self.units[places[left[same]]]
+            left = left[~same]
+            places[left] += 1
+        return found
+
+
+NOTHING = Known.sorted(())
+
+
 class Route:
     """The unit of every URL. Holds 16 bytes a host, and the path of a URL goes through no dict of hosts."""
 
-    def __init__(self, shares: Iterable[Share], seed: int) -> None:
+    def __init__(self, shares: Iterable[Share], seed: int, known: Known = NOTHING) -> None:
         ordered = sorted((int(share.host, 16), share.first, share.units) for share in shares)
         self._hosts = np.array([host for host, _, _ in ordered], dtype=np.uint64)
         self._firsts = np.array([first for _, first, _ in ordered], dtype=np.int32)
         self._units = np.array([units for _, _, units in ordered], dtype=np.int32)
         self._seed = seed
+        self._known = known
 
     @property
     def units(self) -> int:
-        """How many units there are."""
-        return int((self._firsts + self._units).max(initial=0))
+        """One more than the highest number of a unit."""
+        known = int(self._known.units.max(initial=-1)) + 1
+        return int((self._firsts + self._units).max(initial=known))
 
     def of(self, urls: Sequence[str]) -> NDArray[np.int64]:
-        """The unit of each URL."""
-        hosts = np.array([int(host_id(url), 16) for url in urls], dtype=np.uint64)
+        """The unit of each URL: that which asked for it, or that which is to."""
+        found = self._known.of(urls)
+        new = np.flatnonzero(found < 0)
+        hosts = np.array([int(host_id(urls[i]), 16) for i in new.tolist()], dtype=np.uint64)
         places = np.searchsorted(self._hosts, hosts)
-        found = self._firsts[places].astype(np.int64)
-        for i in np.flatnonzero(self._units[places] > 1).tolist():
-            found[i] += draw(urls[i], seed=self._seed, purpose=SPREAD) % int(self._units[places[i]])
+        found[new] = self._firsts[places]
+        for i, place in zip(new.tolist(), places.tolist(), strict=True):
+            if self._units[place] > 1:
+                found[i] += draw(urls[i], seed=self._seed, purpose=SPREAD) % int(self._units[place])
         return found
 
 

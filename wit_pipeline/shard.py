@@ -12,6 +12,7 @@ from typing import Any
 
 from wit_pipeline.pictures.structure import EXTENSIONS, extension
 from wit_pipeline.vocabulary import rows, tar
+from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
@@ -144,7 +145,7 @@ def read_unless_erased(image: Image, crawl: Path) -> bytes:
 
 
 def _unit(image: Image, crawl: Path) -> Path:
-    return crawl / f"unit-{image.unit:06d}.tar"
+    return crawl / f"unit-{Asking(image.unit, image.chance)}.tar"
 
 
 def _changed(image: Image, crawl: Path) -> RunError:

@@ -14,11 +14,12 @@ from rich.console import Console
 
 from beam_jobs.engine import recipe
 from beam_jobs.stages import frontier, keeping
+from beam_jobs.stages.crawl import largest_host
 from beam_jobs.stages.stages import STAGES
 from queries import store
 from queries.diff import diff, lines, provenance
 from wit_pipeline.balance import QueryCount
-from wit_pipeline.crawl.accounts import Class, Host, decoders
+from wit_pipeline.crawl.accounts import Class, Host, Outcome, decoders
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
@@ -27,6 +28,7 @@ from wit_pipeline.shard import tables_of
 from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import Asked, everything
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import Counts, Manifest
 from wit_pipeline.vocabulary.records import Query, Reason, Reject
@@ -144,21 +146,21 @@ def run_plan(arguments: argparse.Namespace) -> None:
         if stage.name == "crawl" and loaded.crawl.as_agents:
             say(f"{stage.name:>8}  {agents(loaded)}")
     if arguments.root is not None:
-        for line in standing(arguments.root):
+        for line in (*standing(arguments.root), *largest_host(arguments.root, loaded.crawl.host_interval)):
             say(line)
 
 
 def standing(root: Path) -> Iterator[str]:
     """What was fetched into a root so far: a line for each status, and one for each decoder that stored."""
-    crawl = keeping.of(STAGES["crawl"].folders(root))
-    if crawl is None:
+    asked = Asked(root / "crawl", (file.name for file in keeping.files_of(root / "crawl")))
+    if not asked.tables:
         yield f"{root}  holds nothing that was fetched"
         return
-    found = Counter(status for path in crawl.tables.values() for status in rows.column(path, "status"))
-    yield f"{root}  {len(crawl.tables):,} units, {found.total():,} URLs were asked for"
+    found = Counter(item.status for _, item in everything(asked, Outcome))
+    yield f"{root}  {len(asked.units):,} units, {found.total():,} URLs were asked for"
     for status, count in found.most_common():
         yield f"{count:>12,}  {count / found.total():>6.1%}  {status}"
-    for name, count in decoders(crawl.tables.values()).items():
+    for name, count in decoders(asked.tables.values()).items():
         yield f"{count:>12,}  pictures stored by decoder {name}"
 
 

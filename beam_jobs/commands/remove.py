@@ -34,6 +34,7 @@ from wit_pipeline.takedown.takedown import (
     rewrite_shard,
 )
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import asking
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, describe
 from wit_pipeline.vocabulary.records import SUCCESS
@@ -137,12 +138,13 @@ class _Removal:
         """(crawl, unit, image, pages on which it was found) of every image of every crawl."""
         for crawl, frontier in self.crawls.items():
             for file in keeping.files_of(self.root / crawl):
-                if file.name.startswith("unit-") and file.name.endswith(".parquet"):
+                which = asking(file.name)
+                if which and file.name.startswith("unit-") and file.name.endswith(".parquet"):
                     unit = file.name.removesuffix(".parquet")
-                    pages = self.pages(self.root / frontier / f"part-{unit.removeprefix('unit-')}.parquet")
+                    pages = self.pages(self.root / frontier / f"part-{which.unit:06d}.parquet")
                     for image in rows.read(self.root / crawl / file.name, Stored):
                         if image.status == SUCCESS:
-                            yield crawl, unit, image, pages.get(image.url, set())
+                            yield crawl, unit, image, pages.get(image.url, set()).union(image.page_urls)
 
     def pages(self, part: Path) -> dict[str, set[str]]:
         """The pages on which each URL of a unit was found."""

@@ -2,11 +2,10 @@
 
 import shutil
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import reduce
-from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,14 @@ from beam_jobs.engine.stage import NOTE, Folders, Shuffle, Stage, Task, Unit, Wo
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError, UserError
-from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
+from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
 
 FORMAT = 5  # of a stage's folder, where it is not below
 FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
     "queries": 6,
     "extract": 6,
-    "frontier": 6,
+    "frontier": 7,
+    "crawl": 5,  # read for ever: raised only where a stored picture would be another
     "balance": 6,
 }
 
@@ -79,19 +79,19 @@ def run_stage(
     began, started = time.monotonic(), datetime.now(UTC)
     _prepare(task, table, inputs)
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
+    written = _all_files(stage, task, receipts)
     made = Manifest(
         stage=stage.name,
         plan=plan,
         inputs=inputs,
         recipe=table,
-        counts=reduce(add, (receipt.counts for receipt in receipts), Counts()),
-        files=_all_files(stage, task, receipts),
+        counts=stage.counts(task, receipts),
+        files=written,
         started=started.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     _check_funnel(made, before.get(stage.accounts))
-    _check_not_empty(stage, made, folders)
-    stage.replaces(task, made)
+    _check_not_empty(stage, made, task)
     _publish(stage, task, made)
     progress.tell(
         "stage",
@@ -133,6 +133,7 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         units=len(units),
         done=len(units) - len(missing),
         expected=sum(unit.records for unit in missing),
+        lanes=lanes_of(missing),
     )
     if missing:
         engine.work(step, task, missing)
@@ -144,8 +145,17 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
     return [replace(receipt, files=()) for receipt in done] if step.scratch else done
 
 
+def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
+    """The records of each lane, longest first: one of them may last when all else is done."""
+    found: Counter[str] = Counter()
+    for unit in units:
+        if unit.lane:
+            found[unit.lane] += unit.records
+    return dict(found.most_common())
+
+
 def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
-    return manifest.read_receipt(step.receipt(task.folders, unit), task.plan)
+    return manifest.read_receipt(step.receipt(task.folders, unit), step.plan(task, unit))
 
 
 def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
@@ -173,13 +183,14 @@ def _check_funnel(made: Manifest, before: Manifest | None) -> None:
         raise RunError(f"{made.stage}: kept {made.counts.kept} records, but its parts hold another number")
 
 
-def _check_not_empty(stage: Stage, made: Manifest, folders: Folders) -> None:
+def _check_not_empty(stage: Stage, made: Manifest, task: Task) -> None:
     """Nothing can be built on nothing: say why it came to that, and leave no receipt that would repeat it."""
     read_nothing_but_wrote = made.counts.read == 0 and any(file.rows for file in made.files)
     if made.counts.kept or read_nothing_but_wrote:
         return
-    example = _example(made, folders)
-    folders.clear()
+    example = _example(made, task.folders)
+    if stage.is_void(task):
+        task.folders.clear()
     if made.counts.read == 0 and not stage.accounts:
         raise UserError(f"{stage.name}: what the recipe names for it holds no record")
     rejected = sorted(made.counts.rejected.items(), key=lambda item: -item[1])

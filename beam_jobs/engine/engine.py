@@ -204,12 +204,14 @@ def run_units(step: Work, task: Task, units: tuple[Unit, ...], flags: Sequence[s
 
 def _do(step: Work, task: Task, unit: Unit) -> str:
     """Do a unit, unless its receipt says that it was done: engines begin a bundle again as they see fit."""
-    if manifest.read_receipt(step.receipt(task.folders, unit), task.plan) is not None:
+    plan = step.plan(task, unit)
+    if manifest.read_receipt(step.receipt(task.folders, unit), plan) is not None:
         return unit.name
     with failure.remembered(f"{task.folders.stage}: {unit.name}"):
         counts, files = step.do(task, unit)
-    receipt = Receipt(unit=unit.name, plan=task.plan, counts=counts, files=files)
+    receipt = Receipt(unit=unit.name, plan=plan, counts=counts, files=files)
     manifest.write_receipt(step.receipt(task.folders, unit), receipt)
+    step.after(task, unit)
     progress.tell("unit", unit=unit.name)
     return unit.name
 

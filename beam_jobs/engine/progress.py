@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.progress import TimeElapsedColumn as Elapsed
 
+from beam_jobs.engine.time_left import TimeLeft
 from wit_pipeline.vocabulary.records import SUCCESS
 
 Event = dict[str, Any]
@@ -35,10 +36,14 @@ def tell(event: str, **facts: Any) -> None:
 
 
 class Pulse:
-    """Tells of records one by one, in no more than four events a second and one when the block ends."""
+    """Tells of records one by one, in no more than four events a second and one when the block ends.
 
-    def __init__(self, clock: Clock = time.monotonic) -> None:
+    `about` goes with every event: the `unit` that they are of, its `lane`, how many records it is `among`.
+    """
+
+    def __init__(self, clock: Clock = time.monotonic, **about: Any) -> None:
         self._clock = clock
+        self._about = about
         self._told = clock()
         self._count = self._bytes = 0
         self._statuses: Counter[str] = Counter()
@@ -56,7 +61,7 @@ class Pulse:
     def _tell(self, now: float) -> None:
         self._told = now
         facts = {"bytes": self._bytes, "statuses": dict(self._statuses)} if self._statuses else {}
-        tell("records", count=self._count, **facts)
+        tell("records", count=self._count, **self._about, **facts)
         self._count = self._bytes = 0
         self._statuses = Counter()
 
@@ -78,11 +83,14 @@ class Tally:
         self.said = self.began = 0.0
         self.bytes = 0
         self.statuses: Counter[str] = Counter()
+        self.time_left = TimeLeft(0, {}, 0.0)
 
     def begin(self, event: Event) -> None:
         """A step begins."""
         self.facts = {**event, "event": "progress", "records": 0}
+        lanes = self.facts.pop("lanes", {})
         self.said = self.began = self.clock()
+        self.time_left = TimeLeft(event.get("expected", 0), lanes, self.began)
         self.bytes, self.statuses = 0, Counter()
 
     def hear(self, event: Event) -> bool:
@@ -94,17 +102,19 @@ class Tally:
         else:
             self.facts["done"] += 1
         now = self.clock()
+        self.time_left.hear(event, now)
         if now - self.said < self.every:
             return False
         self.said = now
-        self._measure(now - self.began)
+        self._measure(now)
         return True
 
-    def _measure(self, seconds: float) -> None:
-        """Rates since the step began, and how long the rest takes at them; with what the records tell."""
-        facts, records = self.facts, self.facts["records"]
-        if facts.get("expected") and records and seconds:
-            facts["eta_s"] = round(max(0, facts["expected"] - records) * seconds / records)
+    def _measure(self, now: float) -> None:
+        """Rates since the step began, and how long the rest takes; with what the records tell."""
+        facts, seconds = self.facts, now - self.began
+        left = self.time_left.seconds(now) if facts.get("expected") else None
+        if left is not None:
+            facts["eta_s"] = round(left)
         if self.statuses and seconds:
             told, images = self.statuses.total(), self.statuses[SUCCESS]
             errors = Counter({name: count for name, count in self.statuses.items() if name != SUCCESS})
@@ -126,7 +136,7 @@ class JsonLines:
         if event["event"] == "step":
             self.tally.begin(event)
         if event["event"] not in ("records", "unit"):
-            self._write(event)
+            self._write({key: value for key, value in event.items() if key != "lanes"})
         elif self.tally.hear(event):
             self._write(self.tally.facts)
 

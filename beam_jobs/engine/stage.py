@@ -18,8 +18,9 @@ import apache_beam as beam
 
 from beam_jobs.engine.recipe import Recipe
 from wit_pipeline.vocabulary import manifest
+from wit_pipeline.vocabulary.asked import Asked
 from wit_pipeline.vocabulary.errors import RunError, UserError
-from wit_pipeline.vocabulary.manifest import Counts, File, Manifest
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
 
 NOTE = "plan.json"  # in a stage's work folder: what it is under way to
 
@@ -71,6 +72,10 @@ class Folders:
             raise RunError(f"{self.reads(stage)}: is not signed; run `wit {stage}` first")
         return found
 
+    def asked(self) -> Asked:
+        """The files of the signed crawl, by unit and chance."""
+        return Asked(self.reads("crawl"), (file.name for file in self.signed("crawl").files))
+
     def clear(self) -> None:
         """Drop all that an attempt left, units that are whole too."""
         shutil.rmtree(self.work, ignore_errors=True)
@@ -103,6 +108,15 @@ class Unit:
 Done = tuple[Counts, tuple[File, ...]]
 
 
+def nothing_more(task: Task, unit: Unit) -> None:
+    """Most units leave nothing behind."""
+
+
+def plan_of_stage(task: Task, unit: Unit) -> str:
+    """The plan of a unit that is made anew with its stage."""
+    return task.plan
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
     """A map over units. `do` writes the unit's files and returns what it counted and wrote."""
@@ -111,6 +125,10 @@ class Work:
     units: Callable[[Task], Sequence[Unit]]
     do: Callable[[Task, Unit], Done]
     scratch: bool = False  # the files are for the next step, not for the signed folder
+    # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
+    plan: Callable[[Task, Unit], str] = plan_of_stage
+    # What is left to do once a unit's receipt stands; a kill may come before it.
+    after: Callable[[Task, Unit], None] = nothing_more
 
     def folder(self, folders: Folders) -> Path:
         """Where the units' files and receipts go."""
@@ -141,12 +159,14 @@ class Stage:
     also: tuple[str, ...] = ()  # recipe sections of other stages that decide what this one writes
     # Indexes and reports over the whole folder, from the files that the units wrote; returns its own.
     finish: Callable[[Task, Sequence[File]], tuple[File, ...]] = lambda task, files: ()
+    # What became of the records that the stage read, once `finish` is done: the sum over its units.
+    counts: Callable[[Task, Sequence[Receipt]], Counts] = lambda task, receipts: summed(receipts)
     in_place: bool = False  # whole units stand in the folder before the stage is signed
-    # What may refuse: before all stages, by the recipe alone; before the stage's own work, where it is to be
-    # made anew; and before its folder takes the place of another.
+    # Whether nothing is lost with the folder of a stage that keeps none of what it read.
+    is_void: Callable[[Task], bool] = lambda task: True
+    # What may refuse: before all stages, by the recipe alone; and before the stage's own work.
     check: Callable[[Task], None] = lambda task: None
     settle: Callable[[Task], None] = lambda task: None
-    replaces: Callable[[Task, Manifest], None] = lambda task, made: None
     # What stands there and is gone on with, by its digest; "" where all is made from nothing. And whether a
     # folder that has the plan is to be made anew all the same.
     onto: Callable[[Task], str] = lambda task: ""
@@ -154,6 +174,11 @@ class Stage:
 
     def folders(self, root: Path) -> Folders:
         return Folders(root=root, stage=self.name, in_place=self.in_place)
+
+
+def summed(receipts: Sequence[Receipt]) -> Counts:
+    """The counts of some units together."""
+    return sum((receipt.counts for receipt in receipts), Counts())
 
 
 def each_part(stage: str) -> Callable[[Task], Sequence[Unit]]:

@@ -4,26 +4,37 @@ import atexit
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from beam_jobs.engine import progress
+from beam_jobs.engine import build, progress
 from beam_jobs.engine.files import block_lists, open_input, source_files
+from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
-from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check
+from wit_pipeline.crawl import journal
+from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
+from wit_pipeline.crawl.bounds import NO_LANE, Bounds, Lane
+from wit_pipeline.crawl.chances import is_passing
 from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
+from wit_pipeline.frontier import host_of
 from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.asked import Asked, Asking, asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
-from wit_pipeline.vocabulary.manifest import File, describe
-from wit_pipeline.vocabulary.records import Candidate
+from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
+from wit_pipeline.vocabulary.records import SUCCESS, Candidate
+
+HOSTS = "hosts.parquet"
+CLASSES = "classes.parquet"
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -38,6 +49,7 @@ def units(task: Task) -> Sequence[Unit]:
         )
         for path in task.folders.files("frontier", "units.parquet")
         for row in rows.read_rows(path, ["unit", "lane", "urls"])
+        if row["urls"]
     ]
 
 
@@ -46,7 +58,9 @@ def client(config: CrawlConfig, folder: Path) -> Client:
     """The process's client; those of the build's other processes share what politeness needs to know."""
     gc.freeze()  # what was imported stays, and need not be looked through
     gc.set_threshold(100_000, 50)  # or a third of a fetch's time goes into looking through those that wait
-    return Client(config, folder=folder)
+    # A unit waits for every slow server as long as `timeout`, so a pause within that costs it no more; what
+    # is longer would hold a worker, and is left to a chance of the unit's.
+    return Client(config, folder=folder, waits=config.timeout)
 
 
 @cache
@@ -91,16 +105,62 @@ def do(task: Task, unit: Unit) -> Done:
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
+        is_passing=lambda item: is_passing(item.status, item.http_status, item.error_message),
     )
-    with progress.Pulse() as pulse:
+    candidates = list(rows.read(Path(unit.covers), Candidate))
+    bounds = Bounds((item.url for item in candidates), config, task.recipe.seed, lane_of(task, unit))
+    with progress.Pulse(unit=unit.name, lane=unit.lane, among=unit.records) as pulse:
         return crawl(
-            list(rows.read(Path(unit.covers), Candidate)),
-            supply,
+            candidates,
+            replace(supply, bounds=bounds),
             folder=task.folders.out,
-            unit=int(unit.name.removeprefix("unit-")),
+            which=Asking(int(unit.name.removeprefix("unit-"))),
             seed=task.recipe.seed,
+            made=made(task),
             tick=beat_of(pulse),
         )
+
+
+def plan(task: Task, unit: Unit) -> str:
+    """What decides the bytes of a unit's pictures: it outlives frontiers, and rules of what may be asked."""
+    return keeping.plan(task.recipe)
+
+
+def made(task: Task) -> journal.Made:
+    """What the journals of a build's units are made by."""
+    return journal.Made(plan=keeping.plan(task.recipe), frontier=task.folders.signed("frontier").digest)
+
+
+def forget(task: Task, unit: Unit) -> None:
+    """What a unit's journals hold is in its files by now."""
+    which = asking(unit.name)
+    if which is not None:
+        journal.done(task.folders.out, which, made(task))
+
+
+def lane_of(task: Task, unit: Unit) -> Lane:
+    """Where a unit lies among those of its host, where that is larger than one."""
+    if not unit.lane:
+        return NO_LANE
+    urls = [(other.name, other.records) for other in units(task) if other.lane == unit.lane]
+    return Lane(
+        before=sum(count for name, count in urls if name < unit.name), urls=sum(count for _, count in urls)
+    )
+
+
+def largest_host(root: Path, interval: float) -> Iterator[str]:
+    """What a root's frontier has of its largest host, if that is larger than a unit.
+
+    Its URLs are asked one after the other, whatever else is done meanwhile.
+    """
+    task = Task(folders=STAGE.folders(root), recipe=Recipe())
+    if load(task.folders.reads("frontier")) is None:
+        return
+    found = units(task)
+    for lane, urls in islice(build.lanes_of(found).items(), 1):
+        first = next(unit for unit in found if unit.lane == lane)
+        host, hours = host_of(rows.column(Path(first.covers), "url")[0]), urls * interval / 3600
+        yield f"{urls:>12,}  URLs of {host}, one after the other: {hours:,.1f} h at {interval:g} s each"
 
 
 def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:
@@ -113,25 +173,44 @@ def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """hosts.parquet and classes.parquet: what became of the URLs, each of which has exactly one status."""
+    """All that was ever fetched, and what became of it: hosts.parquet and classes.parquet."""
     out, classes = task.folders.out, Classes()
-    hosts, statuses = out / "hosts.parquet", out / "classes.parquet"
-    host_count = write_whole(hosts, Host, accounts(task, classes))
+    listed = {file.name for file in files}
+    earlier = [file for one in keeping.whole(out).values() for file in one.files if file.name not in listed]
+    asked = Asked(out, (*listed, *(file.name for file in earlier)))
+    found, hosts, statuses = task.folders.scratch / HOSTS, out / HOSTS, out / CLASSES
+    write_whole(found, Host, accounts(task, asked, classes))
+    host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
     class_count = write_whole(statuses, Class, classes.rows())
-    return describe(hosts, host_count), describe(statuses, class_count)
+    for path in journal.journals(out):  # of units that an earlier frontier numbered
+        path.unlink()
+    return *earlier, describe(hosts, host_count), describe(statuses, class_count)
 
 
-def accounts(task: Task, classes: Classes) -> Iterator[Host]:
+def accounts(task: Task, asked: Asked, classes: Classes) -> Iterator[Host]:
     """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
-    hosts = Hosts()
-    for unit in units(task):
-        wanted = Counter(rows.column(Path(unit.covers), "url"))
-        found = list(rows.read(task.folders.out / f"{unit.name}.parquet", Outcome))
-        check(unit.name, found, wanted)
+    hosts, parts = Hosts(), keeping.parts(task.folders.reads("frontier"), task.folders.signed("frontier"))
+    for unit in sorted({*asked.units, *parts}):
+        wanted = Counter(rows.column(parts[unit], "url") if unit in parts else ())
+        found = asked.standing(unit, Outcome)
+        check(unit, found, wanted)
         classes.unit(found, wanted)
-        timed = rows.read(task.folders.out / f"{unit.name.replace('unit-', 'times-')}.parquet", Timed)
-        yield from hosts.unit(found, {item.url: item.seconds for item in timed})
+        seconds: dict[str, float] = {}
+        for path in asked.times(unit):
+            for item in rows.read(path, Timed):
+                seconds[item.url] = seconds.get(item.url, 0.0) + item.seconds
+        yield from hosts.unit(found, seconds)
     yield from hosts.rest()
+
+
+def counts(task: Task, receipts: Sequence[Receipt]) -> Counts:
+    """What became of the candidates of the frontier, some of whose URLs were asked long ago."""
+    return totals(rows.read(task.folders.out / CLASSES, Class))
+
+
+def is_void(task: Task) -> bool:
+    """Whether no picture was ever stored."""
+    return all(item.status != SUCCESS for item in rows.read(task.folders.out / CLASSES, Class))
 
 
 STAGE = Stage(
@@ -139,10 +218,12 @@ STAGE = Stage(
     about="fetch politely, decode once, store the bytes where ranged reads find them",
     reads=("frontier",),
     accounts="frontier",
-    steps=(Work(name="Fetch", units=units, do=do),),
+    steps=(Work(name="Fetch", units=units, do=do, plan=plan, after=forget),),
     inputs=keeping.inputs,
     finish=finish,
+    counts=counts,
+    is_void=is_void,
     in_place=True,
     check=keeping.check,
-    settle=keeping.before_crawl,
+    settle=keeping.settle,
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,6 +19,7 @@ from beam_jobs.stages import keeping
 from wit_pipeline.balance import is_kept
 from wit_pipeline.frontier import (
     FrontierConfig,
+    Known,
     QueryFetch,
     Route,
     Share,
@@ -30,17 +32,22 @@ from wit_pipeline.frontier import (
     url_id,
 )
 from wit_pipeline.vocabulary import manifest, rows, slices
-from wit_pipeline.vocabulary.chance import SCALE
+from wit_pipeline.vocabulary.chance import SCALE, digest
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import Candidate
 from wit_pipeline.vocabulary.sift import write_sifted
 
 COUNTS = "counts.parquet"
+UNITS = "units.parquet"
+KNOWN = "known"  # what the crawl has asked for, in the scratch folder …
+KNOWN_ARRAYS = ("first", "rest", "units")  # … an array a file
+ROUNDS = "rounds.json"
 
 # A candidate's place: the part's number and the row in it.
 Place = tuple[int, int]
-Thin = tuple[Place, str, str, tuple[int, ...]]  # place, ids of its host and URL, queries: no text
+# Place, ids of its host and, where it is to be asked for, of its URL, queries: no text.
+Thin = tuple[Place, str, str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +76,7 @@ class UnitRow:
     candidates: int
     hosts: int
     lane: str  # the host, by its id, whose units may not run at once; "" where hosts share the unit
+    round: int = 1  # in which it is asked, counted from 1
 
 
 def measured(recipe: Recipe) -> dict[str, Counts]:
@@ -95,12 +103,64 @@ def parts(task: Task) -> list[Path]:
     return task.folders.files("extract", "part-")
 
 
-def thin(path: Path) -> Iterator[tuple[bytes, Thin]]:
+def whole_units(task: Task) -> dict[int, Sequence[Path]]:
+    """The tables of every unit that the root's crawl has asked, by number."""
+    crawl = keeping.of(task.folders)
+    return {unit: crawl.asked.of(unit) for unit in crawl.asked.units} if crawl is not None else {}
+
+
+def settle(task: Task) -> None:
+    """What is under way was begun for the crawl as it is now, or is begun anew."""
+    note = task.folders.work.with_name("frontier.crawl.json")  # beside what is dropped with another plan
+    units = sorted(whole_units(task).items())
+    now = digest([[unit, [path.name for path in paths]] for unit, paths in units])
+    if not note.exists() or manifest.read_json(note) != now:
+        task.folders.clear()
+        for table in (known_of, rounds_of, duplicates_of, limits_of, route_of, lanes_of):
+            table.cache_clear()  # the plan is as it was, what it is made from is not
+        manifest.write_json(note, now)
+
+
+def know(task: Task, unit: Unit) -> Done:
+    """Write the URLs that the crawl has asked for, sorted: the one step that holds 30 bytes of each."""
+    tables = whole_units(task)
+    known = Known.sorted((number, rows.column(paths[0], "url")) for number, paths in tables.items())
+    before = task.folders.home / UNITS
+    told = {row.unit: row.round for row in rows.read(before, UnitRow)} if before.exists() else {}
+    rounds = [(number, told.get(number, 1)) for number in sorted(tables)]
+    manifest.write_json(task.folders.scratch / ROUNDS, rounds)
+    written = []
+    for name in KNOWN_ARRAYS:
+        path = task.folders.scratch / f"{KNOWN}-{name}.npy"
+        with aside(path) as temporary, temporary.open("wb") as file:
+            np.save(file, getattr(known, name), allow_pickle=False)
+        written.append(describe(path))
+    return Counts(), tuple(written)
+
+
+@cache  # once a process, and of a file on this disk the kernel keeps one copy for all
+def known_of(scratch: Path, plan: str) -> Known:
+    """The URLs that the crawl has asked for."""
+    return Known(*(np.load(scratch / f"{KNOWN}-{name}.npy", mmap_mode="r") for name in KNOWN_ARRAYS))
+
+
+@cache
+def rounds_of(scratch: Path, plan: str) -> tuple[dict[int, int], int]:
+    """The round of each unit that the crawl has asked, and the one that begins."""
+    known = {int(unit): int(number) for unit, number in manifest.read_json(scratch / ROUNDS)}
+    return known, max(known.values(), default=0) + 1
+
+
+def thin(path: Path, scratch: Path, plan: str) -> Iterator[tuple[bytes, Thin]]:
     """(key, (place, host, url, queries)) of each candidate of a part: hashes and a pointer to the row."""
-    part = int(path.stem.removeprefix("part-"))
-    for row, values in enumerate(rows.read_rows(path, ["key", "url", "queries"])):
-        url, queries = values["url"], tuple(values["queries"])
-        yield bytes.fromhex(values["key"]), ((part, row), host_id(url), url_id(url), queries)
+    part, row, known = int(path.stem.removeprefix("part-")), 0, known_of(scratch, plan)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=rows.ROWS_AT_ONCE, columns=["key", "url", "queries"]):
+            keys, urls, queries = (batch.column(name).to_pylist() for name in ("key", "url", "queries"))
+            for key, url, named, unit in zip(keys, urls, queries, known.of(urls).tolist(), strict=True):
+                place = (part, row), host_id(url), url_id(url) if unit < 0 else "", tuple(named)
+                yield bytes.fromhex(key), place
+                row += 1
 
 
 def first_and_others(keyed: tuple[bytes, Iterable[Thin]]) -> Iterator[Any]:
@@ -145,7 +205,7 @@ def plan(pipeline: beam.Pipeline, task: Task) -> None:
     config = after(list(measured(recipe).values()), recipe.frontier)
     found = (
         pipeline
-        | "Read" >> ReadParts(parts(task), thin)
+        | "Read" >> ReadParts(parts(task), partial(thin, scratch=scratch, plan=task.plan))
         | "ByKey" >> beam.GroupByKey()
         | "First" >> beam.FlatMap(first_and_others).with_outputs("duplicates", main="firsts")
     )
@@ -162,6 +222,7 @@ def plan(pipeline: beam.Pipeline, task: Task) -> None:
     worth = found.firsts | "Worth" >> beam.Filter(is_worth, beam.pvalue.AsDict(limits), recipe.seed)
     hosts = (
         worth
+        | "New" >> beam.Filter(lambda keyed: keyed[1][2])
         | "HostAndUrl" >> beam.Map(lambda keyed: (keyed[1][1], keyed[1][2]))
         | "Urls" >> beam.Distinct()
         | "Hosts" >> beam.combiners.Count.PerKey()
@@ -216,7 +277,7 @@ def pack_hosts(task: Task, unit: Unit) -> Done:
     """Write the units of each host."""
     scratch = task.folders.scratch
     hosts = {item.host: item.urls for item in rows.read(scratch / "hosts.parquet", HostCount)}
-    packed = pack(hosts, task.recipe.frontier, task.recipe.seed)
+    packed = pack(hosts, task.recipe.frontier, task.recipe.seed, first=keeping.next_unit(task.folders))
     path = scratch / "shares.parquet"
     return Counts(), (describe(path, write_whole(path, Share, packed)),)
 
@@ -224,7 +285,7 @@ def pack_hosts(task: Task, unit: Unit) -> Done:
 @cache
 def route_of(scratch: Path, plan: str, seed: int) -> Route:
     """The unit of every URL."""
-    return Route(rows.read(scratch / "shares.parquet", Share), seed)
+    return Route(rows.read(scratch / "shares.parquet", Share), seed, known_of(scratch, plan))
 
 
 @cache
@@ -306,23 +367,44 @@ def write_unit(task: Task, number: int, tables: Iterable[pa.Table]) -> UnitRow |
     ordered = pa.concat_tables(found).sort_by("key").to_pylist()
     write_whole(task.folders.out / f"part-{number:06d}.parquet", rows.schema_of(Candidate), ordered)
     urls = [row["url"] for row in ordered]
+    hosts = {host_of(url) for url in urls}
+    known, current = rounds_of(task.folders.scratch, task.plan)
+    # A host that had a unit to itself may have had more of them: to keep those apart costs nothing.
+    alone = host_id(urls[0]) if number in known and len(hosts) == 1 else ""
     return UnitRow(
         unit=number,
         urls=len(set(urls)),
         candidates=len(urls),
-        hosts=len({host_of(url) for url in urls}),
-        lane=lanes_of(task.folders.scratch, task.plan).get(number, ""),
+        hosts=len(hosts),
+        lane=lanes_of(task.folders.scratch, task.plan).get(number, alone),
+        round=known.get(number, current),
     )
 
 
 def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """units.parquet: what each unit holds; counts.parquet: what is fetched of each query's candidates."""
+    """units.parquet: what each unit holds; counts.parquet: what is fetched of each query's candidates.
+
+    Units that nothing is wanted of any more are listed too: they were asked.
+    """
     scratch, out = task.folders.scratch, task.folders.out
     tables = (scratch / f"{bucket.name}.parquet" for bucket in buckets(task))
-    units, counts = out / "units.parquet", out / COUNTS
-    unit_count = write_whole(units, UnitRow, (row for table in tables for row in rows.read(table, UnitRow)))
+    units, counts = out / UNITS, out / COUNTS
+    unit_count = write_whole(units, UnitRow, listed(rounds_of(scratch, task.plan)[0], tables))
     query_count = write_whole(counts, QueryFetch, rows.read(scratch / COUNTS, QueryFetch))
     return describe(units, unit_count), describe(counts, query_count)
+
+
+def listed(known: Mapping[int, int], tables: Iterable[Path]) -> Iterator[UnitRow]:
+    """The rows of all units, by number: those of `tables`, and of `known` units that have none there."""
+    left = dict(sorted(known.items()))
+    for row in (row for table in tables for row in rows.read(table, UnitRow)):
+        while left and (unit := next(iter(left))) <= row.unit:
+            number = left.pop(unit)
+            if unit < row.unit:
+                yield UnitRow(unit=unit, urls=0, candidates=0, hosts=0, lane="", round=number)
+        yield row
+    for unit, number in left.items():
+        yield UnitRow(unit=unit, urls=0, candidates=0, hosts=0, lane="", round=number)
 
 
 STAGE = Stage(
@@ -333,6 +415,7 @@ STAGE = Stage(
     also=("balance",),
     inputs=inputs,
     steps=(
+        Work(name="Know", units=lambda task: [Unit(name=KNOWN)], do=know, scratch=True),
         Shuffle(name="Plan", build=plan),
         Work(name="Choose", units=each_part("extract"), do=choose),
         Work(name="Pack", units=lambda task: [Unit(name="pack")], do=pack_hosts, scratch=True),
@@ -340,5 +423,5 @@ STAGE = Stage(
         Work(name="Units", units=buckets, do=write_bucket),
     ),
     finish=index,
-    replaces=keeping.before_frontier,
+    settle=settle,
 )

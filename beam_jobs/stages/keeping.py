@@ -1,9 +1,8 @@
-"""Nothing that was fetched is asked for again, or lost, unless the user says so (`--refetch`).
+"""What was fetched is for ever: units are added to a crawl, and none is made anew.
 
-A crawl may take weeks, and a row more in a list, another threshold or a new release would have its units
-made anew. Where they hold all the same (`wit_pipeline.crawl.standing`) they get receipts for the new plan.
-Where they do not, it is said in numbers what would be asked for again; with `--refetch` the crawl is moved
-aside:
+A unit's plan is the digest of those keys of `[crawl]` that decide a stored picture's bytes, so neither a row
+more in a list nor another rule of what may be asked touches it. Where such a key changes, it is said in
+numbers what would be asked for again; with `--refetch` the crawl is moved aside:
 
     ROOT/crawl.DATE/            what ROOT/crawl was, its manifest and receipts too
     ROOT/crawl.DATE/frontier/   the candidates that it was made for: what was found on which page
@@ -21,19 +20,20 @@ from typing import Any
 from beam_jobs.engine import build, files, progress
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NOTE, Folders, Task
-from wit_pipeline.crawl.standing import Standing, changed, holds, recounted, standing, told
+from wit_pipeline.crawl.standing import Standing, changed, standing, told
 from wit_pipeline.vocabulary import manifest
-from wit_pipeline.vocabulary.crawl_config import CrawlConfig
+from wit_pipeline.vocabulary.asked import Asked, Asking, asking
+from wit_pipeline.vocabulary.chance import digest
+from wit_pipeline.vocabulary.crawl_config import OF_BYTES, CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
 
 STAGE = "crawl"
 ASIDE = re.compile(r"crawl\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\.[0-9]+)?")
 UNKNOWN = "what began it is not known (an older release, or .work was deleted)"
+FORMAT = "the format of a crawl"
 CANDIDATES = "frontier"  # folder of a crawl that was moved aside
-
-
-Made = Mapping[str, Any]  # plan, recipe and inputs: of a manifest, or of the note of what is under way
+KINDS = ("tar", "table", "times")  # files of a unit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,47 +41,66 @@ class Crawl:
     """What lies in a crawl's folder, signed or under way."""
 
     home: Path
-    tables: Mapping[int, Path]  # of the units, by number
-    receipts: Mapping[int, Receipt]  # of those that are whole
+    receipts: Mapping[Asking, Receipt]  # of all that is whole
+    asked: Asked
 
-    def holds(self, parts: Mapping[int, Path]) -> bool:
-        """Whether all of it does for the parts of a frontier."""
-        return holds(self.tables, parts, self.receipts)
+    @property
+    def tables(self) -> Mapping[Asking, Path]:
+        """The tables of what is whole."""
+        return self.asked.tables
 
-    def standing(self, parts: Mapping[int, Path]) -> Standing:
-        """What those parts would have asked again of it. Reads and hashes every URL: for a message alone."""
-        return standing(self.tables, parts)
-
-
-def number(name: str) -> int:
-    """The number in the name of a unit, or of a part or file of one: "unit-000012.tar"."""
-    return int(name.partition("-")[2].partition(".")[0])
+    def standing(self, wanted: Mapping[int, Path]) -> Standing:
+        """What the parts of a frontier would have asked again of it, all of it. Reads every URL."""
+        return standing(self.tables.values(), wanted.values())
 
 
-def whole(home: Path) -> dict[int, Receipt]:
-    """The receipts of a crawl's folder, by unit, of whatever plan."""
+def whole(home: Path) -> dict[Asking, Receipt]:
+    """The receipts of a crawl's folder, by unit and chance, of whatever plan."""
     found = (manifest.read_receipt(path) for path in sorted(home.glob("unit-*.receipt.json")))
-    return {number(receipt.unit): receipt for receipt in found if receipt is not None}
+    named = ((asking(receipt.unit), receipt) for receipt in found if receipt is not None)
+    return {which: receipt for which, receipt in named if which is not None}
+
+
+def _signed(home: Path) -> dict[Asking, Receipt]:
+    """Receipts for the units that a crawl's manifest names, from that: for those that have lost theirs."""
+    signed, found = manifest.load(home), dict[Asking, list[File]]()
+    for file in signed.files if signed is not None else ():
+        which = asking(file.name)
+        if which and manifest.has_size(home / file.name, file.bytes):
+            found.setdefault(which, []).append(file)
+    if signed is None:
+        return {}
+    by = plan_of(signed.recipe.get(STAGE, {}))
+    return {
+        which: Receipt(unit=f"unit-{which}", plan=by, counts=Counts(), files=tuple(files))
+        for which, files in found.items()
+        if len(files) == len(KINDS)
+    }
 
 
 def of(folders: Folders) -> Crawl | None:
     """The crawl of a root; None where there is nothing that was fetched."""
-    home = folders.home
-    signed, receipts = manifest.load(home), whole(home)
-    if signed is not None:
-        names = [file.name for file in signed.named("unit-", ".parquet")]
-    else:
-        names = [f"unit-{unit:06d}.parquet" for unit in receipts]
-    tables = {number(name): home / name for name in names if (home / name).exists()}
-    return Crawl(home=home, tables=tables, receipts=receipts) if tables else None
+    home = folders.reads(STAGE)
+    receipts = {**_signed(home), **whole(home)}
+    names = [file.name for receipt in receipts.values() for file in receipt.files]
+    return Crawl(home=home, receipts=receipts, asked=Asked(home, names)) if receipts else None
 
 
-def made(folders: Folders) -> Made:
-    """What the crawl of a root was made by; nothing where that is not known."""
-    signed, note = manifest.load(folders.home), folders.work / NOTE
-    if signed is not None:
-        return {"plan": signed.plan, "recipe": signed.recipe, "inputs": signed.inputs}
-    return manifest.read_json(note) if note.exists() else {}
+def next_unit(folders: Folders) -> int:
+    """The number of the first unit of a new round: nothing of a unit that has a receipt is written again."""
+    named = (asking(path.name) for path in folders.reads(STAGE).glob("unit-*.receipt.json"))
+    return max((which.unit + 1 for which in named if which is not None), default=0)
+
+
+def plan_of(table: Mapping[str, Any]) -> str:
+    """The plan of a unit that was, or will be, fetched by `table`, a recipe's `[crawl]`."""
+    upgraded = CrawlConfig.upgraded(table)
+    return digest([build.FORMATS[STAGE], {key: upgraded[key] for key in OF_BYTES}])
+
+
+def plan(recipe: Recipe) -> str:
+    """The plan of this recipe's units."""
+    return plan_of(recipe.table(STAGE)[STAGE])
 
 
 def inputs(recipe: Recipe) -> dict[str, str]:
@@ -89,71 +108,58 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     return {f"block_lists {file.name}": file.version for file in files.block_lists(recipe.crawl)}
 
 
-def differences(folders: Folders, recipe: Recipe) -> list[str]:
-    """What is other than it was when a root's crawl was made, but for its frontier, in words."""
-    by = made(folders)
-    before, now = by.get("recipe"), recipe.table(STAGE)
-    if not before:
+def _made(folders: Folders) -> Mapping[str, Any]:
+    """Plan, recipe and inputs of a root's crawl as it was signed or begun; nothing where nobody knows."""
+    signed, note = manifest.load(folders.reads(STAGE)), folders.root / ".work" / STAGE / NOTE
+    if signed is not None:
+        return {"plan": signed.plan, "recipe": signed.recipe, "inputs": signed.inputs}
+    found: Mapping[str, Any] = manifest.read_json(note) if note.exists() else {}
+    return found
+
+
+def differences(crawl: Crawl, folders: Folders, recipe: Recipe) -> list[str]:
+    """Why pictures that were stored would be others now, in words; none where they would not."""
+    now = plan(recipe)
+    strange = {receipt.plan for receipt in crawl.receipts.values()} - {now}
+    if not strange:
+        return []
+    by = _made(folders)
+    before = by.get("recipe", {}).get(STAGE)
+    if before is None:
         return [UNKNOWN]
-    found = [f"[crawl] {key}" for key in changed(CrawlConfig.upgraded(before.get(STAGE, {})), now[STAGE])]
-    found += ["seed"] * (before.get("seed") != now["seed"])
-    outside = (version for name, version in by["inputs"].items() if name != "frontier")
-    found += ["[crawl] block_lists"] * (sorted(outside) != sorted(inputs(recipe).values()))
-    same_format = build.plan_of(STAGE, before, by["inputs"]) == by["plan"]
-    return found + ["the format of a crawl"] * (not same_format)
+    upgraded, wanted = CrawlConfig.upgraded(before), recipe.table(STAGE)[STAGE]
+    found = [f"[crawl] {key}" for key in changed(upgraded, {key: wanted[key] for key in OF_BYTES})]
+    # Receipts of an earlier release have the plan of the whole stage.
+    earlier = build.plan_of(STAGE, by["recipe"], by["inputs"]) == by["plan"]
+    known = {plan_of(before)} | ({by["plan"]} if earlier else set())
+    return found or ([] if strange <= known else [FORMAT])
 
 
 def check(task: Task) -> None:
-    """Before any work: a `UserError` where the recipe alone says that all would be asked for again."""
-    other = differences(task.folders, task.recipe)
-    crawl = of(task.folders) if other not in ([], [UNKNOWN]) and not task.refetch else None
-    if crawl is not None:
+    """Before any work: a `UserError` where all that was fetched would be asked for again."""
+    crawl = of(task.folders)
+    other = differences(crawl, task.folders, task.recipe) if crawl is not None else []
+    if crawl is not None and other and not task.refetch:
         frontier = task.folders.reads("frontier")
-        _refuse(task, other, crawl.standing(_parts(frontier, manifest.load(frontier))))
+        _refuse(task, other, crawl.standing(parts(frontier, manifest.load(frontier))))
 
 
-def before_crawl(task: Task) -> None:
-    """Before the crawl's own work: its units hold, or it is moved aside, or a `UserError` says what it is."""
+def settle(task: Task) -> None:
+    """Before the crawl's own work: what was fetched holds, or is moved aside."""
     crawl = of(task.folders)
     if crawl is None:
         shutil.rmtree(task.folders.home, ignore_errors=True)  # nothing whole lies there
-        return
-    if crawl.tables.keys() == crawl.receipts.keys() and _all_of(task.plan, crawl):
-        return
-    parts = _parts(task.folders.reads("frontier"), task.folders.signed("frontier"))
-    if _holds(task, crawl, parts):
-        _keep(task, crawl, parts)
+    elif not differences(crawl, task.folders, task.recipe):
+        _keep(task, crawl)
+    else:  # with --refetch, or `check` had refused
+        name = set_aside(task.folders.root, datetime.now(UTC))
+        progress.tell("note", text=f"   crawl  what was fetched before is kept as {task.folders.root / name}")
 
 
-def before_frontier(task: Task, frontier: Manifest) -> None:
-    """Before a frontier takes the place of another: the same for the crawl that was made of that one."""
-    of_crawl = replace(task, folders=replace(task.folders, stage=STAGE, in_place=True))
-    if made(of_crawl.folders).get("inputs", {}).get("frontier") == frontier.digest:
-        return
-    crawl = of(of_crawl.folders)
-    if crawl is not None:
-        _holds(of_crawl, crawl, _parts(task.folders.out, frontier))
-
-
-def _all_of(plan: str, crawl: Crawl) -> bool:
-    return all(receipt.plan == plan for receipt in crawl.receipts.values())
-
-
-def _parts(frontier: Path, signed: Manifest | None) -> dict[int, Path]:
-    named = signed.named("part-") if signed is not None else ()
-    return {number(file.name): frontier / file.name for file in named}
-
-
-def _holds(task: Task, crawl: Crawl, parts: Mapping[int, Path]) -> bool:
-    """Whether all units do; if not, they are moved aside, or a `UserError` says what that would ask again."""
-    other = differences(task.folders, task.recipe)
-    if not other and crawl.holds(parts):
-        return True
-    if not task.refetch:
-        _refuse(task, other or ["its frontier"], crawl.standing(parts))
-    name = set_aside(task.folders.root, datetime.now(UTC))
-    progress.tell("note", text=f"   crawl  what was fetched before is kept as {task.folders.root / name}")
-    return False
+def parts(frontier: Path, signed: Manifest | None) -> dict[int, Path]:
+    """The parts of a frontier, by unit."""
+    named = ((asking(file.name), file.name) for file in (signed.named("part-") if signed is not None else ()))
+    return {which.unit: frontier / name for which, name in named if which is not None}
 
 
 def _refuse(task: Task, other: Sequence[str], found: Standing) -> None:
@@ -162,19 +168,19 @@ def _refuse(task: Task, other: Sequence[str], found: Standing) -> None:
     raise UserError(f"crawl: {why}: {told(found)}; --refetch does so, and keeps what is there as {kept}")
 
 
-def _keep(task: Task, crawl: Crawl, parts: Mapping[int, Path]) -> None:
-    """Receipts for the new plan. Whatever kills this, it may be done again: no plan's receipts are lost."""
-    for unit, path in crawl.tables.items():
-        counts = recounted(path, parts[unit])
-        receipt = replace(crawl.receipts[unit], plan=task.plan, counts=counts)
-        manifest.write_receipt(crawl.home / f"unit-{unit:06d}.receipt.json", receipt)
-    progress.tell("note", text=f"   crawl  {len(crawl.tables):,} units hold: nothing of them is asked again")
+def _keep(task: Task, crawl: Crawl) -> None:
+    """This release's plan for receipts of an earlier one. Whatever kills this, it may be done again."""
+    now = plan(task.recipe)
+    for which, receipt in crawl.receipts.items():
+        path = crawl.home / f"unit-{which}.receipt.json"
+        if receipt.plan != now or not path.exists():
+            manifest.write_receipt(path, replace(receipt, plan=now))
 
 
 def set_aside(root: Path, time: datetime) -> str:
     """Move ROOT/crawl aside, with the candidates that it was made for; returns its new name."""
     home, frontier = root / STAGE, root / "frontier"
-    for path in _parts(frontier, manifest.load(frontier)).values():
+    for path in parts(frontier, manifest.load(frontier)).values():
         _link(path, home / CANDIDATES / path.name)
     shutil.rmtree(root / ".work" / STAGE, ignore_errors=True)
     name = next(name for name in _names(time) if not (root / name).exists())

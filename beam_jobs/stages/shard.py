@@ -1,9 +1,11 @@
 """shard: pairs in the order of a hash, their bytes fetched by ranged reads, in WebDataset tars.
 
-Stand   where pairs stand in the shards of before, which a round goes on with (`shard_rounds`)
-Assign  the pairs of every shard, of those that stand and of those that are new
-Keep    a shard that stands -> the same, without what has left it
-Write   a new shard
+    Stand   where pairs stand in the shards of before, which a round goes on with (`shard_rounds`)
+    Assign  the pairs of every shard, of those that stand and of those that are new
+    Keep    a shard that stands -> the same, without what has left it
+    Write   a new shard
+
+Where nothing stands that is gone on with, all are new.
 """
 
 from bisect import bisect_right

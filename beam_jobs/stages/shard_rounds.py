@@ -174,7 +174,7 @@ def _told(task: Task) -> Told:
         kept=task.folders.files("balance", "part-"),
         rejects=[path for stage in TELLS if signed[stage] for path in task.folders.files(stage, "rejects-")],
         wanted=task.folders.files("frontier", "part-") if signed["frontier"] else [],
-        crawled=task.folders.files("crawl", "unit-", ".parquet"),
+        crawled=[path for _, path in sorted(task.folders.asked().tables.items())],
     )
 
 

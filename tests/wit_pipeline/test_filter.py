@@ -22,7 +22,7 @@ def test_both_sides_of_each_bound(width: int, height: int, reason: Reason | None
 
 def test_a_dropped_pair_says_its_size() -> None:
     good, bad = pair(), pair(original_width=10, original_height=20)
-    kept, dropped = judge([good, bad], FilterConfig())
+    kept, dropped = judge([good, bad], {}, FilterConfig())
     assert kept == good
     assert isinstance(dropped, Reject)
     assert dropped.detail == "10 x 20 pixels"

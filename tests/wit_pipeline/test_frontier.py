@@ -131,4 +131,8 @@ def test_the_knobs_of_an_empty_recipe_and_their_ends() -> None:
 
 def test_ids_are_16_digits_of_a_fingerprint() -> None:
     assert host_id("http://u@A.test/x") == fingerprint("a.test")[:16] == "7dcaacabcf5b74eb"
-    assert url_id("http://A.test/x") == fingerprint("http://A.test/x")[:16] == "dc341248da431b15"
+    assert (
+        url_id("http://A.test/x")
+        == fingerprint("http://A.test/x")[:24]
+        == "dc341248da431b15" + fingerprint("http://A.test/x")[16:24]
+    )

@@ -7,7 +7,6 @@ unit, which is a hash: so the tar and the table are the same for the same answer
 import asyncio
 import json
 import re
-import tempfile
 import time
 from collections import Counter
 from collections.abc import (
@@ -27,6 +26,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
+from wit_pipeline.crawl.bounds import Bounds
+from wit_pipeline.crawl.journal import UNNAMED, Found, Journal, Made, Place, journals
 from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin, Response
 from wit_pipeline.fetch.licences import may_be_rsl
@@ -36,11 +37,11 @@ from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
 from wit_pipeline.pictures.version import decoder
 from wit_pipeline.vocabulary import rows, tar
+from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Reason
 
-IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more goes through a file
 AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take turns
 
 ARCHIVES = ("warc", "wat")  # kinds of sources
@@ -119,6 +120,7 @@ class Fetched:
     http_status: int  # 0: no answer came
     headers: Headers
     image: Image
+    page_urls: tuple[str, ...] = ()  # pages on which it was found: who takes them down means it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,6 +130,7 @@ class Timed:
     url: str
     fetched_at: str  # UTC
     seconds: float  # until its status was known, polite waiting included
+    not_before: str = ""  # UTC, ISO: its host asked not to be asked again until then; "" where it did not
 
 
 def order(urls: Iterable[str], seed: int) -> list[str]:
@@ -151,16 +154,32 @@ class Supply:
     held: Mapping[str, str] = field(default_factory=dict)  # "path#offset+length" by URL
     stated: Mapping[str, Collection[str]] = field(default_factory=dict)  # sums of bytes by URL
     keep_others: bool = False  # bytes that have not the sum which is stated are flagged, not dropped
+    bounds: Bounds | None = None  # of what each host may take
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by URL, of those whose origin has wishes
+    found: Found = field(default_factory=Found)  # by attempts that were cut short
+    is_passing: Callable[[Fetched], bool] = lambda fetched: False  # what another attempt asks for again
+
+    def again(self, url: str) -> tuple[Fetched, Timed, bytes] | None:
+        """What an earlier attempt found; None where nothing. Raises `FetchError` of what is blocked now."""
+        self._refuse(self.blocked.found_url(url))
+        known = self.found.get(url)
+        if known is None:
+            return None
+        row, stored = known
+        fetched = rows.from_row(Fetched, row)
+        image = fetched.image
+        self._refuse(self.blocked.found_url(image.final_url))
+        self._refuse(self.blocked.found_bytes(image.sha256, image.stored_sha256))
+        return fetched, rows.from_row(Timed, row), stored
 
     @asynccontextmanager
     async def answer(self, url: str) -> AsyncIterator[Response]:
         """The answer at `url`, in memory until the block ends. Raises `FetchError` where there is none."""
-        self._refuse(self.blocked.found_url(url))
         place = self.held.get(url)
         if place is not None:
             yield await asyncio.to_thread(self._read, url, place)
         else:
+            await self._refuse_slow(url)
             async with self.client.ask(url, found=self.origins.get(url, NOWHERE)) as response:
                 self._refuse(self.blocked.found_url(response.final_url))
                 yield response
@@ -179,6 +198,12 @@ class Supply:
     def _refuse(self, entry: str) -> None:
         if entry:
             raise FetchError(Reason.BLOCK_LISTED, f"by its {entry.partition(':')[0]}")
+
+    async def _refuse_slow(self, url: str) -> None:
+        if self.bounds is not None and self.bounds.any:  # else nothing is worth knowing of its pace
+            said = self.bounds.refusal(url, await self.client.interval(url))
+            if said:
+                raise FetchError(Reason.HOST_TOO_SLOW, said)
 
     def _read(self, url: str, place: str) -> Response:
         path, _, span = place.rpartition("#")
@@ -199,22 +224,25 @@ def crawl(
     supply: Supply,
     *,
     folder: Path,
-    unit: int,
+    which: Asking,
     seed: int,
+    made: Made = UNNAMED,
     tick: Callable[[Fetched], None] = lambda fetched: None,
 ) -> tuple[Counts, tuple[File, ...]]:
     """Fetch a unit's URLs into `folder`/unit-NNNNNN.tar, unit-NNNNNN.parquet, times-NNNNNN.parquet.
 
     The candidates say what is held. `tick` hears of every URL done. The counts are of candidates: several
-    may share a URL, which is fetched once.
+    may share a URL, which is fetched once. What earlier attempts found, that were `made` alike, is not asked
+    for again: their journals lie in the folder, and ours is left there.
     """
     weight = Counter(candidate.url for candidate in candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
     supply = replace(supply, held=held, stated=stated_of(candidates), origins=origins(candidates))
     folder.mkdir(parents=True, exist_ok=True)
-    with Pile(folder) as pile:
-        results = supply.client.run(_fetch_all(order(weight, seed), supply, pile, tick))
-        files = _write(results, pile, folder, unit)
+    supply = replace(supply, found=Found(journals(folder), which, made, weight))
+    with Journal(folder, which, made) as journal:
+        results = supply.client.run(_fetch_all(order(weight, seed), supply, journal, tick))
+        files = _write(results, pages_of(candidates), journal, folder, which)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
 
 
@@ -234,44 +262,19 @@ def origins(candidates: Iterable[Candidate]) -> dict[str, Origin]:
     return found
 
 
-Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the pile's file
+def pages_of(candidates: Iterable[Candidate]) -> dict[str, set[str]]:
+    """The pages on which each URL was found."""
+    found: dict[str, set[str]] = {}
+    for item in candidates:
+        found.setdefault(item.url, set()).update([item.page_url] if item.page_url else ())
+    return found
+
+
 Results = list[tuple[Fetched, Timed, Place]]
 
 
-class Pile:
-    """Bytes until their turn comes: in memory as long as they are few, then in a file without a name."""
-
-    def __init__(self, folder: Path, room: int = IN_MEMORY) -> None:
-        self._room = room
-        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  closed by __exit__
-        self._end = 0
-
-    def __enter__(self) -> "Pile":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def put(self, content: bytes) -> Place:
-        """Where the bytes are to be found."""
-        if len(content) <= self._room:
-            self._room -= len(content)
-            return content
-        start, self._end = self._end, self._end + len(content)
-        self._file.seek(start)
-        self._file.write(content)
-        return start, len(content)
-
-    def take(self, place: Place) -> bytes:
-        """The bytes that were put there."""
-        if isinstance(place, bytes):
-            return place
-        self._file.seek(place[0])
-        return self._file.read(place[1])
-
-
 async def _fetch_all(
-    urls: Sequence[str], supply: Supply, pile: Pile, tick: Callable[[Fetched], None]
+    urls: Sequence[str], supply: Supply, journal: Journal, tick: Callable[[Fetched], None]
 ) -> Results:
     """What happened to each URL, in the order of `urls`, and where its stored bytes are."""
     found: dict[str, tuple[Fetched, Timed, Place]] = {}
@@ -280,7 +283,10 @@ async def _fetch_all(
     async def walk() -> None:
         for url in left:
             fetched, timed, stored = await fetch(url, supply)
-            found[url] = fetched, timed, pile.put(stored)
+            found[url] = fetched, timed, stored
+            if not supply.is_passing(fetched):
+                row = {**rows.to_row(timed), **rows.to_row(fetched)}
+                found[url] = fetched, timed, journal.put(row, stored)
             tick(fetched)
 
     try:
@@ -292,8 +298,10 @@ async def _fetch_all(
     return [found[url] for url in urls]
 
 
-def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File, ...]:
-    names = (f"unit-{unit:06d}.tar", f"unit-{unit:06d}.parquet", f"times-{unit:06d}.parquet")
+def _write(
+    results: Results, pages: Mapping[str, Collection[str]], journal: Journal, folder: Path, which: Asking
+) -> tuple[File, ...]:
+    names = (f"unit-{which}.tar", f"unit-{which}.parquet", f"times-{which}.parquet")
     tar_path, table_path, times_path = (folder / name for name in names)
     with (
         aside(tar_path) as tar_aside,
@@ -305,11 +313,11 @@ def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File,
     ):
         for number, (fetched, timed, place) in enumerate(results):
             if fetched.status == SUCCESS:
-                stored = pile.take(place)
+                stored = journal.take(place)
                 offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
-                image = replace(fetched.image, unit=unit, offset=offset, length=len(stored))
-                fetched = replace(fetched, image=image)
-            table.write(fetched)
+                image = replace(fetched.image, unit=which.unit, chance=which.chance, offset=offset)
+                fetched = replace(fetched, image=replace(image, length=len(stored)))
+            table.write(replace(fetched, page_urls=tuple(sorted(pages[fetched.url]))))
             times.write(timed)
     count = len(results)
     return describe(tar_path), describe(table_path, count), describe(times_path, count)
@@ -318,9 +326,12 @@ def _write(results: Results, pile: Pile, folder: Path, unit: int) -> tuple[File,
 async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     """What happened to one URL and when, and the bytes to store: b"" where there are none."""
     began, started = time.monotonic(), datetime.now(UTC)
-    status, message, stored, image = SUCCESS, "", b"", NO_IMAGE
+    status, message, stored, image, not_before = SUCCESS, "", b"", NO_IMAGE, ""
     attempts, http_status, headers = 0, 0, Headers()
     try:
+        known = supply.again(url)
+        if known is not None:
+            return known
         async with supply.answer(url) as response:
             attempts, http_status = response.attempts, response.status
             headers = Headers(**{header.name: getattr(response, header.name) for header in fields(Headers)})
@@ -329,6 +340,8 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     except FetchError as error:
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
+        if error.not_before:
+            not_before = datetime.fromtimestamp(error.not_before, UTC).isoformat(timespec="milliseconds")
     except ImageError as error:
         status, message = error.reason, error.detail
     fetched = Fetched(
@@ -344,6 +357,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         url=url,
         fetched_at=started.isoformat(timespec="milliseconds"),
         seconds=round(time.monotonic() - began, 3),
+        not_before=not_before,
     )
     return fetched, timed, stored
 

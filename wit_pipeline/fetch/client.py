@@ -25,7 +25,7 @@ from wit_pipeline.fetch.http.reply import Response as Response
 from wit_pipeline.fetch.http.reply import retry_after as retry_after
 from wit_pipeline.fetch.http.wire import Answer, Deadline, Request, StaleError, Wire
 from wit_pipeline.fetch.lookup import Lookup
-from wit_pipeline.fetch.polite import Gate
+from wit_pipeline.fetch.polite import Gate, paused
 from wit_pipeline.fetch.room import Ticket
 from wit_pipeline.fetch.sites import Kind, Sites
 from wit_pipeline.fetch.table import PerHost
@@ -41,6 +41,7 @@ GONE = {404, 410}
 OVERLOADED = {429, 503}
 PASSING = OVERLOADED | {408, 425, 500, 502, 504, *range(520, 525), 529, 530, 598, 599}  # may be over soon
 FILES_BROUGHT = BROUGHT - {202} | {204}  # of a site's file: 202 is the answer of walls, 204 an empty file
+WAITED = 60.0  # seconds of a pause that are sat out, where whoever asks does not come back later
 LONGEST_BACKOFF = 2.0  # seconds, where no Retry-After says more
 SLACK = 1 << 16  # bytes of chunk sizes and of compression's overhead above `max_bytes`
 FILE_SENT = 1 << 24  # bytes of one of a site's files: what its kind does not read of them is passed over
@@ -95,11 +96,19 @@ class _Reply:
 class Client:
     """Fetches URLs for any number of threads, on one event loop of its own.
 
-    Clients of one `folder` are one to the hosts: they share what politeness needs to know.
+    Clients of one `folder` are one to the hosts: they share what politeness needs to know. A pause of up to
+    `waits` seconds that a host asks for is sat out; for a longer one its URLs are HOST_PAUSED.
     """
 
-    def __init__(self, config: CrawlConfig, lookup: Lookup | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: CrawlConfig,
+        lookup: Lookup | None = None,
+        folder: Path | None = None,
+        waits: float = WAITED,
+    ) -> None:
         self._config = config
+        self._waits = min(waits, config.patience)
         self._lookup = lookup or Lookup()
         self._doors = Doors(folder)
         self._gates = PerHost(lambda host: Gate(host, config.connections_per_host, self._doors))
@@ -196,6 +205,22 @@ class Client:
         finally:
             ticket.give_back()
 
+    async def interval(self, url: str) -> float:
+        """Seconds between two requests to the host of `url`; its robots.txt is read for that.
+
+        0 where nothing is known: `ask` will say why.
+        """
+        try:
+            target = guard.parse(url)
+            await self._addresses(target, _Fetch(url, Deadline(self._config.timeout), 0))
+            if self._config.robots:
+                self._gate(target).crawl_delay((await self._sites.rules(target)).crawl_delay)
+        except FetchError:
+            return 0.0
+        if target.authority not in self._config.allow_hosts:
+            self._gate(target).keep_apart(self._config.host_interval)
+        return self._gate(target).interval
+
     async def _follow(self, fetch: _Fetch) -> tuple[Response, Ticket]:
         target = guard.parse(fetch.url)
         fetch.origin = target.origin
@@ -287,15 +312,20 @@ class Client:
             try:
                 return await self._ask(target, fetch)
             except FetchError as error:
+                if error.reason is Reason.HOST_PAUSED:
+                    raise
                 failed[error.http_status > 0] += 1
                 backoff = self._backoff(fetch.url, failed.total())
                 pause = max(error.retry_after, min(backoff, LONGEST_BACKOFF))
                 overloaded = error.http_status in OVERLOADED
+                if error.retry_after > self._waits:  # whatever its status: it is the host that says so
+                    self._gate(target).slow_down(error.retry_after)
+                    raise paused(f"{error.detail}, and a pause", pause, error.http_status) from None
                 if overloaded or (error.reason is Reason.TIMEOUT and error.transient):
                     self._gate(target).slow_down(pause if overloaded else 0.0)
                 if not error.transient or failed[error.http_status > 0] > self._config.retries:
                     raise
-                if pause > self._config.patience or (not overloaded and pause >= fetch.deadline.remaining()):
+                if pause > self._waits or (not overloaded and pause >= fetch.deadline.remaining()):
                     raise
                 if not overloaded:  # else the gate makes us wait, and gives the time back
                     await asyncio.sleep(pause)
@@ -313,7 +343,7 @@ class Client:
         answers = await self._addresses(target, fetch)
         if target.authority not in config.allow_hosts:
             gate.keep_apart(config.host_interval)
-        async with gate.turn(target.port, config.patience, self._wire) as turn:
+        async with gate.turn(target.port, self._waits, self._wire) as turn:
             fetch.deadline.extend(turn.waited)
             fetch.attempts += 1
             request = Request(

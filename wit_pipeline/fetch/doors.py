@@ -21,7 +21,7 @@ HOSTS = 1 << 17  # records of the table; of two hosts in one place, the one aske
 SLOTS = 64  # most connections to a host
 FORGOTTEN = 600.0  # seconds after which a host's pace is as if it had never been asked
 LONGEST_INTERVAL = 30.0  # seconds: the longest crawl-delay obeyed, and how slow a server can make us
-LONGEST_PAUSE = 3600.0  # seconds: a Retry-After of a year is a mistake of somebody's
+LONGEST_PAUSE = 7 * 86_400.0  # seconds: a Retry-After of a year is a mistake of somebody's
 FIRST_SLOWER = 0.05  # seconds between requests after a first complaint of a host without an interval
 RECOVERY = 0.95  # of the interval is left after an answer that was no complaint
 
@@ -79,6 +79,10 @@ class Doors:
         _, start, closed, _ = self._read(host, time.monotonic())
         now = time.monotonic()
         return max(start, closed) - now, closed > max(start, now)
+
+    def interval(self, host: int) -> float:
+        """Seconds between the starts of two requests that the host's complaints have led to."""
+        return self._read(host, time.monotonic())[3]
 
     def take(self, host: int, floor: float) -> float:
         """0 if a request may start now, and then the next one waits; else seconds to wait.

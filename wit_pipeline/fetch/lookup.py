@@ -16,6 +16,9 @@ from wit_pipeline.vocabulary.records import Reason
 REMEMBERED = 60.0  # seconds: as long as the shortest lives that name servers usually give
 AT_ONCE = 64  # names asked for at once, each on a thread: the C library's resolver cannot be hurried
 
+TEMPORARY = "temporary failure in name resolution"  # as glibc says it; chances are told by these words
+MAY_PASS = {socket.EAI_AGAIN, socket.EAI_SYSTEM, socket.EAI_MEMORY}  # no answer, SERVFAIL, our own machine
+
 GetAddrInfo = Callable[..., Sequence[tuple[Any, ...]]]
 
 
@@ -56,8 +59,7 @@ class Lookup:
             async with self._threads:
                 found = await self._on_a_thread(target)
         except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            raise FetchError(Reason.DNS_ERROR, f"{target.host}: {why.lower()}") from None
+            raise FetchError(Reason.DNS_ERROR, f"{target.host}: {_why(error)}") from None
         finally:
             name.expires = time.monotonic() + REMEMBERED
         return tuple(dict.fromkeys((answer[0], tuple(answer[4])) for answer in found))
@@ -81,3 +83,10 @@ class Lookup:
 
         threading.Thread(target=ask, daemon=True, name=f"lookup {target.host}").start()
         return await future
+
+
+def _why(error: OSError | UnicodeError) -> str:
+    """Why there is no address, the same on every C library where it may pass."""
+    if isinstance(error, socket.gaierror) and error.errno in MAY_PASS:
+        return TEMPORARY
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wit_pipeline.fetch.doors import LONGEST_INTERVAL as LONGEST_INTERVAL
-from wit_pipeline.fetch.doors import Doors, number
+from wit_pipeline.fetch.doors import LONGEST_PAUSE, Doors, number
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.vocabulary.records import Reason
 
@@ -37,6 +37,17 @@ class Crowd(Protocol):
         """It is over."""
 
 
+def paused(detail: str, seconds: float, http_status: int = 0) -> FetchError:
+    """HOST_PAUSED of a host that wants no request for so long. It is not waited for here: others go on."""
+    return FetchError(
+        Reason.HOST_PAUSED,
+        detail,
+        http_status=http_status,
+        retry_after=seconds,
+        not_before=time.time() + min(seconds, LONGEST_PAUSE),
+    )
+
+
 class Gate:
     """The door of one host for all fetches of one event loop; what others do is known through `doors`."""
 
@@ -60,7 +71,7 @@ class Gate:
 
         `port` is that of the server on it which is to be asked.
 
-        Where the host itself asked for a pause longer than `patience` seconds, a `FetchError` at once.
+        Where the host itself asked for a pause longer than `patience` seconds, HOST_PAUSED at once.
         """
         arrived = time.monotonic()
         slot = await self._slot(port, patience)
@@ -90,6 +101,11 @@ class Gate:
     def keep_apart(self, interval: float) -> None:
         """Keeps the starts of requests `interval` seconds apart, or as far as they already are."""
         self._floor = max(self._floor, interval)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two requests, as far as is known."""
+        return max(self._floor, self._delay, self._doors.interval(self._host))
 
     def crawl_delay(self, seconds: float) -> None:
         """From now on one request at a time, and so long a rest after each, the one just ended included."""
@@ -124,7 +140,7 @@ class Gate:
     def _refuse_long_pause(self, patience: float) -> None:
         pause, asked_for = self._doors.pause(self._host)
         if asked_for and pause > patience:
-            raise FetchError(Reason.HTTP_ERROR, f"host wants no request for more than {patience:g} s")
+            raise paused(f"host wants no request for more than {patience:g} s", pause)
 
     @property
     def _allowed(self) -> int:

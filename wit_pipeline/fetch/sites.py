@@ -1,7 +1,8 @@
 """What each authority says of all that it serves: robots.txt, tdmrep.json, ai.txt, and licences they name.
 
 Each file is asked for once by all processes of a build, however many URLs wait for it, and is good for a day.
-One that is there and cannot be read, or may be there and cannot be had, is no consent: for an hour.
+One that is there and cannot be read, or may be there and cannot be had, is no consent: for an hour. Of a host
+that asks for a pause nothing is known until that is over.
 """
 
 import asyncio
@@ -138,7 +139,7 @@ class Sites:
         try:
             return kind.read(await self._shared(file, kind), self._config)
         except FetchError as error:
-            entry.expires = time.monotonic() + HOUR
+            entry.expires = time.monotonic() + _good_for(error.reason, error.not_before)
             raise _refusal(file, kind, error) from None
 
     async def _got(self, file: Target, kind: Kind) -> bytes:
@@ -167,7 +168,7 @@ class Sites:
         try:
             answer = ({"url": file.url, "reason": ""}, await self._got(file, kind))
         except FetchError as error:
-            why = {name: getattr(error, name) for name in ("reason", "detail", "http_status", "retry_after")}
+            why = {name: getattr(error, name) for name in ("reason", *_TOLD)}
             answer = ({"url": file.url, **why}, b"")
         path.parent.mkdir(parents=True, exist_ok=True)
         written = path.with_name(f"{path.name}.{os.getpid()}")
@@ -189,6 +190,8 @@ def _forbidden(terms: licences.Terms, target: Target, url: str) -> str:
 
 def _refusal(file: Target, kind: Kind, error: FetchError) -> FetchError:
     """What is told of URLs whose site's file cannot be had, or cannot be read."""
+    if error.reason is Reason.HOST_PAUSED:
+        return error
     is_robots = kind is FILES[ROBOTS]
     if kind is not LICENCE and error.reason in NO_SERVER and (is_robots or not error.transient):
         return error
@@ -198,7 +201,15 @@ def _refusal(file: Target, kind: Kind, error: FetchError) -> FetchError:
     return FetchError(reason, f"{file.url.partition('?')[0]}: {said}")
 
 
+def _good_for(reason: str, not_before: float, since: float | None = None) -> float:
+    """Seconds that what was heard at `since` (now) is good for; a host's pause, until it is over."""
+    if reason == Reason.HOST_PAUSED:
+        return not_before - (time.time() if since is None else since)
+    return HOUR if reason else DAY
+
+
 Known = tuple[dict[str, Any], bytes]
+_TOLD = ("detail", "http_status", "retry_after", "not_before")  # of a FetchError, beside its reason
 
 
 def _recall(path: Path) -> Known | None:
@@ -209,12 +220,12 @@ def _recall(path: Path) -> Known | None:
     except FileNotFoundError:
         return None
     known = json.loads(head)
-    return (known, body) if 0 <= age < (HOUR if known["reason"] else DAY) else None
+    good_for = _good_for(known["reason"], known.get("not_before", 0.0), time.time() - age)
+    return (known, body) if 0 <= age < good_for else None
 
 
 def _body(known: Known) -> bytes:
     said = known[0]
     if said["reason"]:
-        status, wait = said["http_status"], said["retry_after"]
-        raise FetchError(Reason(said["reason"]), said["detail"], http_status=status, retry_after=wait)
+        raise FetchError(Reason(said["reason"]), **{name: said[name] for name in _TOLD if name in said})
     return known[1]

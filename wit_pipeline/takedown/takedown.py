@@ -94,6 +94,7 @@ class Stored:
     stored_sha256: str
     offset: int
     length: int
+    page_urls: tuple[str, ...] = ()  # on which it was found when it was asked for
 
 
 def named(image: Stored, pages: Iterable[str], entries: BlockList) -> bool:

@@ -33,7 +33,12 @@ FORMER_DEFAULTS: Mapping[str, Sequence[Any]] = {
         "content_signal", "ai_txt", "xmp", "c2pa", "cawg",
     ]],
     "formats": [["JPEG", "PNG", "GIF", "WEBP"]],
+    "patience": [60.0],
 }  # fmt: skip
+
+# The keys that decide the bytes of a stored picture. All others say what may be asked for, how, and what of
+# it is a picture: they apply to what is asked from then on.
+OF_BYTES = ("store", "store_side", "side", "jpeg_quality")
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")  # those of the web
 
@@ -49,7 +54,11 @@ class CrawlConfig:
 
     timeout: float = 20.0  # seconds for a whole fetch, redirects and body included, polite waiting not
     connect_timeout: float = 10.0  # seconds for one address to accept, TLS included
-    patience: float = 60.0  # seconds of pause that a host may ask for, and get before it is asked again
+    patience: float = 3600.0  # seconds that a build waits in all for hosts that asked for a pause
+    again_after: float = how(86_400.0)  # seconds before `wit crawl --again` asks for a URL again, at least
+    passing: float = how(0.2)  # share of failures that may pass, above which a crawl met an outage; 1: none
+    host_hours: float = 0.0  # that one host may take of a crawl, at the pace that it wants; 0: no bound
+    host_urls: int = 0  # that one host is asked for in a crawl; 0: no bound
     min_speed: int = 1024  # bytes a second of a body, over SLOW_SECONDS: below, the server is given up
     max_bytes: int = 20_000_000  # of a body, as sent and as decompressed
     max_header_bytes: int = 1 << 18  # of status line and headers, 100-continue answers included
@@ -86,11 +95,17 @@ class CrawlConfig:
         for name in above_0:
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
-        for name in ("min_speed", "patience", "max_redirects", "retries", "host_interval", "backoff"):
+        at_least_0 = (
+            "min_speed", "patience", "max_redirects", "retries", "host_interval", "backoff", "again_after",
+            "host_hours", "host_urls",
+        )  # fmt: skip
+        for name in at_least_0:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, found {getattr(self, name)}")
         if not 1 <= self.max_pixels <= PILLOW_PIXELS:
             raise ValueError(f"max_pixels must be within 1 and {PILLOW_PIXELS}, found {self.max_pixels}")
+        if not 0 <= self.passing <= 1:
+            raise ValueError(f"passing is a share, 0 to 1, found {self.passing}")
         if not self.max_aspect >= 1:  # nor nan
             raise ValueError(f"max_aspect is at least 1, found {self.max_aspect}")
         if not 1 <= self.jpeg_quality <= 95:

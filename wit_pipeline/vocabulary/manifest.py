@@ -144,11 +144,12 @@ def read_receipt(path: Path, plan: str = "") -> Receipt | None:
         counts=Counts(**value["counts"]),
         files=_files(value["files"]),
     )
-    whole = all(_has_size(path.parent / file.name, file.bytes) for file in receipt.files)
+    whole = all(has_size(path.parent / file.name, file.bytes) for file in receipt.files)
     return receipt if plan in ("", receipt.plan) and whole else None
 
 
-def _has_size(path: Path, size: int) -> bool:
+def has_size(path: Path, size: int) -> bool:
+    """Whether a file lies at `path` in full."""
     return path.exists() and path.stat().st_size == size
 
 

@@ -90,6 +90,8 @@ class Reason(StrEnum):
     CONNECT_ERROR = "connect_error"
     TLS_ERROR = "tls_error"
     TIMEOUT = "timeout"
+    HOST_PAUSED = "host_paused"  # its host asked for a pause, and was not asked before its end
+    HOST_TOO_SLOW = "host_too_slow"  # its host would take more than `crawl.host_hours`, or `host_urls`
     PROTOCOL_ERROR = "protocol_error"
     TOO_MANY_REDIRECTS = "too_many_redirects"
     HTTP_NOT_FOUND = "http_not_found"  # 404 and 410
@@ -191,6 +193,7 @@ class Image:
     unit: int  # the crawl unit whose tar holds the stored bytes …
     offset: int  # … from this byte …
     length: int  # … this many of them
+    chance: int = 0  # of the unit: 0 is the unit itself, 2 the second time that some of its URLs were asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from beam_jobs.stages.frontier import UnitRow
 from tests.beam_jobs.signed import sign_files
 from tests.factories import candidate, image
 from wit_pipeline.crawl.accounts import Outcome
+from wit_pipeline.crawl.bounds import Lane
 from wit_pipeline.crawl.crawl import Fetched, Headers
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
@@ -63,6 +64,17 @@ def test_the_units_of_a_large_host_are_a_lane(tmp_path: Path) -> None:
     ]
 
 
+def test_the_largest_host_is_told_of_with_its_hours(tmp_path: Path) -> None:
+    """Its units follow one another, so that its URLs last however fast the others are."""
+    assert list(crawl.largest_host(tmp_path, 900.0)) == []
+    sign_frontier(tmp_path, ["", "abc", "abc"])
+    (line,) = crawl.largest_host(tmp_path, 900.0)
+    assert line.split(maxsplit=1) == ["4", "URLs of h1.test, one after the other: 1.0 h at 900 s each"]
+    task = Task(folders=crawl.STAGE.folders(tmp_path), recipe=Recipe())
+    lanes = [crawl.lane_of(task, unit) for unit in crawl.units(task)]
+    assert lanes == [Lane(), Lane(before=0, urls=4), Lane(before=2, urls=4)]
+
+
 def test_a_crawl_that_lost_a_url_is_not_signed(tmp_path: Path) -> None:
     """The counts of the unit add up; its table does not hold every URL."""
     sign_frontier(tmp_path, [""])
@@ -77,6 +89,6 @@ def test_a_crawl_that_lost_a_url_is_not_signed(tmp_path: Path) -> None:
     (step,) = crawl.STAGE.steps
     assert isinstance(step, Work)
     stage = replace(crawl.STAGE, steps=(replace(step, do=lose),))
-    with pytest.raises(RunError, match="unit-000000: of 2 URLs 1 have no status"):
+    with pytest.raises(RunError, match="unit 000000: of 2 URLs 1 have no status"):
         build.run_stage(stage, Recipe(), tmp_path, Engine(workers=Workers(1, ())))
     assert not (tmp_path / "crawl" / "manifest.json").exists()

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ import pytest
 from beam_jobs.__main__ import main
 from beam_jobs.commands import remove
 from beam_jobs.engine import build
-from beam_jobs.stages import keeping
+from beam_jobs.stages import frontier, keeping
 from tests.beam_jobs.world import World, make
+from wit_pipeline.crawl.accounts import Host
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.crawl_config import FORMER_DEFAULTS
 from wit_pipeline.vocabulary.manifest import Manifest
@@ -90,56 +92,104 @@ def changed(world: World, folder: Path, *, rows: list[tuple[str, str]] = [], **k
 
 
 ROWS = [(f"/{number}.jpg?again", f"A red dog, again {number}") for number in range(5)]
-CHANGES = {
-    "rows": {"rows": ROWS},
-    "per_query": {"balance": "per_query = 9"},
-}
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_another_frontier_asks_for_nothing_again_and_says_what_it_would(
-    change: str, world: World, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before, files = signed(root), state(root / "crawl")
-    recipe = changed(world, tmp_path, **CHANGES[change])  # type: ignore[arg-type]
-    frontier = signed(root, "frontier")
-    for _ in range(2):
-        assert asked(world, lambda: run(recipe, root)) == (2, 0)
-        assert state(root / "crawl") == files
-        assert (signed(root), signed(root, "frontier")) == (before, frontier)
-        line = capsys.readouterr().err.splitlines()[-1]
-        found = re.search(r"its frontier changed: (\d+) of the (\d+) URLs it has asked for", line)
-        assert found, line
-        again, whole = map(int, found.groups())
-        assert whole == URLS
-        assert again == whole or change == "per_query"
-        assert ("5 are new" in line) == (change == "rows")
-        assert "--refetch" in line
-    code, requests = asked(world, lambda: run(recipe, root, "--refetch"))
-    assert code == 0
-    assert requests == again + (5 if change == "rows" else 0)
-    aside = root / TODAY
-    assert state(aside) == files
-    assert signed(root, TODAY) == before
+def whole(folder: Path) -> dict[str, tuple[int, int]]:
+    """What was fetched: the files of units, and their receipts."""
+    return {name: told for name, told in state(folder).items() if name.startswith(("unit-", "times-"))}
+
+
+def held(before: dict[str, tuple[int, int]], folder: Path) -> bool:
+    """Whether a crawl still has the files that it had, written by nobody since."""
+    return before.items() <= state(folder).items()
+
+
+def keys(root: Path, stage: str = "balance") -> set[str]:
+    """The pairs that a stage kept."""
+    files = [root / stage / file.name for file in signed(root, stage).named("part-")]
+    return {key for path in files for key in rows.column(path, "key")}
+
+
+def test_a_round_asks_for_what_is_new_alone(world: World, root: Path, tmp_path: Path) -> None:
+    before, files = signed(root), whole(root / "crawl")
+    recipe = changed(world, tmp_path, rows=ROWS)
+    assert asked(world, lambda: run(recipe, root)) == (0, 5)
+    now = signed(root)
+    assert held(files, root / "crawl")
+    assert {file.name: file for file in before.files if file.name in files}.items() <= {
+        file.name: file for file in now.files
+    }.items()
+    assert now.counts.read == before.counts.read + 5
+    units = {row["unit"]: row for row in rows.read_rows(root / "frontier" / "units.parquet")}
+    assert {row["round"] for row in units.values()} == {1, 2}
+    assert sum(row["urls"] for row in units.values() if row["round"] == 2) == 5
+    assert sum(host.urls for host in rows.read(root / "crawl" / "hosts.parquet", Host)) == URLS + 5
+    assert len(list(rows.read(root / "crawl" / "hosts.parquet", Host))) == 1
     assert asked(world, lambda: run(recipe, root)) == (0, 0)
     assert main(["verify", "--root", f"{root}"]) == 0
-    assert f"{TODAY}  {len(before.files)} files as they were" in capsys.readouterr().out
 
 
-def test_the_old_recipe_goes_on_with_what_stands(world: World, root: Path, tmp_path: Path) -> None:
-    files = state(root / "crawl")
-    assert run(changed(world, tmp_path, rows=ROWS), root) == 2
-    assert asked(world, lambda: run(world.recipe, root, to="shard")) == (0, 0)
-    assert state(root / "crawl") == files
-    assert signed(root, "shard").counts.kept > 20
+def test_two_rounds_give_the_pairs_of_one(world: World, root: Path, tmp_path: Path) -> None:
+    recipe = changed(world, tmp_path, rows=ROWS, balance="per_query = 9")
+    assert run(recipe, root, to="balance") == 0
+    assert run(recipe, tmp_path / "once", to="balance") == 0
+    for stage in ("filter", "dedup", "balance"):
+        assert keys(root, stage) == keys(tmp_path / "once", stage)
+    assert signed(root, "balance").counts == signed(tmp_path / "once", "balance").counts
+
+
+def test_another_limit_asks_for_what_it_adds_alone(world: World, root: Path, tmp_path: Path) -> None:
+    """Fewer a query: nothing is asked; more again, which are known: nothing either; more than ever: they."""
+    files, read = whole(root / "crawl"), signed(root).counts.read
+    fewer = changed(world, tmp_path, balance="per_query = 9")
+    assert asked(world, lambda: run(fewer, root)) == (0, 0)
+    assert held(files, root / "crawl")
+    assert signed(root).counts.read < read
+    assert asked(world, lambda: run(world.recipe, root)) == (0, 0)
+    assert signed(root).counts.read == read
+    small = tmp_path / "small"
+    code, first = asked(world, lambda: run(fewer, small))
+    assert code == 0
+    assert asked(world, lambda: run(world.recipe, small)) == (0, URLS - first)
+
+
+def test_what_a_source_no_longer_names_stays_fetched(world: World, root: Path, tmp_path: Path) -> None:
+    files = whole(root / "crawl")
+    recipe = changed(world, tmp_path)
+    lines = (tmp_path / "list.jsonl").read_text().splitlines()
+    (tmp_path / "list.jsonl").write_text("\n".join(lines[:4]))
+    assert asked(world, lambda: run(recipe, root, to="filter")) == (0, 0)
+    assert signed(root).counts.read == 4
+    assert held(files, root / "crawl")
+    assert set(files) <= {*(file.name for file in signed(root).files), *state(root / "crawl")}
+    assert asked(world, lambda: run(world.recipe, root)) == (0, 0)
+
+
+def test_rounds_after_rounds(world: World, tmp_path: Path) -> None:
+    """Twelve of them, each of three rows more, ask for each URL once and keep what one round keeps."""
+    root, once = tmp_path / "root", tmp_path / "once"
+    for count in range(12):
+        (tmp_path / f"{count}").mkdir()
+        more = [(f"/{number}.jpg?{count}", f"A river, {count} {number}") for number in range(3)]
+        recipe = changed(world, tmp_path / f"{count}", rows=more)
+        if count:
+            text = (tmp_path / f"{count - 1}" / "list.jsonl").read_text().splitlines()
+            last = (tmp_path / f"{count}" / "list.jsonl").read_text().splitlines()[-3:]
+            (tmp_path / f"{count}" / "list.jsonl").write_text("\n".join([*text, *last]))
+        assert asked(world, partial(run, recipe, root)) == (0, 3 if count else URLS + 3)
+    numbers = [row["round"] for row in rows.read_rows(root / "frontier" / "units.parquet")]
+    assert sorted(set(numbers)) == list(range(1, 13))
+    assert run(recipe, root, to="balance") == 0
+    assert run(recipe, once, to="balance") == 0
+    assert keys(root) == keys(once)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"crawl": "jpeg_quality = 80"}, "[crawl] jpeg_quality changed"),
-        ({"crawl": "jpeg_quality = 80\nmax_redirects = 3"}, "[crawl] jpeg_quality and [crawl] max_redirects"),
-        ({"crawl": 'block_lists = ["{folder}/block.txt"]'}, "[crawl] block_lists changed"),
+        ({"crawl": "jpeg_quality = 80\nmax_redirects = 3"}, "[crawl] jpeg_quality changed"),
+        ({"crawl": 'jpeg_quality = 80\nside = "longer"'}, "[crawl] jpeg_quality and [crawl] side changed"),
     ],
 )
 def test_what_the_recipe_alone_tells_is_said_before_any_work(
@@ -150,10 +200,8 @@ def test_what_the_recipe_alone_tells_is_said_before_any_work(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "block.txt").write_text("nobody.test\n")
-    change = {section: line.format(folder=tmp_path) for section, line in change.items()}
     recipe = changed(world, tmp_path, rows=ROWS, **change)
-    files = state(root / "crawl")
+    before, files = signed(root), state(root / "crawl")
     assert asked(world, lambda: run(recipe, root, "--json")) == (2, 0)
     captured = capsys.readouterr()
     assert captured.out == ""  # no step began
@@ -163,13 +211,46 @@ def test_what_the_recipe_alone_tells_is_said_before_any_work(
     code, requests = asked(world, lambda: run(recipe, root, "--refetch"))
     assert (code, requests) == (0, URLS + 5)
     assert state(root / TODAY) == files
+    assert signed(root, TODAY) == before
+    assert asked(world, lambda: run(recipe, root)) == (0, 0)
+    assert main(["verify", "--root", f"{root}"]) == 0
+    assert f"{TODAY}  {len(before.files)} files as they were" in capsys.readouterr().out
+
+
+def test_the_old_recipe_goes_on_with_what_stands(world: World, root: Path, tmp_path: Path) -> None:
+    files = state(root / "crawl")
+    assert run(changed(world, tmp_path, crawl="jpeg_quality = 80"), root) == 2
+    assert asked(world, lambda: run(world.recipe, root, to="shard")) == (0, 0)
+    assert state(root / "crawl") == files
+    assert signed(root, "shard").counts.kept > 20
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('block_lists = ["{folder}/block.txt"]', "block_listed"),
+        ('user_agent = "other/1.0 (+https://example.org)"', ""),
+        ("min_speed = 7\nmax_redirects = 3\nas_agents = []", ""),
+    ],
+)
+def test_rules_of_what_may_be_used_apply_to_what_is_stored(
+    line: str, reason: str, world: World, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "block.txt").write_text(f"{world.web.url('/5.jpg')}\n")
+    files = whole(root / "crawl")
+    recipe = changed(world, tmp_path, crawl=line.format(folder=tmp_path))
+    if "user_agent" in line:
+        recipe.write_text(re.sub(r'user_agent = "wit-test.*\n', "", recipe.read_text()))
+    assert asked(world, lambda: run(recipe, root, to="filter")) == (0, 0)
+    assert held(files, root / "crawl")
+    assert signed(root, "filter").counts.rejected.get("block_listed", 0) == bool(reason)
 
 
 def test_another_format_is_no_reason_to_delete(
     world: World, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = state(root / "crawl")
-    monkeypatch.setattr(build, "FORMAT", build.FORMAT + 1)
+    monkeypatch.setattr(build, "FORMATS", {**build.FORMATS, "crawl": build.FORMATS["crawl"] + 1})
     assert asked(world, lambda: run(world.recipe, root)) == (2, 0)
     assert "the format of a crawl changed" in capsys.readouterr().err
     assert state(root / "crawl") == files
@@ -221,9 +302,7 @@ def test_a_crawl_of_an_older_release_is_read_on(world: World, root: Path) -> Non
     assert signed(root).digest == old.digest
 
 
-def test_a_crawl_that_is_under_way_is_as_dear(
-    world: World, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_crawl_that_is_under_way_is_as_dear(world: World, root: Path, tmp_path: Path) -> None:
     """What a kill left: some units whole, no manifest."""
     crawl, work = root / "crawl", root / ".work" / "crawl"
     work.mkdir(parents=True)
@@ -232,38 +311,59 @@ def test_a_crawl_that_is_under_way_is_as_dear(
     manifest.write_json(work / "plan.json", note)
     for name in ("manifest.json", "hosts.parquet", "classes.parquet", "unit-000000.receipt.json"):
         (crawl / name).unlink()
-    files = state(crawl)
-    recipe = changed(world, tmp_path, rows=ROWS)
-    assert asked(world, lambda: run(recipe, root)) == (2, 0)
-    assert "its frontier changed" in capsys.readouterr().err
-    assert state(crawl) == files
     lost = len(list(rows.read_rows(crawl / "unit-000000.parquet")))
-    code, requests = asked(world, lambda: run(world.recipe, root))
-    assert (code, requests) == (0, lost)
+    files = {name: told for name, told in whole(crawl).items() if "-000000." not in name}
+    other = Path(shutil.copytree(root, tmp_path / "other"))
+    assert asked(world, lambda: run(changed(world, tmp_path, rows=ROWS), other)) == (0, lost + 5)
+    assert signed(other).counts.read == old.counts.read + 5
+    assert asked(world, lambda: run(world.recipe, root)) == (0, lost)
+    assert held(files, crawl)
     assert signed(root).counts == old.counts
 
 
 def test_a_crawl_under_way_outlives_its_notes(world: World, root: Path, tmp_path: Path) -> None:
-    """.work may be deleted when no build runs: the same recipe goes on, another is refused."""
+    """.work may be deleted when no build runs: the same recipe goes on, and so does a round more."""
     crawl = root / "crawl"
     (crawl / "manifest.json").unlink()
     (crawl / "unit-000000.receipt.json").unlink()
     shutil.rmtree(root / ".work", ignore_errors=True)
-    files = state(crawl)
-    assert asked(world, lambda: run(changed(world, tmp_path, rows=ROWS), root)) == (2, 0)
-    assert state(crawl) == files
     lost = len(list(rows.read_rows(crawl / "unit-000000.parquet")))
+    other = Path(shutil.copytree(root, tmp_path / "other"))
+    assert asked(world, lambda: run(changed(world, tmp_path, rows=ROWS), other)) == (0, lost + 5)
     assert asked(world, lambda: run(world.recipe, root)) == (0, lost)
 
 
-def test_a_unit_whose_file_is_damaged_is_said_to_be_asked_again(
-    world: World, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_crawl_whose_receipts_are_lost_is_known_by_its_manifest(world: World, root: Path) -> None:
+    before = signed(root)
+    for path in (root / "crawl").glob("*.receipt.json"):
+        path.unlink()
+    shutil.rmtree(root / "frontier")
+    assert asked(world, lambda: run(world.recipe, root)) == (0, 0)
+    assert signed(root).digest == before.digest
+
+
+def test_a_frontier_that_was_under_way_knows_what_was_asked_since(
+    world: World, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It was cut short, another recipe's crawl went on, and now its turn comes again."""
+    recipe = changed(world, tmp_path, rows=ROWS)
+    for path in (root / "crawl").glob("unit-000000.*"):
+        path.unlink()
+    (root / "crawl" / "manifest.json").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(frontier, "span", lambda units: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(recipe, root)
+    assert run(world.recipe, root) == 0
+    assert asked(world, lambda: run(recipe, root)) == (0, 5)
+
+
+def test_a_unit_whose_file_is_damaged_is_asked_again(world: World, root: Path, tmp_path: Path) -> None:
     tar = root / "crawl" / "unit-000001.tar"
     tar.write_bytes(tar.read_bytes()[:-512])
-    recipe = changed(world, tmp_path, rows=[("/4.jpg", "The river once more")])
-    assert asked(world, lambda: run(recipe, root)) == (2, 0)
-    assert f"{URLS} of the {URLS} URLs" in capsys.readouterr().err
+    lost = len(list(rows.read_rows(root / "crawl" / "unit-000001.parquet")))
+    recipe = changed(world, tmp_path, rows=ROWS)
+    assert asked(world, lambda: run(recipe, root, to="shard")) == (0, lost + 5)
 
 
 def test_engines_may_begin_again(world: World, tmp_path: Path) -> None:
@@ -287,7 +387,7 @@ def test_an_upgrade_asks_for_nothing(world: World, root: Path, tmp_path: Path) -
     assert asked(world, lambda: run(world.recipe, root)) == (0, 0)
     assert signed(root).counts == before.counts
     assert signed(root).recipe == before.recipe
-    code, _ = asked(world, lambda: run(changed(world, tmp_path, crawl='hash = "flag"'), root))
+    code, _ = asked(world, lambda: run(changed(world, tmp_path, crawl="store_side = 99"), root))
     assert code == 2
 
 
@@ -350,7 +450,7 @@ def test_a_take_down_reaches_what_was_moved_aside(
     assert "images erased" in remove.remove(root, tmp_path / "list.txt")
     assert not any(any(content_of(aside, *place)) for place in images.values())
     assert main(["verify", "--root", f"{root}"]) == 0
-    (receipt,) = [one for unit, one in keeping.whole(aside).items() if unit == 0]
+    (receipt,) = [one for which, one in keeping.whole(aside).items() if which.unit == 0]
     assert receipt.unit == "unit-000000"
 
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from beam_jobs.engine import build
@@ -23,7 +24,7 @@ from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Row, ShardConfig, posit
 from wit_pipeline.takedown.takedown import FOLDER, Removed
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import Manifest
-from wit_pipeline.vocabulary.records import Pair, Reason, reject
+from wit_pipeline.vocabulary.records import Candidate, Pair, Reason, reject
 
 SAMPLES = 4  # a shard
 IMAGES = 12
@@ -179,6 +180,22 @@ def test_each_stage_is_asked_why(tmp_path: Path, reason: Reason, told: Reason) -
     recipe = Recipe(shard=ShardConfig(samples=SAMPLES))
     build.run_stage(shard.STAGE, recipe, root, Engine(workers=Workers(1, ())))
     assert list(left(root).values()) == [told]
+
+
+def test_the_crawl_is_asked_why(tmp_path: Path) -> None:
+    """What a URL's latest chance says counts, whatever came before."""
+    root = crawl(tmp_path)
+    shards(root, PAIRS)
+    schema = pa.schema([("url", pa.string()), ("status", pa.string())])
+    for name, status in (("unit-000000.parquet", "success"), ("unit-000000.2.parquet", "opted_out")):
+        rows.write(root / "crawl" / name, schema, [{"url": PAIRS[1].candidate.url, "status": status}])
+    (root / "crawl" / manifest.MANIFEST).unlink()
+    sign_files(root, "crawl", IMAGES, {"crawl": {}})
+    (root / "frontier").mkdir()
+    rows.write(root / "frontier" / "part-000000.parquet", Candidate, [PAIRS[1].candidate])
+    sign_files(root, "frontier", 1)
+    shards(root, [item for item in PAIRS if item is not PAIRS[1]])
+    assert list(left(root).values()) == [Reason.OPTED_OUT]
 
 
 def test_another_picture_of_a_pair_is_another_sample(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Coroutine, Mapping
+import shutil
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -14,11 +16,13 @@ from tests.factories import candidate, encoded, photograph
 from tests.web import JPEG, Endpoint, Web, whole
 from tests.web.wishes import licence, prohibits
 from wit_pipeline.crawl.crawl import NOTHING, Fetched, Supply, Timed, crawl, order, origins, pairs
+from wit_pipeline.crawl.journal import Made, journals, records
 from wit_pipeline.fetch.client import Client, FetchError, Origin, Response
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.pictures.image import Decoded, decode
 from wit_pipeline.shard import read_bytes
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
@@ -84,7 +88,7 @@ def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:
     }
     client = FakeClient({})
     wanted = [candidate(url, held=place) for url, place in places.items()]
-    counts, _ = crawl(wanted, supply(client), folder=tmp_path, unit=1, seed=0)
+    counts, _ = crawl(wanted, supply(client), folder=tmp_path, which=Asking(1), seed=0)
     assert (counts.kept, dict(counts.rejected), client.asked) == (1, {"source_unreadable": 2}, [])
     found = {item.url: item for item in rows.read(tmp_path / "unit-000001.parquet", Fetched)}
     assert (found["wds:1"].attempts, found["wds:1"].image.original_width) == (0, 400)
@@ -112,7 +116,7 @@ def test_bytes_of_another_sum_than_the_list_states_are_dropped_or_flagged(tmp_pa
     others = [url for url in stated if "/2.jpg" in url]
     for keep in (False, True):
         folder = tmp_path / f"{keep}"
-        crawl(wanted, replace(supply(client), keep_others=keep), folder=folder, unit=1, seed=0)
+        crawl(wanted, replace(supply(client), keep_others=keep), folder=folder, which=Asking(1), seed=0)
         found = {item.url: item for item in rows.read(folder / "unit-000001.parquet", Fetched)}
         for url, item in found.items():
             if url.endswith("bad.jpg"):
@@ -169,7 +173,7 @@ def test_wishes_of_where_it_was_found_are_heard(tmp_path: Path) -> None:
         wanted = [candidate(web.url(path), source="warc", where="CC-MAIN-1#0") for path in PATHS]
         wanted.append(candidate(web.url("/b.jpg"), license=web.url("/l.xml"), page_url=web.url("/page")))
         with Client(CrawlConfig(allow_hosts=(web.authority,))) as client:
-            crawl(wanted, Supply(client=client, decode=decode_here), folder=tmp_path, unit=0, seed=0)
+            crawl(wanted, Supply(client=client, decode=decode_here), folder=tmp_path, which=Asking(0), seed=0)
         found = {item.url: item.status for item in rows.read(tmp_path / "unit-000000.parquet", Fetched)}
         said = [found[web.url(path)] for path in PATHS]
     assert said == [Reason.AGENTS_DISALLOWED, Reason.OPTED_OUT, SUCCESS]
@@ -181,7 +185,7 @@ PATHS = ("/a.jpg", "/b.jpg", "/c.jpg")
 def run(folder: Path) -> tuple[FakeClient, dict[str, Fetched]]:
     client = FakeClient(BODIES)
     ticks: list[Fetched] = []
-    counts, files = crawl(WANTED, supply(client), folder=folder, unit=7, seed=0, tick=ticks.append)
+    counts, files = crawl(WANTED, supply(client), folder=folder, which=Asking(7), seed=0, tick=ticks.append)
     assert (counts.read, counts.kept) == (16, 12)
     assert dict(counts.rejected) == {"decode_error": 2, "http_not_found": 2}
     names = {"unit-000007.tar": 0, "unit-000007.parquet": 8, "times-000007.parquet": 8}
@@ -224,7 +228,61 @@ def test_tar_and_table_are_the_same_twice(tmp_path: Path) -> None:
     run(tmp_path / "b")
     for name in ("unit-000007.tar", "unit-000007.parquet"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert len(list((tmp_path / "a").iterdir())) == 3
+    assert len([path for path in (tmp_path / "a").iterdir() if not path.name.startswith("journal-")]) == 3
+
+
+class Cut(Exception):
+    """Stands for a kill."""
+
+
+def cut_after(count: int) -> Callable[[Fetched], None]:
+    left = iter(range(count))
+
+    def tick(_: Fetched) -> None:
+        if next(left, None) is None:
+            raise Cut
+
+    return tick
+
+
+@pytest.mark.parametrize("cut", [0, 1, 4, 7])
+def test_a_unit_goes_on_where_it_stopped(cut: int, tmp_path: Path) -> None:
+    """Nothing that is known is asked for again, and the files are those of one attempt."""
+    client, made = FakeClient(BODIES), Made(plan="p", frontier="f")
+
+    def attempt(folder: Path, blocked: BlockList = NOTHING, **more: Any) -> None:
+        crawl(WANTED, supply(client, blocked), folder=folder, which=Asking(7), seed=0, made=made, **more)
+
+    attempt(tmp_path / "whole")
+    assert len(client.asked) == 8
+    client.asked.clear()
+    with pytest.raises(Cut):
+        attempt(tmp_path / "cut", tick=cut_after(cut))
+    lists = ["url:a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
+    shutil.copytree(tmp_path / "cut", tmp_path / "listed")
+    first = len(client.asked)
+    attempt(tmp_path / "cut")
+    known = len(journals(tmp_path / "cut")) > 1
+    assert known
+    assert len(client.asked) <= 8 + (first - cut)
+    for name in ("unit-000007.tar", "unit-000007.parquet"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    attempt(tmp_path / "listed", BlockList(lists))  # what lists forbid by now is not in what comes of it
+    found = {
+        item.url: item.status for item in rows.read(tmp_path / "listed" / "unit-000007.parquet", Fetched)
+    }
+    assert [found[f"http://a.test/{number}.jpg"] for number in (1, 2, 3)] == ["block_listed"] * 2 + [SUCCESS]
+
+
+def test_what_a_list_forbids_is_not_in_a_journal(tmp_path: Path) -> None:
+    lists = ["url:a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
+    crawl(WANTED, supply(FakeClient(BODIES), BlockList(lists)), folder=tmp_path, which=Asking(7), seed=0)
+    (path,) = journals(tmp_path)
+    with path.open("rb") as file:
+        told = {row["url"]: stored for row, stored in islice(records(file), 1, None)}
+    assert not told["http://a.test/1.jpg"]
+    assert not told["http://a.test/2.jpg"]
+    assert told["http://a.test/3.jpg"]
 
 
 def test_when_it_was_is_a_table_of_its_own(tmp_path: Path) -> None:
@@ -271,7 +329,7 @@ def test_what_is_blocked_is_not_stored(entry: str, asked: int, kept: int, tmp_pa
         [candidate("http://a.test/0.jpg")],
         supply(client, BlockList([entry])),
         folder=tmp_path,
-        unit=1,
+        which=Asking(1),
         seed=0,
     )
     assert (len(client.asked), counts.kept) == (asked, kept)

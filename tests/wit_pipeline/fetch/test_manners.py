@@ -175,9 +175,52 @@ def test_a_host_that_asks_for_long_is_left_alone() -> None:
     busy = whole(b"", "Retry-After: 3600", status="429 Slow down")
     with site(a=busy, b=whole(JPEG)) as web, client(web) as asking:
         error = failure(asking, web.url("/a"))
-        assert (error.reason, error.http_status, error.attempts) == (Reason.HTTP_ERROR, 429, 1)
-        assert "no request for" in failure(asking, web.url("/b")).detail
+        assert (error.reason, error.http_status, error.attempts) == (Reason.HOST_PAUSED, 429, 1)
+        other = failure(asking, web.url("/b"))
+        assert (other.reason, other.http_status, other.attempts) == (Reason.HOST_PAUSED, 0, 0)
+        for said in (error, other):
+            assert 3590 < said.not_before - time.time() <= 3600
         assert web.hits("/b") == 0
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+@pytest.mark.parametrize("status", ["429 Slow", "503 Busy", "500 Oops", "502 Bad", "504 Late", "522 Down"])
+def test_whatever_status_brings_a_pause_that_is_longer_than_is_waited_the_host_gets_it(
+    status: str, retries: int
+) -> None:
+    """By a date as well as in seconds; a pause that is short is sat out."""
+    when = format_datetime(datetime.now(UTC) + timedelta(seconds=90))
+    for value in ("90", when):
+        busy = whole(b"", f"Retry-After: {value}", status=status)
+        with site(a=busy, b=whole(JPEG)) as web, client(web, retries=retries) as asking:
+            error = failure(asking, web.url("/a"))
+            assert (error.reason, web.hits("/a")) == (Reason.HOST_PAUSED, 1)
+            assert 80 < error.not_before - time.time() <= 90
+            assert failure(asking, web.url("/b")).reason == Reason.HOST_PAUSED
+            assert web.hits("/b") == 0
+
+
+def test_others_go_on_while_a_host_is_paused() -> None:
+    busy = whole(b"", "Retry-After: 90", status="429 Slow down")
+    with site(a=busy) as paused, site(b=whole(JPEG)) as other, client(paused, other) as asking:
+        found = together(asking, [paused.url("/a"), *[other.url("/b")] * 3])
+        assert [type(each) for each in found] == [FetchError, Response, Response, Response]
+
+
+def test_a_pause_that_is_asked_for_instead_of_rules_holds_as_long_as_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is the host that is paused, not its rules that are missing for an hour."""
+    busy = whole(b"", "Retry-After: 90", status="429 Slow down")
+    with site(at_visit(2, busy, rules()), a=whole(JPEG)) as web, client(web) as asking:
+        assert failure(asking, web.url("/a")).reason == Reason.HOST_PAUSED
+        assert failure(asking, web.url("/a")).reason == Reason.HOST_PAUSED
+        assert (web.hits("/robots.txt"), web.hits("/a")) == (1, 0)
+        monotonic, wall = time.monotonic, time.time
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 91)
+        monkeypatch.setattr(time, "time", lambda: wall() + 91)
+        assert asking.fetch(web.url("/a")).body == JPEG
+        assert (web.hits("/robots.txt"), web.hits("/a")) == (2, 1)
 
 
 def test_retries_end() -> None:

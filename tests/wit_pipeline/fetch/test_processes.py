@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -147,6 +148,22 @@ def test_a_later_run_remembers_that_there_were_none(tmp_path: Path) -> None:
                     client.fetch(web.url("/a"))
                 assert caught.value.reason is Reason.ROBOTS_UNREACHABLE
         assert web.hits("/robots.txt") == 3  # and twice again, as 500 may pass
+
+
+@pytest.mark.parametrize("rules", [True, False])
+def test_a_later_client_remembers_that_a_host_wants_a_pause(rules: bool, tmp_path: Path) -> None:
+    """Whether it said so of a picture or of its rules: in another unit, or another process."""
+    busy = Endpoint(whole(b"", "Retry-After: 90", status="503 Busy"), SUCCESS)
+    with site(whole(JPEG), paths=["/a", "/b"]) as web:
+        web.endpoints["/robots.txt" if rules else "/a"] = busy
+        for path in ("/a", "/b"):
+            with Client(CrawlConfig(allow_hosts=(web.authority,)), folder=tmp_path) as client:
+                with pytest.raises(FetchError) as caught:
+                    client.fetch(web.url(path))
+                assert caught.value.reason is Reason.HOST_PAUSED
+                assert 80 < caught.value.not_before - time.time() <= 90
+        assert (web.hits("/a"), web.hits("/b")) == (0 if rules else 1, 0)
+        assert web.hits("/robots.txt") == 1
 
 
 def test_a_throttled_host_is_fetched_whole(tmp_path: Path) -> None:

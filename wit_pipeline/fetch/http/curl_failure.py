@@ -30,7 +30,7 @@ def failure_of(
     if code == pycurl.E_GOT_NOTHING:
         detail = f"{target.authority}: closed without an answer"
         return FetchError(Reason.CONNECT_ERROR, detail, retry_after=0)
-    if code == pycurl.E_SEND_ERROR or (code == pycurl.E_RECV_ERROR and _is_reset(handle, message)):
+    if code == pycurl.E_SEND_ERROR or (code == pycurl.E_RECV_ERROR and _is_lost(handle, message)):
         return FetchError(Reason.CONNECT_ERROR, f"{target.authority}: connection reset", retry_after=0)
     if code == pycurl.E_PARTIAL_FILE:
         return FetchError(Reason.PROTOCOL_ERROR, "body ends before its declared length", http_status=status)
@@ -47,8 +47,10 @@ def _timeout(handle: pycurl.Curl, message: str, target: Target, late: FetchError
     return late
 
 
-def _is_reset(handle: pycurl.Curl, message: str) -> bool:
-    return handle.getinfo(pycurl.OS_ERRNO) == errno.ECONNRESET or "reset" in message.lower()
+def _is_lost(handle: pycurl.Curl, message: str) -> bool:
+    """Whether the kernel took the connection away; of malformed bytes libcurl uses the same code."""
+    said = message.lower()
+    return handle.getinfo(pycurl.OS_ERRNO) == errno.ECONNRESET or "reset" in said or "recv failure" in said
 
 
 def _of_tls(handle: pycurl.Curl, code: int, message: str) -> str:

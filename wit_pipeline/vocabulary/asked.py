@@ -1,0 +1,113 @@
+"""What a crawl knows of its URLs: from the tables of its units, and of the chances that they had later.
+
+    unit-000012.parquet      unit 12: its URLs, each asked for once
+    unit-000012.2.parquet    its second chance: some of those URLs, asked for again later
+    unit-000012-1f3a9c07.tar the same unit on a store, under the name of the attempt that was whole
+
+A URL's *standing* is what the latest chance that has it says.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import Image
+
+NAME = re.compile(
+    r"(?P<kind>[a-z]+)-(?P<unit>[0-9]{6,})(\.(?P<chance>[0-9]+))?(-[0-9a-f]{8})?(\.(?P<end>[a-z][a-z.]*))?"
+)
+UNIT = "unit"
+TIMES = "times"  # kinds of tables
+
+
+class Asking(NamedTuple):
+    """A unit of crawling, or a later chance of it."""
+
+    unit: int
+    chance: int = 0  # 0: the unit itself; 2, 3, …: its second chance, its third
+
+    def __str__(self) -> str:
+        return f"{self.unit:06d}.{self.chance}" if self.chance else f"{self.unit:06d}"
+
+
+def asking(name: str) -> Asking | None:
+    """The unit and chance in the name of a crawl's file, or of its unit of work; None where there is none."""
+    found = NAME.fullmatch(name)
+    return Asking(int(found["unit"]), int(found["chance"] or 0)) if found else None
+
+
+class _HasUrl(Protocol):
+    @property
+    def url(self) -> str: ...
+
+
+U = TypeVar("U", bound=_HasUrl)
+
+
+class Asked:
+    """The files of a crawl by unit and chance: of those names that a manifest, or receipts, have."""
+
+    def __init__(self, folder: Path, names: Iterable[str]) -> None:
+        self.folder = folder
+        self._paths: dict[tuple[str, str], dict[Asking, Path]] = {}
+        for name in names:
+            found, which = NAME.fullmatch(name), asking(name)
+            if found and which:
+                self._paths.setdefault((found["kind"], found["end"]), {})[which] = folder / name
+        self._tables = dict[int, list[Path]]()
+        for which, path in sorted(self.tables.items()):
+            self._tables.setdefault(which.unit, []).append(path)
+
+    @property
+    def tables(self) -> Mapping[Asking, Path]:
+        """The tables of URLs."""
+        return self._paths.get((UNIT, "parquet"), {})
+
+    @property
+    def units(self) -> Sequence[int]:
+        """The numbers of the units, in order."""
+        return list(self._tables)
+
+    def of(self, unit: int) -> Sequence[Path]:
+        """The tables of a unit, the earliest first; none of a unit that was not asked."""
+        return self._tables.get(unit, ())
+
+    def times(self, unit: int) -> Sequence[Path]:
+        """The tables of when a unit's URLs were asked for, the earliest first."""
+        found = self._paths.get((TIMES, "parquet"), {})
+        return [path for which, path in sorted(found.items()) if which.unit == unit]
+
+    def tar(self, image: Image) -> Path:
+        """Where an image's bytes are stored. Raises `RunError` where the crawl has no such file."""
+        which = Asking(image.unit, image.chance)
+        found = self._paths.get((UNIT, "tar"), {}).get(which)
+        if found is None:
+            raise RunError(f"{self.folder}: holds no tar of unit {which}, which pairs name; build again")
+        return found
+
+    def standing(self, unit: int, record: type[U]) -> list[U]:
+        """What is known of each URL of a unit by now, in the unit's order."""
+        return standing(self.of(unit), record)
+
+
+def standing(tables: Iterable[Path], record: type[U]) -> list[U]:
+    """What some tables, the earliest first, say of each URL by the last of them that has it."""
+    found: dict[str, U] = {}
+    for path in tables:
+        once = set[str]()
+        for item in rows.read(path, record):
+            if item.url in once:
+                raise RunError(f"{path}: has {item.url} more than once; it was changed after it was written")
+            once.add(item.url)
+            found[item.url] = item
+    return list(found.values())
+
+
+def everything(asked: Asked, record: type[U]) -> Iterator[tuple[int, U]]:
+    """(unit, what is known of a URL) of all URLs of a crawl."""
+    for unit in asked.units:
+        for item in asked.standing(unit, record):
+            yield unit, item
