@@ -14,7 +14,7 @@ from typing import NoReturn
 from beam_jobs.commands import drop, inspect, remove
 from beam_jobs.engine import build, engine, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
-from beam_jobs.engine.stage import Stage
+from beam_jobs.engine.stage import Leave, Stage
 from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
 from wit_pipeline.vocabulary import extras, store
@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--from", dest="first", choices=STAGES, default=next(iter(STAGES)), metavar="STAGE")
     whole.add_argument("--to", dest="last", choices=STAGES, default=list(STAGES)[-1], metavar="STAGE")
     _add_run_options(whole, run_build)
+    _add_reshard(whole)
     for stage in STAGES.values():
         command = commands.add_parser(stage.name, help=stage.about, description=stage.about)
         command.set_defaults(first=stage.name, last=stage.name)
@@ -57,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
             )
         if stage.name == "audit":
             _add_evidence(command)
+        if stage.name == "shard":
+            _add_reshard(command)
     for name, run, about in (
         ("report", inspect.run_report, "write ROOT/report/index.html: the funnel and what lies where"),
         ("verify", inspect.run_verify, "check every signed file against its manifest"),
@@ -110,6 +113,12 @@ def _add_take_over(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_reshard(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reshard", action="store_true", help="put the pairs of all rounds into new shards, in one order"
+    )
+
+
 def _add_evidence(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--predictions",
@@ -152,18 +161,14 @@ def run_build(arguments: argparse.Namespace) -> None:
     progress.send_to(display)
     workers = engine.Workers(arguments.workers, arguments.beam)
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
-    again = getattr(arguments, "again", False)
+    leave = Leave(
+        refetch=arguments.refetch,
+        again=getattr(arguments, "again", False),
+        reshard=getattr(arguments, "reshard", False),
+    )
     try:
         with _stopping_at_once(display):
-            build.run_stages(
-                stages,
-                loaded,
-                arguments.root,
-                running,
-                refetch=arguments.refetch,
-                again=again,
-                take_over=arguments.take_over,
-            )
+            build.run_stages(stages, loaded, arguments.root, running, leave, take_over=arguments.take_over)
         if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
             progress.tell("note", text=f"   crawl  {left}")
         if arguments.last == list(STAGES)[-1]:

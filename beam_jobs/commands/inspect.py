@@ -24,6 +24,8 @@ from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
 from wit_pipeline.report.sources import source_section
+from wit_pipeline.shard import tables_of
+from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.asked import Asked, everything
@@ -66,13 +68,17 @@ def write_report(root: Path) -> Path:
         counts,
         audit,
         crawled,
-        dict(enumerate(store.texts(root / "queries" / "queries.parquet").to_pylist()))
-        if "queries" in found
-        else {},
+        query_texts(root) if "queries" in found else {},
     )
     with manifest.aside(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
+
+
+def query_texts(root: Path) -> dict[int, str]:
+    """The queries of a signed list, by id."""
+    ids, texts = store.texts(root / "queries" / "queries.parquet")
+    return dict(zip(ids.tolist(), texts.to_pylist(), strict=True))
 
 
 def query_list(root: Path) -> dict[str, Any]:
@@ -235,7 +241,7 @@ def life(root: Path, what: str) -> Iterator[str]:
         if item.stage == "crawl":
             tables, wanted = item.named("unit-", ".parquet"), ("url", urls)
         elif item.stage == "shard":
-            tables = [file for file in item.named("", ".parquet") if file.name[0].isdigit()]
+            tables = tables_of(item.files)
             wanted = ("pair_key" if by_key else "url", {what})
         else:
             tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
@@ -246,8 +252,14 @@ def life(root: Path, what: str) -> Iterator[str]:
         if item.stage == "shard":
             removed = [folder / file.name for file in item.named("removed.parquet")]
             for row in _find(removed, "pair_key", keys):
-                received = f"entry {row['entry']} of removed/{row['list']}"
-                yield f"   shard  sample {row['key']} was taken down: {received}"
+                yield f"   shard  sample {row['key']} {_left(rows.from_row(Removed, row))}"
+
+
+def _left(item: Removed) -> str:
+    """Why a sample left its shard."""
+    if item.reason is Reason.TAKEN_DOWN:
+        return f"was taken down: entry {item.entry} of removed/{item.list}"
+    return f"left its shard in a later round: {item.reason}"
 
 
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 from beam_jobs.engine import lock, pending, progress
 from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import NOTE, Folders, Shuffle, Stage, Task, Unit, Work, upstream
+from beam_jobs.engine.stage import NO_LEAVE, NOTE, Folders, Leave, Shuffle, Stage, Task, Unit, Work, upstream
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.asked import RECEIPT
 from wit_pipeline.vocabulary.chance import digest
@@ -39,28 +39,24 @@ def run_stages(
     recipe: Recipe,
     root: Path,
     engine: Engine,
+    leave: Leave = NO_LEAVE,
     *,
-    refetch: bool = False,
-    again: bool = False,
     take_over: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
-    Nothing that was fetched is asked for again, or leaves its place, without `refetch`; nor is what a signed
-    crawl has no final answer for, without `again`.
+    What of it needs more than the recipe's word is done where `leave` says so.
     """
     for stage in stages:
         stage.inputs(recipe)
     with lock.building(root, take_over=take_over):
         pending.check(root)
         for stage in stages:
-            stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
-        return [run_stage(stage, recipe, root, engine, refetch=refetch, again=again) for stage in stages]
+            stage.check(Task(folders=stage.folders(root), recipe=recipe, leave=leave))
+        return [run_stage(stage, recipe, root, engine, leave) for stage in stages]
 
 
-def run_stage(
-    stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False, again: bool = False
-) -> Manifest:
+def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: Leave = NO_LEAVE) -> Manifest:
     """The stage's manifest, made now unless it stands there for this recipe and input."""
     before = upstream(stage, root)
     inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
@@ -68,13 +64,17 @@ def run_stage(
     plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
-    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch, again=again)
+    task = Task(folders=folders, recipe=recipe, plan=plan, leave=leave)
     if signed is not None and signed.plan == plan and not stage.is_unfinished(task):
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
+    onto = stage.onto(task)
+    if onto:  # what a kill left of work that began on something else is of no use
+        task = replace(task, plan=digest([plan, onto]))
     stage.settle(task)
     if signed is not None and not stage.in_place:
-        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: built again")
+        how = "gone on with" if onto else "built again"
+        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: {how}")
     began, started = time.monotonic(), datetime.now(UTC)
     _prepare(task, table, inputs)
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
@@ -117,7 +117,17 @@ def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) ->
     folders.scratch.mkdir(parents=True, exist_ok=True)
     manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
     if folders.at_home:  # what is under way is not signed; the note tells of it from here on
-        (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
+        _unsign(folders)
+
+
+def _unsign(folders: Folders) -> None:
+    """Take the signature of a folder that is written where it is read; what it said is kept till the next."""
+    path = folders.home / manifest.MANIFEST
+    if path.exists():
+        if not folders.in_place:
+            with manifest.aside(folders.before / manifest.MANIFEST) as temporary:
+                temporary.write_bytes(path.read_bytes())
+        path.unlink()
 
 
 def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> list[Receipt]:
@@ -231,12 +241,11 @@ def _publish(stage: Stage, task: Task, made: Manifest) -> None:
         for receipt in folders.out.glob(f"*{RECEIPT}"):
             receipt.unlink()
         manifest.sign(folders.out, made)
-        old = folders.root / ".work" / f"{stage.name}.old"
-        remove_folder(old)
-        if folders.home.exists():
-            folders.home.rename(old)
+        if folders.home.exists():  # else a kill came between the two: what is there still counts
+            remove_folder(folders.before)
+            folders.home.rename(folders.before)
         folders.out.rename(folders.home)
-        remove_folder(old)
+    remove_folder(folders.before)
     remove_folder(folders.work)
     remove_folder(folders.own)
 

@@ -64,6 +64,11 @@ class Folders:
         return machine.of_root(self.root, self.stage)
 
     @property
+    def before(self) -> Path:
+        """Where the folder that another takes the place of waits; after a kill, maybe instead of `home`."""
+        return self.root / ".work" / f"{self.stage}.old"
+
+    @property
     def scratch(self) -> Path:
         """Tables between two steps of the stage."""
         return self.work / "scratch"
@@ -97,14 +102,25 @@ class Folders:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Leave:
+    """What a build may do beyond its recipe's word, as whoever called it said."""
+
+    refetch: bool = False  # what was fetched may be asked for again, where pictures would be others
+    again: bool = False  # what a signed crawl has no final answer for may be asked again
+    reshard: bool = False  # shards of several rounds are to become those of one
+
+
+NO_LEAVE = Leave()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     """All that a unit of work may see."""
 
     folders: Folders
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
-    refetch: bool = False  # whether what was fetched may be asked for again
-    again: bool = False  # whether what has no final answer may
+    leave: Leave = NO_LEAVE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,6 +198,8 @@ class Stage:
     # What may refuse: before all stages, by the recipe alone; and before the stage's own work.
     check: Callable[[Task], None] = lambda task: None
     settle: Callable[[Task], None] = lambda task: None
+    # What stands there and is gone on with, by its digest; "" where all is made from nothing.
+    onto: Callable[[Task], str] = lambda task: ""
 
     def folders(self, root: Path) -> Folders:
         return Folders(root=root, stage=self.name, in_place=self.in_place)

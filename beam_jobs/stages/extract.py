@@ -95,14 +95,15 @@ def client(config: CrawlConfig) -> Client:
 
 @cache
 def query_texts(path: Path, plan: str) -> tuple[str, ...]:
-    """The queries of a signed list, by id."""
-    return tuple(store.texts(path).to_pylist())
+    """The queries of a signed list, the most trusted first: what asks for some of them asks for those."""
+    return tuple(store.by_trust(path))
 
 
 @cache  # one table a process
 def rules(path: Path, config: ExtractConfig, plan: str) -> Rules:
     """The rules of the recipe over a signed query list."""
-    return rules_of(config, Matcher(store.texts(path), config.match))
+    ids, texts = store.texts(path)
+    return rules_of(config, Matcher(texts, config.match, ids))
 
 
 def do(task: Task, unit: Unit) -> Done:

@@ -41,8 +41,9 @@ from beam_jobs.stages.query_units import (
     view_units,
 )
 from beam_jobs.stages.query_words import add_bigrams, add_words, count_bigrams, count_words
-from queries import blocklist, merge, ngrams, pageviews, store, tally, wordnet
+from queries import blocklist, ids, merge, ngrams, pageviews, store, tally, wordnet
 from queries.config import QueriesConfig
+from queries.ids import Given
 from queries.merge import Dropped, Merged
 from queries.ngrams import Bigram
 from queries.titles import Title
@@ -106,18 +107,27 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         )
     problems = [item for fact in facts_of(task) for item in fact["problems"]]
     summary = {**results(merged, total, titles_offered, config), "titles": facts_of_titles(task)}
-    out = task.folders.out
+    out, before = task.folders.out, given_before(task)
+    queries = ids.numbered(merged.queries, before)
     with aside(out / "queries.parquet") as temporary:
-        store.write(temporary, merged.queries)
+        store.write(temporary, queries)
+    ids_count = write_whole(out / ids.TABLE, Given, ids.remembered(queries, before))
     write_whole(out / "dropped.parquet", Dropped, merged.dropped)
     write_whole(out / "problems.parquet", PROBLEMS, problems)
     write_json(out / "results.json", summary)
     return (
-        describe(out / "queries.parquet", len(merged.queries)),
+        describe(out / "queries.parquet", len(queries)),
+        describe(out / ids.TABLE, ids_count),
         describe(out / "dropped.parquet", len(merged.dropped)),
         describe(out / "problems.parquet", len(problems)),
         describe(out / "results.json"),
     )
+
+
+def given_before(task: Task) -> dict[str, int]:
+    """The ids that the lists of this root have given so far."""
+    folders = task.folders
+    return ids.of(folders.home if folders.home.exists() else folders.before)
 
 
 def facts_of(task: Task) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ import pytest
 from beam_jobs.__main__ import main
 from beam_jobs.engine import progress
 from beam_jobs.stages import query_units
-from queries import store, tally
+from queries import ids, store, tally
 from queries.dumps.wikipedia import Page, article, pages
 from queries.dumps.wikitext import plain
 from wit_pipeline.text.text import words
@@ -296,6 +296,55 @@ def test_a_folder_is_no_dump(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     path = recipe(tmp_path, str(tmp_path))
     assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
     assert "no file matches" in capsys.readouterr().err
+
+
+def ids_of(root: Path) -> dict[str, int]:
+    return {item.query: item.query_id for item in store.read(root / "queries" / "queries.parquet")}
+
+
+def test_a_query_keeps_its_id_whatever_list_follows(small: Path, tmp_path: Path) -> None:
+    """Without lemmas, with them, and after a root whose list has no table of ids beside it."""
+    root, whole = tmp_path / "root", small.read_text()
+    lemmas = "".join(f"{line}\n" for line in whole.splitlines() if not line.startswith("wordnet"))
+    build(small, root)
+    first = ids_of(root)
+    assert sorted(first.values()) == list(range(len(first)))
+    small.write_text(lemmas.replace("title_min_views = 3", "title_min_views = 1"))
+    (root / "queries" / ids.TABLE).unlink()  # as the release before left it
+    build(small, root)
+    second = ids_of(root)
+    gone, new = first.keys() - second.keys(), second.keys() - first.keys()
+    assert gone
+    assert new
+    assert all(second[query] == first[query] for query in first.keys() & second.keys())
+    assert sorted(second[query] for query in new) == [len(first) + i for i in range(len(new))]
+    assert ids.of(root / "queries") == {**first, **second}
+    small.write_text(whole)
+    build(small, root)
+    assert ids_of(root) == first
+    assert ids.of(root / "queries") == {**first, **second}
+
+
+def test_ids_outlive_a_kill_while_a_list_takes_the_place_of_another(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    build(small, root)
+    first = ids_of(root)
+    small.write_text(small.read_text().replace("title_min_views = 3", "title_min_views = 1"))
+
+    def killed(source: Path, target: Path) -> Path:
+        if source.name == "out":
+            raise KeyboardInterrupt
+        return source.replace(target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            main(["queries", "--recipe", str(small), "--root", str(root), "--workers", "1"])
+    assert not (root / "queries").exists()
+    build(small, root)
+    assert first.items() < ids_of(root).items()
 
 
 def test_views_of_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
