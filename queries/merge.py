@@ -84,12 +84,13 @@ def merge(
     config: QueriesConfig,
     blocks: Callable[[str], str] = nothing_blocked,
 ) -> Merged:
-    """The query list in order of trust: words, bigrams, titles, lemmas; ids are positions.
+    """The query list in order of trust: words, bigrams, titles, lemmas; ids are positions in it.
 
     `words` are (word, count, document_count), and like `bigrams` may hold rare ones: a lemma takes its count
     from there. Within a kind the order is by count, measure, views or count, then by text, never by the
     order of the arguments. What is the same once normalised is one query: it stands where the most trusted of
     its sources puts it, and names them all. `blocks` gives the rule of the block list that a query meets.
+    `ids.numbered` gives the ids that a query keeps for good.
 
     Titles fill the room that the other kinds leave in the budget, unless the recipe gives them one of their
     own; then, as before that, what stands last is cut.

@@ -2,48 +2,67 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
-from wit_pipeline.vocabulary.records import Query
+from wit_pipeline.vocabulary.records import Kind, Query
+
+Ids = npt.NDArray[np.int64]
 
 
 def write(path: Path, queries: Sequence[Query]) -> None:
-    """Write the queries, whose ids must be their positions; the bytes depend on the queries alone."""
+    """Write the queries, by id; the bytes depend on the queries alone."""
     rows.write(path, Query, _checked(path, queries))
 
 
 def read(path: Path) -> list[Query]:
-    """The queries, by id. Raises `RunError` where the file is no query list or its ids are not 0 … n-1."""
+    """The queries, by id. Raises `RunError` where the file is no query list or its ids do not ascend."""
     _check_columns(path, rows.schema_of(Query).names)
     return list(_checked(path, list(rows.read(path, Query))))
 
 
-def texts(path: Path) -> pa.StringArray:
-    """The queries' texts alone, by id. Raises as `read` does."""
-    _check_columns(path, ["query_id", "query"])
-    table = pq.read_table(path, columns=["query_id", "query"])
-    if not np.array_equal(table["query_id"].to_numpy(), np.arange(len(table))):
-        raise RunError(f"{path}: is no query list: its ids are not their positions")
-    return table["query"].combine_chunks()
+def texts(path: Path) -> tuple[Ids, pa.StringArray]:
+    """The queries' ids, ascending, int64 [N], and their texts alone. Raises as `read` does."""
+    table = _table(path, ["query_id", "query"])
+    ids = table["query_id"].to_numpy()
+    if len(ids) and (ids[0] < 0 or not (np.diff(ids) > 0).all()):
+        raise RunError(f"{path}: is no query list: its ids do not ascend from 0 on")
+    return ids, table["query"].combine_chunks()
+
+
+def by_trust(path: Path) -> list[str]:
+    """The queries' texts, the most trusted kind first, and by rank within a kind. Raises as `read` does."""
+    table = _table(path, ["query", "kind", "rank"])
+    kinds = list(Kind)
+    order = np.lexsort(
+        (table["rank"].to_numpy(), [kinds.index(Kind(kind)) for kind in table["kind"].to_pylist()])
+    )
+    named: list[str] = table["query"].take(order).to_pylist()
+    return named
+
+
+def _table(path: Path, columns: list[str]) -> Any:
+    _check_columns(path, columns)
+    return rows.table(path, columns)
 
 
 def _check_columns(path: Path, needed: Sequence[str]) -> None:
-    try:
-        columns = pq.read_schema(path).names
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+    with rows.opened(path) as file:
+        columns = file.schema_arrow.names
     missing = [name for name in needed if name not in columns]
     if missing:
         raise RunError(f"{path}: is no query list: has no column {', '.join(missing)}")
 
 
 def _checked(path: Path, queries: Sequence[Query]) -> Sequence[Query]:
-    for position, query in enumerate(queries):
-        if query.query_id != position:
-            raise RunError(f"{path}: query {query.query!r} has id {query.query_id} at position {position}")
+    before = -1
+    for query in queries:
+        if query.query_id <= before:
+            raise RunError(f"{path}: query {query.query!r} has id {query.query_id} after id {before}")
+        before = query.query_id
     return queries

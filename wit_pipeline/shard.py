@@ -10,16 +10,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.pictures.structure import EXTENSIONS, extension
 from wit_pipeline.vocabulary import rows, tar
-from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.chance import draw
-from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
 from wit_pipeline.vocabulary.records import SUCCESS, Example, Image, Pair, Reason
 
 STAGE = "shard"
 INDEX_DIGITS = 4  # of a sample within its shard
+REMOVED = "removed.parquet"  # the samples that left their shards
+CHANGED = "changed.parquet"  # of samples of which their shards say something else: the rows of today
+ROUNDS = "rounds.json"  # which shards each round added, where there were several
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,9 +40,14 @@ def position(key: str, seed: int) -> tuple[int, str]:
     return draw(key, seed=seed, purpose="shard:order"), key
 
 
+def shard_of(key: str) -> int:
+    """The shard of a sample, by its key."""
+    return int(key[:-INDEX_DIGITS])
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A sample as its JSON member and its row of the shard's Parquet say it. Nothing is ever null."""
+    """A sample as its row of the shard's Parquet says it, and its JSON member. Nothing is ever null."""
 
     key: str  # 5 digits of the shard, 4 of the sample
     url: str
@@ -72,6 +79,10 @@ class Row:
     entropy: float
     signals: str  # JSON object of what server and file say of reuse
     evaluation: str  # copies of evaluation images, "; " between; "" where there is none
+    stored_sha256: str = ""  # of the image member; in the table alone, "" in those of earlier releases
+
+
+TABLE_ALONE = ("stored_sha256",)  # columns that the JSON member does not have
 
 
 def row_of(pair: Pair, key: str) -> Row:
@@ -108,36 +119,41 @@ def row_of(pair: Pair, key: str) -> Row:
         entropy=image.entropy,
         signals=image.signals,
         evaluation="; ".join(pair.evaluation),
+        stored_sha256=image.stored_sha256,
     )
 
 
 def read_bytes(image: Image, crawl: Path) -> bytes:
     """The stored bytes of an image: a ranged read of its crawl unit's tar."""
-    content = read_unless_erased(image, crawl)
-    if not content:
-        raise _changed(image, crawl)
-    return content
+    return Pictures(crawl).read(image)
 
 
 def read_unless_erased(image: Image, crawl: Path) -> bytes:
     """The same; b"" where zeros stand in its place, as it was taken down."""
-    with _unit(image, crawl).open("rb") as file:
-        file.seek(image.offset)
-        content = file.read(image.length)
-    if len(content) == image.length and not any(content):
-        return b""
-    if len(content) != image.length or not extension(content):
-        raise _changed(image, crawl)
-    return content
+    return Pictures(crawl).read_unless_erased(image)
 
 
-def _unit(image: Image, crawl: Path) -> Path:
-    return crawl / f"unit-{Asking(image.unit, image.chance)}.tar"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Round:
+    """The shards that one build added to those that stood."""
+
+    first: int  # its number
+    shards: int
 
 
-def _changed(image: Image, crawl: Path) -> RunError:
-    path = _unit(image, crawl)
-    return RunError(f"{path}: no image lies at {image.offset}: the file was changed since it was signed")
+def tables_of(files: Iterable[File]) -> list[File]:
+    """The tables of a signed folder of shards, one a shard."""
+    return [file for file in files if file.name.endswith(".parquet") and file.name[0].isdigit()]
+
+
+def present(home: Path, table: str, changed: bool) -> list[Row]:
+    """The rows of a shard's table as they are today, which `changed.parquet` tells where it was `changed`."""
+    found = list(rows.read(home / table, Row))
+    if not changed or not found:
+        return found
+    bounds = [("key", ">=", found[0].key), ("key", "<=", found[-1].key)]
+    now = {row["key"]: rows.from_row(Row, row) for row in rows.matching(home / CHANGED, bounds)}
+    return [now.get(row.key, row) for row in found]
 
 
 class Stored:
@@ -149,7 +165,9 @@ class Stored:
 
     @cached_property
     def _archive(self) -> tarfile.TarFile:
-        return self._closing.enter_context(tarfile.open(self._path))
+        return self._closing.enter_context(
+            tarfile.open(fileobj=self._closing.enter_context(self._path.open("rb")))
+        )
 
     @cached_property
     def _members(self) -> dict[str, str]:
@@ -199,7 +217,7 @@ def write_shard(
                 table.write(row)
             tick(1)
     count = table.count
-    write_json(stats_path, stats(count, md5(tar_path)))
+    write_json(stats_path, stats(count, archive.md5))
     files = (describe(tar_path, count), describe(table_path, count), describe(stats_path))
     return counts_of(len(ordered), count), files
 
@@ -213,7 +231,8 @@ def add_sample(archive: tar.Writer, row: Row, example: Example) -> None:
     """Append a sample's three members."""
     archive.add(f"{row.key}.{extension(example.stored)}", example.stored)
     archive.add(f"{row.key}.txt", row.caption.encode())
-    text = json.dumps({**rows.to_row(row), "queries": list(row.queries)}, ensure_ascii=False, indent=1)
+    said = {name: value for name, value in rows.to_row(row).items() if name not in TABLE_ALONE}
+    text = json.dumps({**said, "queries": list(row.queries)}, ensure_ascii=False, indent=1)
     archive.add(f"{row.key}.json", text.encode())
 
 

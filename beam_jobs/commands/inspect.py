@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from rich.console import Console
 
 from beam_jobs.engine import recipe
@@ -25,6 +24,8 @@ from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.hosts import crawl_section
 from wit_pipeline.report.query_list import query_section
 from wit_pipeline.report.sources import source_section
+from wit_pipeline.shard import tables_of
+from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.asked import Asked, everything
@@ -67,13 +68,17 @@ def write_report(root: Path) -> Path:
         counts,
         audit,
         crawled,
-        dict(enumerate(store.texts(root / "queries" / "queries.parquet").to_pylist()))
-        if "queries" in found
-        else {},
+        query_texts(root) if "queries" in found else {},
     )
     with manifest.aside(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return path
+
+
+def query_texts(root: Path) -> dict[int, str]:
+    """The queries of a signed list, by id."""
+    ids, texts = store.texts(root / "queries" / "queries.parquet")
+    return dict(zip(ids.tolist(), texts.to_pylist(), strict=True))
 
 
 def query_list(root: Path) -> dict[str, Any]:
@@ -126,7 +131,7 @@ def run_verify(arguments: argparse.Namespace) -> None:
 def _verify_file(path: Path, file: manifest.File) -> None:
     if not path.exists():
         raise RunError(f"{path}: is missing")
-    sha256 = manifest.describe(path).sha256
+    sha256 = manifest.reread(path).sha256
     if sha256 != file.sha256:
         raise RunError(f"{path}: is not what was signed (sha256 {sha256[:12]}…, not {file.sha256[:12]}…)")
 
@@ -188,15 +193,15 @@ def origin(root: Path, what: str) -> Iterator[str]:
     found, query = {item.stage: item for item in signed(root)}, normalise(what)
     if "queries" not in found or not query:
         return
-    table = ds.dataset(root / "queries" / "queries.parquet").to_table(filter=ds.field("query") == query)
+    table = rows.table(root / "queries" / "queries.parquet", where=pc.field("query") == query)
     for row in table.to_pylist():
         entry = rows.from_row(Query, row)
         place = f"number {entry.rank + 1:,} of kind {entry.kind}"
         yield f" queries  {entry.query!r} is query {entry.query_id:,}, {place}"
         yield from provenance(entry)
         if "balance" in found:
-            counts = ds.dataset(root / "balance" / "counts.parquet").to_table()
-            for pairs in counts.filter(pc.field("query_id") == entry.query_id).to_pylist():
+            found_counts = root / "balance" / "counts.parquet"
+            for pairs in rows.table(found_counts, where=pc.field("query_id") == entry.query_id).to_pylist():
                 yield f" balance  {_balanced(rows.from_row(QueryCount, pairs))}"
     for row in _find([root / "queries" / "dropped.parquet"], "query", {query}):
         rule = f" by {row['detail']!r}" if row["detail"] else ""
@@ -236,7 +241,7 @@ def life(root: Path, what: str) -> Iterator[str]:
         if item.stage == "crawl":
             tables, wanted = item.named("unit-", ".parquet"), ("url", urls)
         elif item.stage == "shard":
-            tables = [file for file in item.named("", ".parquet") if file.name[0].isdigit()]
+            tables = tables_of(item.files)
             wanted = ("pair_key" if by_key else "url", {what})
         else:
             tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
@@ -247,14 +252,19 @@ def life(root: Path, what: str) -> Iterator[str]:
         if item.stage == "shard":
             removed = [folder / file.name for file in item.named("removed.parquet")]
             for row in _find(removed, "pair_key", keys):
-                received = f"entry {row['entry']} of removed/{row['list']}"
-                yield f"   shard  sample {row['key']} was taken down: {received}"
+                yield f"   shard  sample {row['key']} {_left(rows.from_row(Removed, row))}"
+
+
+def _left(item: Removed) -> str:
+    """Why a sample left its shard."""
+    if item.reason is Reason.TAKEN_DOWN:
+        return f"was taken down: entry {item.entry} of removed/{item.list}"
+    return f"left its shard in a later round: {item.reason}"
 
 
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:
     for path in paths:
-        table = ds.dataset(path).to_table(filter=ds.field(column).isin(sorted(values)))
-        yield from table.to_pylist()
+        yield from rows.table(path, where=pc.field(column).isin(sorted(values))).to_pylist()
 
 
 def _told(stage: str, row: dict[str, Any]) -> str:

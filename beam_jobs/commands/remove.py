@@ -11,15 +11,17 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from beam_jobs.engine import lock, pending
 from beam_jobs.engine.build import plan_of
+from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
-from beam_jobs.stages.shard import REMOVED, describe_shards, named_tables
+from beam_jobs.stages.shard import describe_shards
 from wit_pipeline.fetch.removal import BlockList
-from wit_pipeline.shard import Row, counts_of, wids_index
+from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Row, counts_of, present, tables_of, wids_index
 from wit_pipeline.takedown.takedown import (
     FOLDER,
     Removals,
@@ -32,10 +34,11 @@ from wit_pipeline.takedown.takedown import (
     rewrite_shard,
 )
 from wit_pipeline.vocabulary import manifest, rows
-from wit_pipeline.vocabulary.asked import asking
+from wit_pipeline.vocabulary.asked import RECEIPT, asking
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, describe
 from wit_pipeline.vocabulary.records import SUCCESS
+from wit_pipeline.vocabulary.store import place
 
 Clock = Callable[[], datetime]
 
@@ -47,22 +50,22 @@ def now() -> datetime:
 
 def run(arguments: argparse.Namespace) -> None:
     """wit remove."""
-    sys.stdout.write(remove(arguments.root, arguments.list) + "\n")
+    sys.stdout.write(remove(arguments.root, arguments.list, take_over=arguments.take_over) + "\n")
 
 
-def remove(root: Path, path: Path, clock: Clock = now) -> str:
+def remove(root: Path, path: Path, clock: Clock = now, *, take_over: bool = False) -> str:
     """Take down what a list names, and all that earlier lists name; returns what was done, in a line."""
     if not len(BlockList.read([str(path)], _open)):
         raise UserError(f"--list {path}: names nothing")
     if manifest.load(root / "crawl") is None and not keeping.aside(root):
         raise UserError(f"--root {root}: holds no signed crawl; there is nothing to remove from")
-    with lock.building(root):
+    with lock.building(root, take_over=take_over):
         pending.complete(root)
         return _Removal(root, pending.begin(root), clock()).run(path)
 
 
 def _open(path: str) -> BinaryIO:
-    return Path(path).open("rb")
+    return cast(BinaryIO, place(path).open("rb"))
 
 
 class _Removal:
@@ -103,7 +106,8 @@ class _Removal:
         kept, folder = lists(self.root / FOLDER), self.put(FOLDER)
         folder.mkdir()
         for old in kept:
-            (folder / old.name).write_bytes(old.read_bytes())
+            with manifest.aside(folder / old.name) as temporary:
+                temporary.write_bytes(old.read_bytes())
         content = path.read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:16]
         if not any(old.name.endswith(f"-{digest}.txt") for old in kept):
@@ -184,7 +188,7 @@ class _Removal:
             self.files.append(f"{crawl}/{manifest.MANIFEST}")
 
     def write_receipt(self, crawl: str, unit: str, changed: Mapping[str, File]) -> None:
-        name = f"{crawl}/{unit}.receipt.json"
+        name = f"{crawl}/unit-{asking(unit)}{RECEIPT}"
         receipt = manifest.read_json(self.root / name)
         receipt["files"] = [
             asdict(changed[file["name"]]) if file["name"] in changed else file for file in receipt["files"]
@@ -218,22 +222,31 @@ class _Removal:
         if shard is None:
             return
 
-        def gone(row: Row) -> bool:
-            item = removals.of(row)
-            if item is not None:
-                self.gone.append(item)
-            return item is not None
-
         changed: dict[str, File] = {}
-        for table in named_tables(shard):
+        for table in tables_of(shard.files):
             name = table.name.removesuffix(".parquet")
+            gone = self.named_in(table.name, removals, told=bool(shard.named(CHANGED)))
             written = rewrite_shard(self.root / "shard", name, self.put(f"shard/{name}").parent, gone)
             changed.update({file.name: file for file in written})
+            self.gone += gone.values()
             self.shards += bool(written)
         if changed:
             self.sign_shard(shard, changed)
         elif "crawl" in self.digests:
             self.follow("shard")
+
+    def named_in(self, table: str, removals: Removals, *, told: bool) -> dict[str, Removed]:
+        """The samples of a shard that a list names, by key: by what is said of them, now or before."""
+        home = self.root / "shard"
+        both = chain(rows.read(home / table, Row), present(home, table, True) if told else ())
+        found = ((row.key, removals.of(row)) for row in both)
+        return {key: item for key, item in found if item is not None}
+
+    def forget_changed(self) -> File:
+        """What of the samples that go was said since their shards were written is left out as well."""
+        gone, path = {item.key for item in self.gone}, self.waiting / "shard" / CHANGED
+        told = rows.read(self.root / "shard" / CHANGED, Row)
+        return describe(path, write_whole(path, Row, (row for row in told if row.key not in gone)))
 
     def sign_shard(self, shard: Manifest, changed: Mapping[str, File]) -> None:
         """removed.parquet, the files that describe all shards, and the manifest."""
@@ -241,12 +254,15 @@ class _Removal:
         before = rows.read(home / REMOVED, Removed) if shard.named(REMOVED) else ()
         files = {file.name: changed.get(file.name, file) for file in shard.files}
         tars = [file for name, file in files.items() if name.endswith(".tar")]
-        tables = [files[file.name] for file in named_tables(shard)]
+        tables = [files[file.name] for file in tables_of(shard.files)]
         parts = wids_index(out, [file for file in tars if file.name in changed])["shardlist"]
         entries = {entry["url"]: entry for entry in parts}
         index = manifest.read_json(home / "shards.json")
         index["shardlist"] = [entries.get(entry["url"], entry) for entry in index["shardlist"]]
-        indexes = describe_shards(self.root, out, tars, tables, index, [*before, *self.gone])
+        rounds = bool(shard.named(ROUNDS))
+        indexes = describe_shards(self.root, out, tars, tables, index, [*before, *self.gone], rounds=rounds)
+        if shard.named(CHANGED):
+            indexes = (*indexes, self.forget_changed())
         files.update({file.name: file for file in indexes})
         self.files += [f"shard/{name}" for name in (*changed, *(file.name for file in indexes))]
         counts = counts_of(shard.counts.read, sum(file.rows for file in tars))

@@ -1,6 +1,5 @@
 """A stage from unsigned to signed, and the stages in order: resumable at every unit."""
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +11,13 @@ from typing import Any
 from beam_jobs.engine import lock, pending, progress
 from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import NOTE, Folders, Shuffle, Stage, Task, Unit, Work, upstream
+from beam_jobs.engine.stage import NO_LEAVE, NOTE, Folders, Leave, Shuffle, Stage, Task, Unit, Work, upstream
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import RECEIPT
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
+from wit_pipeline.vocabulary.store import in_store, remove_folder, sizes
 
 FORMAT = 5  # of a stage's folder, where it is not below
 FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
@@ -38,27 +39,24 @@ def run_stages(
     recipe: Recipe,
     root: Path,
     engine: Engine,
+    leave: Leave = NO_LEAVE,
     *,
-    refetch: bool = False,
-    again: bool = False,
+    take_over: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
-    Nothing that was fetched is asked for again, or leaves its place, without `refetch`; nor is what a signed
-    crawl has no final answer for, without `again`.
+    What of it needs more than the recipe's word is done where `leave` says so.
     """
     for stage in stages:
         stage.inputs(recipe)
-    with lock.building(root):
+    with lock.building(root, take_over=take_over):
         pending.check(root)
         for stage in stages:
-            stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
-        return [run_stage(stage, recipe, root, engine, refetch=refetch, again=again) for stage in stages]
+            stage.check(Task(folders=stage.folders(root), recipe=recipe, leave=leave))
+        return [run_stage(stage, recipe, root, engine, leave) for stage in stages]
 
 
-def run_stage(
-    stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False, again: bool = False
-) -> Manifest:
+def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: Leave = NO_LEAVE) -> Manifest:
     """The stage's manifest, made now unless it stands there for this recipe and input."""
     before = upstream(stage, root)
     inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
@@ -66,13 +64,17 @@ def run_stage(
     plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
-    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch, again=again)
+    task = Task(folders=folders, recipe=recipe, plan=plan, leave=leave)
     if signed is not None and signed.plan == plan and not stage.is_unfinished(task):
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
+    onto = stage.onto(task)
+    if onto:  # what a kill left of work that began on something else is of no use
+        task = replace(task, plan=digest([plan, onto]))
     stage.settle(task)
     if signed is not None and not stage.in_place:
-        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: built again")
+        how = "gone on with" if onto else "built again"
+        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: {how}")
     began, started = time.monotonic(), datetime.now(UTC)
     _prepare(task, table, inputs)
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
@@ -107,14 +109,25 @@ def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) ->
     folders, note = task.folders, task.folders.work / NOTE
     left = manifest.read_json(note)["plan"] if note.exists() else None
     if left != task.plan:
-        shutil.rmtree(folders.work, ignore_errors=True)
+        remove_folder(folders.work)
     folders.out.mkdir(parents=True, exist_ok=True)
-    for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
-        torn.unlink()
+    if in_store(folders.out) is None:
+        for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
+            torn.unlink()
     folders.scratch.mkdir(parents=True, exist_ok=True)
     manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
-    if folders.in_place:  # what is under way is not signed; the note tells of it from here on
-        (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
+    if folders.at_home:  # what is under way is not signed; the note tells of it from here on
+        _unsign(folders)
+
+
+def _unsign(folders: Folders) -> None:
+    """Take the signature of a folder that is written where it is read; what it said is kept till the next."""
+    path = folders.home / manifest.MANIFEST
+    if path.exists():
+        if not folders.in_place:
+            with manifest.aside(folders.before / manifest.MANIFEST) as temporary:
+                temporary.write_bytes(path.read_bytes())
+        path.unlink()
 
 
 def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> list[Receipt]:
@@ -132,7 +145,8 @@ def _do_units(
     step: Work, stage: Stage, task: Task, engine: Engine, units: Sequence[Unit]
 ) -> Iterator[Receipt]:
     """The receipts of some units, those that were missing made now."""
-    missing = [unit for unit in units if _receipt(step, task, unit) is None]
+    found = _receipts(step, task, units)
+    missing = [unit for unit, receipt in zip(units, found, strict=True) if receipt is None]
     progress.tell(
         "step",
         stage=stage.name,
@@ -144,11 +158,11 @@ def _do_units(
     )
     if missing:
         engine.work(step, task, missing)
-    receipts = [_receipt(step, task, unit) for unit in units]
-    absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
+        found = _receipts(step, task, units)
+    absent = [unit.name for unit, receipt in zip(units, found, strict=True) if receipt is None]
     if absent:
         raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
-    return (receipt for receipt in receipts if receipt is not None)
+    return (receipt for receipt in found if receipt is not None)
 
 
 def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
@@ -160,8 +174,10 @@ def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
-    return manifest.read_receipt(step.receipt(task.folders, unit), step.plan(task, unit))
+def _receipts(step: Work, task: Task, units: Sequence[Unit]) -> list[Receipt | None]:
+    paths, folder = [step.receipt(task.folders, unit) for unit in units], step.folder(task.folders)
+    found = zip(units, manifest.read_receipts(paths, files=folder), strict=True)
+    return [one if one is not None and one.plan == step.plan(task, unit) else None for unit, one in found]
 
 
 def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
@@ -217,15 +233,26 @@ def _example(made: Manifest, folders: Folders) -> str:
 
 def _publish(stage: Stage, task: Task, made: Manifest) -> None:
     folders = task.folders
-    if not stage.in_place:
-        for receipt in folders.out.glob("*.receipt.json"):
+    lock.check(folders.root)
+    if folders.at_home:
+        _sweep(folders, made)
+        manifest.sign(folders.home, made)
+    else:
+        for receipt in folders.out.glob(f"*{RECEIPT}"):
             receipt.unlink()
-    manifest.sign(folders.out, made)
-    if not stage.in_place:
-        old = folders.root / ".work" / f"{stage.name}.old"
-        shutil.rmtree(old, ignore_errors=True)
-        if folders.home.exists():
-            folders.home.rename(old)
+        manifest.sign(folders.out, made)
+        if folders.home.exists():  # else a kill came between the two: what is there still counts
+            remove_folder(folders.before)
+            folders.home.rename(folders.before)
         folders.out.rename(folders.home)
-        shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(folders.work, ignore_errors=True)
+    remove_folder(folders.before)
+    remove_folder(folders.work)
+    remove_folder(folders.own)
+
+
+def _sweep(folders: Folders, made: Manifest) -> None:
+    """Delete what an earlier plan, or another attempt at a unit, left in a folder of a store."""
+    named = {file.name for file in made.files}
+    for name in sizes(folders.home) if in_store(folders.home) else ():
+        if name not in named and not (folders.in_place and name.endswith(RECEIPT)):
+            (folders.home / name).unlink(missing_ok=True)

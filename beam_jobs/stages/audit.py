@@ -14,10 +14,10 @@ from wit_pipeline.copies import thresholds
 from wit_pipeline.copies.evaluation import AuditConfig
 from wit_pipeline.copies.sightings import Cut, Reached, Spread
 from wit_pipeline.report.audit_report import audit_page
-from wit_pipeline.shard import Row, Stored
+from wit_pipeline.shard import CHANGED, Stored, present, tables_of
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.manifest import Counts, File, describe, read_json, write_json
+from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
 
 R = TypeVar("R")
 
@@ -27,15 +27,16 @@ EVIDENCE = "evidence"  # folder of a root: predictions and verdicts, as people g
 
 def units(task: Task) -> Sequence[Unit]:
     """One unit of work for each shard."""
-    tables = task.folders.signed("shard").named("", ".parquet")
-    shards = [file for file in tables if file.rows and file.name[0].isdigit()]
+    shards = [file for file in tables_of(task.folders.signed("shard").files) if file.rows]
     return [Unit(name=f"overlap-{file.name.removesuffix('.parquet')}", covers=file.name) for file in shards]
 
 
 def do(task: Task, unit: Unit) -> Done:
     """Write what of one shard lies near which evaluation images, and how near each of those was reached."""
     known = sets.index_of(task, lambda: task.folders.files("dedup", "evaluation-"))
-    samples = list(rows.read(task.folders.reads("shard") / unit.covers, Row))
+    samples = present(
+        task.folders.reads("shard"), unit.covers, bool(task.folders.signed("shard").named(CHANGED))
+    )
     with Stored(task.folders.reads("shard") / unit.covers.replace(".parquet", ".tar")) as stored:
         seen = sets.look(task, known, samples, lambda i: stored.image(samples[i].key))
     kept = seen.pairs.nearest(seen.pairs.row, task.recipe.audit.pairs_kept)
@@ -67,7 +68,8 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     keys = {item.key for sheet in shown.values() for item in (*sheet.sample, *sheet.edge, *sheet.beyond)}
     pictures = sample_images(task.folders.reads("shard"), keys)
     page = audit_page(summary, shown, pictures, config)
-    (out / "report.html").write_text(page, encoding="utf-8")
+    with aside(out / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return (
         describe(out / "overlap.parquet", count),
         describe(out / "results.json"),

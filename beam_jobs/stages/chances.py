@@ -28,6 +28,7 @@ from wit_pipeline.vocabulary.asked import Asked, Asking, asking
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Receipt
 from wit_pipeline.vocabulary.records import Candidate
+from wit_pipeline.vocabulary.store import place
 
 STATE = "crawl.chances.json"
 FEW = 10  # passing failures that are no outage, whatever share they are
@@ -87,7 +88,7 @@ def _iso(moment: datetime) -> str:
 def _wants(task: Task, state: State) -> Wants:
     return Wants(
         began=datetime.fromisoformat(state.began),
-        again=task.again,
+        again=task.leave.again,
         again_after=task.recipe.crawl.again_after,
         outage=state.outage,
     )
@@ -137,7 +138,7 @@ def moments(folders: Folders, unit: Unit, wants: Wants) -> Moments:
     if not receipts or not any(may_pass(receipt.counts) for _, receipt in receipts):
         return {}
     found = due([_read(*tables) for tables in _tables(folders, receipts)], wants)
-    wanted = set(rows.column(Path(unit.covers), "url")) if found else set()
+    wanted = set(rows.column(place(unit.covers), "url")) if found else set()
     return {url: item for url, item in found.items() if url in wanted}
 
 
@@ -183,10 +184,10 @@ def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: 
 
 def candidates(covers: Again) -> list[Candidate]:
     """The candidates of those URLs that a chance asks for."""
-    found = due([_read(Path(table), Path(times)) for table, times in covers.tables], covers.wants)
+    found = due([_read(place(table), place(times)) for table, times in covers.tables], covers.wants)
     moment = datetime.fromisoformat(covers.moment)
     urls = {url for url, item in found.items() if item.moment <= moment}
-    return [item for item in rows.read(Path(covers.part), Candidate) if item.url in urls]
+    return [item for item in rows.read(place(covers.part), Candidate) if item.url in urls]
 
 
 # --- waiting --------------------------------------------------------------------------------------
@@ -240,7 +241,7 @@ class Outage:
             return
         (status, most), *_ = self._passing.most_common(1)
         _keep(task.folders, State(began=_iso(datetime.now(UTC)), outage=True))
-        forget_failures(task.folders.work / HOSTS)
+        forget_failures(task.folders.own / HOSTS)
         raise RunError(
             f"crawl: {failed:,} of {self._urls:,} URLs failed in ways that may pass, {most:,} of them by "
             f"{status} ({self._messages[status]}): an outage, so nothing is signed. What was fetched stays; "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from beam_jobs.engine import build, progress
-from beam_jobs.engine.files import block_lists, open_input, source_files
+from beam_jobs.engine.files import block_lists, open_exactly, open_input, source_files
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
@@ -32,6 +32,7 @@ from wit_pipeline.vocabulary.asked import Asked, asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
+from wit_pipeline.vocabulary.store import place
 
 HOSTS = "hosts.parquet"
 CLASSES = "classes.parquet"
@@ -89,12 +90,12 @@ def open_held(task: Task, place: str) -> BinaryIO:
     files = held_files(task.recipe.extract.sources, int(number), task.plan)
     if name not in files:
         raise FileNotFoundError(f"[[extract.sources]] {number} has no file {name} any more")
-    return open_input(files[name])
+    return open_exactly(files[name])
 
 
 def do(task: Task, unit: Unit) -> Done:
     """Crawl one unit."""
-    candidates = list(rows.read(Path(unit.covers), Candidate))
+    candidates = list(rows.read(place(unit.covers), Candidate))
     urls = (item.url for item in candidates)
     bounds = Bounds(urls, task.recipe.crawl, task.recipe.seed, lane_of(task, unit))
     return fetch(task, unit, candidates, bounds)
@@ -115,7 +116,7 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
     config = task.recipe.crawl
     listed = tuple(file.path for file in block_lists(config))
     supply = Supply(
-        client=client(config, task.folders.work / chances.HOSTS),
+        client=client(config, task.folders.own / chances.HOSTS),
         decode=decoders(config).decode,
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
@@ -134,22 +135,6 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
         )
 
 
-def late(task: Task) -> Sequence[Unit]:
-    """The chances of all units that are due, as soon as one is; none when nobody is waited for any more."""
-    return chances.units(task, units(task))
-
-
-def is_unfinished(task: Task) -> bool:
-    """Whether a crawl that is signed is to ask all the same."""
-    return task.again and chances.any_due(task, units(task))
-
-
-def settle(task: Task) -> None:
-    """Before the crawl's own work."""
-    keeping.settle(task)
-    chances.begin(task)
-
-
 def plan(task: Task, unit: Unit) -> str:
     """What decides the bytes of a unit's pictures: it outlives frontiers, and rules of what may be asked."""
     return keeping.plan(task.recipe)
@@ -165,6 +150,22 @@ def forget(task: Task, unit: Unit) -> None:
     which = asking(unit.name)
     if which is not None:
         journal.done(task.folders.out, which, made(task))
+
+
+def late(task: Task) -> Sequence[Unit]:
+    """The chances of all units that are due, as soon as one is; none when nobody is waited for any more."""
+    return chances.units(task, units(task))
+
+
+def is_unfinished(task: Task) -> bool:
+    """Whether a crawl that is signed is to ask all the same."""
+    return task.leave.again and chances.any_due(task, units(task))
+
+
+def settle(task: Task) -> None:
+    """Before the crawl's own work."""
+    keeping.settle(task)
+    chances.begin(task)
 
 
 def lane_of(task: Task, unit: Unit) -> Lane:
@@ -188,7 +189,7 @@ def largest_host(root: Path, interval: float) -> Iterator[str]:
     found = units(task)
     for lane, urls in islice(build.lanes_of(found).items(), 1):
         first = next(unit for unit in found if unit.lane == lane)
-        host, hours = host_of(rows.column(Path(first.covers), "url")[0]), urls * interval / 3600
+        host, hours = host_of(rows.column(place(first.covers), "url")[0]), urls * interval / 3600
         yield f"{urls:>12,}  URLs of {host}, one after the other: {hours:,.1f} h at {interval:g} s each"
 
 

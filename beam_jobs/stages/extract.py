@@ -24,6 +24,7 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, describe, read_receipt, write_json
 from wit_pipeline.vocabulary.records import Candidate, Raw, Reject
 from wit_pipeline.vocabulary.sift import Sample, write_sifted
+from wit_pipeline.vocabulary.store import given
 
 TICK = 1000  # records between two signs of life
 
@@ -36,8 +37,8 @@ def inputs(recipe: Recipe) -> dict[str, str]:
         raise UserError(f"recipe: needs at least one [[extract.sources]] of kind {', '.join(KINDS)}")
     found = {}
     if recipe.extract.blocklist:
-        read_blocklist(Path(recipe.extract.blocklist))
-        blocklist = Path(recipe.extract.blocklist)
+        blocklist = given(recipe.extract.blocklist)
+        read_blocklist(blocklist)
         found["blocklist"] = version([blocklist], blocklist)
     for number, source in enumerate(recipe.extract.sources):
         if KINDS[source.kind].fetches:
@@ -94,14 +95,15 @@ def client(config: CrawlConfig) -> Client:
 
 @cache
 def query_texts(path: Path, plan: str) -> tuple[str, ...]:
-    """The queries of a signed list, by id."""
-    return tuple(store.texts(path).to_pylist())
+    """The queries of a signed list, the most trusted first: what asks for some of them asks for those."""
+    return tuple(store.by_trust(path))
 
 
 @cache  # one table a process
 def rules(path: Path, config: ExtractConfig, plan: str) -> Rules:
     """The rules of the recipe over a signed query list."""
-    return rules_of(config, Matcher(store.texts(path), config.match))
+    ids, texts = store.texts(path)
+    return rules_of(config, Matcher(texts, config.match, ids))
 
 
 def do(task: Task, unit: Unit) -> Done:
@@ -129,7 +131,7 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     counts = [Counts() for _ in sources]
     kinds: Counter[str] = Counter()
     for unit in units(task):
-        receipt = read_receipt(STEP.receipt(task.folders, unit), task.plan)
+        receipt = read_receipt(STEP.receipt(task.folders, unit), task.plan, task.folders.out)
         if receipt is not None:
             counts[unit.covers.source] += receipt.counts
     for file in files:

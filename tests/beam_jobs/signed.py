@@ -1,14 +1,15 @@
 """A stage's folder as if it had been built."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 
 from wit_pipeline.frontier import QueryFetch
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, describe
-from wit_pipeline.vocabulary.records import Candidate, Pair
+from wit_pipeline.vocabulary.records import Candidate, Pair, Reject
 
 
 def sign_pairs(root: Path, stage: str, pairs: Sequence[Pair], parts: int) -> None:
@@ -40,11 +41,25 @@ def sign_fetches(root: Path, fetches: Sequence[QueryFetch]) -> None:
     _sign(path.parent, "frontier", Counts(), [file])
 
 
-def sign_files(root: Path, stage: str, records: int) -> None:
+def sign_files(root: Path, stage: str, records: int, recipe: Mapping[str, Any] | None = None) -> None:
     """Sign the files that lie in a stage's folder, with as many records as are said to be in its parts."""
     paths = sorted((root / stage).iterdir())
     counts = Counts(read=records, kept=records)
-    _sign(root / stage, stage, counts, [describe(path, pq.read_metadata(path).num_rows) for path in paths])
+    _sign(root / stage, stage, counts, [describe(path, _rows_in(path)) for path in paths], recipe)
+
+
+def _rows_in(path: Path) -> int:
+    return int(pq.read_metadata(path).num_rows) if path.suffix == ".parquet" else 0
+
+
+def sign_rejects(root: Path, stage: str, rejects: Sequence[Reject]) -> None:
+    """Have a stage say of some records why it dropped them; its parts, where it has any, stay."""
+    folder = root / stage
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "rejects-00000.parquet"
+    file = describe(path, rows.write(path, Reject, rejects))
+    before = manifest.load(folder)
+    _sign(folder, stage, before.counts if before else Counts(), [*(before.files if before else ()), file])
 
 
 def sign_counts(root: Path, stage: str, counts: Counts) -> None:
@@ -53,12 +68,18 @@ def sign_counts(root: Path, stage: str, counts: Counts) -> None:
     _sign(root / stage, stage, counts, ())
 
 
-def _sign(folder: Path, stage: str, counts: Counts, files: Sequence[File]) -> None:
+def _sign(
+    folder: Path,
+    stage: str,
+    counts: Counts,
+    files: Sequence[File],
+    recipe: Mapping[str, Any] | None = None,
+) -> None:
     made = Manifest(
         stage=stage,
         plan="",
         inputs={},
-        recipe={},
+        recipe=recipe or {},
         counts=counts,
         files=tuple(files),
         started="",

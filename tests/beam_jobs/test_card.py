@@ -17,7 +17,7 @@ from PIL import Image as Pillow
 from beam_jobs.stages.shard import describe_shards
 from tests.factories import encoded, pair, photograph
 from wit_pipeline.report.card import SIZES
-from wit_pipeline.shard import Row, position, wids_index, write_shard
+from wit_pipeline.shard import TABLE_ALONE, Row, position, wids_index, write_shard
 from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
@@ -92,6 +92,10 @@ def load(streaming: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lo
     )
 
 
+def in_json(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in rows.to_row(row).items() if name not in TABLE_ALONE}
+
+
 def pixels(content: bytes) -> np.ndarray[Any, Any]:
     with Pillow.open(io.BytesIO(content)) as opened:
         return np.asarray(opened.convert("RGB"))
@@ -113,7 +117,7 @@ def test_the_samples_of_all_shards_are_the_one_split(load: Load, tmp_path: Path)
     assert [sample["txt"] for sample in found] == [item.candidate.caption for item in early + late]
     table = [row for path in sorted(out.glob("0*.parquet")) for row in rows.read(path, Row)]
     assert [sample["json"] for sample in found] == [
-        {**rows.to_row(row), "queries": list(row.queries)} for row in table
+        {**in_json(row), "queries": list(row.queries)} for row in table
     ]
     assert [sample["__key__"] for sample in found] == [row.key for row in table]
     for sample, item in zip(found, early + late, strict=True):
@@ -178,4 +182,5 @@ def test_the_front_matter_is_what_the_hub_takes(tmp_path: Path) -> None:
     (config,) = MetadataConfigs.from_dataset_card_data(card.data)
     (info,) = datasets.info.DatasetInfosDict.from_dataset_card_data(card.data).items()
     assert (config, info[0]) == ("default", "default")
-    assert info[1].features["json"] == dict(datasets.Features.from_arrow_schema(rows.schema_of(Row)))
+    columns = dict(datasets.Features.from_arrow_schema(rows.schema_of(Row)))
+    assert info[1].features["json"] == {name: columns[name] for name in columns if name not in TABLE_ALONE}

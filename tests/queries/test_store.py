@@ -1,5 +1,6 @@
 """queries.parquet keeps every column, and what is no query list is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -7,6 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from queries import store
+from tests.factories import query
+from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.records import Kind, Query
 
@@ -32,10 +35,33 @@ def test_the_bytes_depend_on_the_queries_alone(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_ids_are_positions(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="'new york' has id 1 at position 0"):
-        store.write(tmp_path / "queries.parquet", QUERIES[1:])
-    assert not (tmp_path / "queries.parquet").exists()
+def test_ids_may_leave_gaps_and_ascend(tmp_path: Path) -> None:
+    path = tmp_path / "queries.parquet"
+    store.write(path, QUERIES[::2])
+    assert store.read(path) == QUERIES[::2]
+    ids, texts = store.texts(path)
+    assert (ids.tolist(), texts.to_pylist()) == ([0, 2], ["dog", "犬"])
+
+
+@pytest.mark.parametrize(
+    "queries", [QUERIES[::-1], [QUERIES[1], QUERIES[1]], [replace(QUERIES[0], query_id=-1)]]
+)
+def test_ids_that_do_not_ascend_are_refused(tmp_path: Path, queries: list[Query]) -> None:
+    path = tmp_path / "queries.parquet"
+    with pytest.raises(RunError, match=r"has id .* after id"):
+        store.write(path, queries)
+    assert not path.exists()
+    rows.write(path, Query, queries)
+    for read in (store.read, store.texts):
+        with pytest.raises(RunError, match=r"has id .* after id|do not ascend"):
+            read(path)
+
+
+def test_the_most_trusted_come_first_whatever_their_ids(tmp_path: Path) -> None:
+    path = tmp_path / "queries.parquet"
+    words = [query(0, "rare", rank=1), query(1, "title", kind=Kind.TITLE), query(7, "often", rank=0)]
+    store.write(path, words)
+    assert store.by_trust(path) == ["often", "rare", "title"]
 
 
 @pytest.mark.parametrize("data", [b"", b"query_id,query\n", None])

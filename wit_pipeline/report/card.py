@@ -6,9 +6,10 @@ from typing import Any
 
 from wit_pipeline.pictures.structure import EXTENSIONS
 from wit_pipeline.report.pages import environment
-from wit_pipeline.shard import Row
+from wit_pipeline.shard import TABLE_ALONE, Row
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.manifest import File, Manifest
+from wit_pipeline.vocabulary.records import Reason
 from wit_pipeline.vocabulary.rows import schema_of
 
 NAME = "webimagetext"
@@ -20,21 +21,35 @@ SIZES = (  # the Hub's list, closed: a card that names another class is refused 
 )  # fmt: skip
 
 
-def dataset_card(before: Sequence[Manifest], shards: Sequence[File], taken_down: int = 0) -> str:
-    """README.md of the shards' folder: what is in them, and the funnel that led there."""
-    template = environment().get_template("card.md")
+def dataset_card(
+    before: Sequence[Manifest],
+    shards: Sequence[File],
+    removed: Mapping[str, int] | None = None,
+    *,
+    rounds: bool = False,
+) -> str:
+    """README.md of the shards' folder: what is in them, and the funnel that led there.
+
+    `removed` are samples that have left their shards, by reason; `rounds` says whether there were several.
+    """
+    template, gone = environment().get_template("card.md"), dict(removed or {})
     return template.render(
         stages=before,
         shards=shards,
         samples=sum(file.rows for file in shards),
-        taken_down=taken_down,
+        taken_down=gone.pop(Reason.TAKEN_DOWN, 0),
+        displaced=gone,
+        rounds=rounds,
         size=size_class(sum(file.rows for file in shards)),
         images=image_members(before),
         # `datasets` caches a local folder by its name and its card, so the card names the bytes: without
         # that, what was taken down, or another build's samples, would come from the cache.
         digest=digest([[file.name, file.sha256] for file in shards]),
         columns=schema_of(Row),
-        features=[_feature(field.name, str(field.type)) for field in schema_of(Row)],
+        alone=TABLE_ALONE,
+        features=[
+            _feature(field.name, str(field.type)) for field in schema_of(Row) if field.name not in TABLE_ALONE
+        ],
     )
 
 

@@ -39,7 +39,7 @@ class World:
 
     open: Callable[[str], BinaryIO]  # a file's bytes as they are, seekable
     size: Callable[[str], int]  # bytes of a file
-    queries: Callable[[], Sequence[str]] = tuple  # the query list: the position is the id
+    queries: Callable[[], Sequence[str]] = tuple  # the query list, the most trusted first
     crawl: CrawlConfig = field(default_factory=CrawlConfig)
     client: Callable[[CrawlConfig], Client] = Client  # one a process for each config
     seed: int = 0

@@ -4,30 +4,34 @@
 sums of the images that the list named by address. So the same bytes do not return under another address.
 """
 
-import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from wit_pipeline.fetch.removal import BlockList, entry_hash
-from wit_pipeline.shard import Row, md5, stats
+from wit_pipeline.shard import Row, stats
 from wit_pipeline.vocabulary import rows, tar
 from wit_pipeline.vocabulary.manifest import File, aside, describe, write_json
+from wit_pipeline.vocabulary.records import Reason
+from wit_pipeline.vocabulary.store import open_ranged, place
 
 FOLDER = "removed"
+PIECE = 1 << 20  # bytes copied at once
 FOUND = ".found.txt"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Removed:
-    """A sample that was taken down, as removed.parquet has it: what names it, and nothing of what it was."""
+    """A sample that left its shard, as removed.parquet has it: what names it, and nothing of what it was."""
 
     key: str
     pair_key: str
-    entry: str  # `entry_hash` of the entry that names it
+    entry: str  # `entry_hash` of the entry that names it; "" where no list does
     list: str  # the file in ROOT/removed/ that has the entry; its name begins with when it was received, UTC
+    reason: Reason = Reason.TAKEN_DOWN  # any other was a later round's: its pair is no longer kept as it was
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +52,10 @@ class Removals:
     def read(cls, folder: Path) -> "Removals":
         """The lists of a folder; none where it is not there."""
         return cls([Listed(name=path.name, entries=_read(path)) for path in lists(folder)])
+
+    def names(self, url: str, final_url: str, page_url: str, sha256: str) -> bool:
+        """Whether a list names a picture, or the page on which it was found."""
+        return any(listed.entries.found(url, final_url, page_url, sha256) for listed in self.lists)
 
     def of(self, row: Row) -> Removed | None:
         """The Removed of a sample that is on a list, or None."""
@@ -74,7 +82,7 @@ def files(path: Path) -> list[Path]:
 
 
 def _read(path: Path) -> BlockList:
-    return BlockList.read(map(str, files(path)), lambda name: Path(name).open("rb"))
+    return BlockList.read(map(str, files(path)), lambda name: place(name).open("rb"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,30 +106,30 @@ def named(image: Stored, pages: Iterable[str], entries: BlockList) -> bool:
     return bool(entries.found_url(*pages))
 
 
-def rewrite_shard(home: Path, name: str, out: Path, gone: Callable[[Row], bool]) -> tuple[File, ...]:
-    """Write shard `name` of `home` anew to `out`, without what is `gone`; no file where nothing is.
+def rewrite_shard(home: Path, name: str, out: Path, gone: Collection[str]) -> tuple[File, ...]:
+    """Write shard `name` of `home` anew to `out`, without the keys that are `gone`; no file where none is.
 
     Everything else keeps its key and its bytes.
     """
-    keys = {row.key for row in rows.read(home / f"{name}.parquet", Row) if gone(row)}
-    if not keys:
+    if not gone:
         return ()
     tar_path, table_path, stats_path = (out / f"{name}{end}" for end in (".tar", ".parquet", "_stats.json"))
     with (
         aside(tar_path) as tar_aside,
         aside(table_path) as table_aside,
-        tarfile.open(home / f"{name}.tar") as source,
+        (home / f"{name}.tar").open("rb") as packed,
+        tarfile.open(fileobj=packed) as source,
         tar.Writer(tar_aside) as archive,
         rows.Writer(table_aside, Row) as table,
     ):
         for member in source:
             content = source.extractfile(member)
-            if content is not None and member.name.partition(".")[0] not in keys:
+            if content is not None and member.name.partition(".")[0] not in gone:
                 archive.add(member.name, content.read())
         for row in rows.read(home / f"{name}.parquet", Row):
-            if row.key not in keys:
+            if row.key not in gone:
                 table.write(row)
-    write_json(stats_path, stats(table.count, md5(tar_path)))
+    write_json(stats_path, stats(table.count, archive.md5))
     return describe(tar_path, table.count), describe(table_path, table.count), describe(stats_path)
 
 
@@ -130,15 +138,19 @@ def erase(path: Path, out: Path, spans: Iterable[tuple[int, int]]) -> int:
 
     There is no copy where that is 0.
     """
-    with path.open("rb") as file:
-        wanted = [
-            (offset, length) for offset, length in spans if any(os.pread(file.fileno(), length, offset))
-        ]
+    with open_ranged(path) as file:
+        wanted = [(offset, length) for offset, length in spans if any(_at(file, offset, length))]
     if wanted:
         with aside(out) as temporary:
-            shutil.copyfile(path, temporary)
+            with path.open("rb") as whole, temporary.open("wb") as copy:
+                shutil.copyfileobj(whole, copy, PIECE)
             with temporary.open("r+b") as file:
                 for offset, length in wanted:
                     file.seek(offset)
                     file.write(bytes(length))
     return len(wanted)
+
+
+def _at(file: BinaryIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)

@@ -59,7 +59,7 @@ IN_QUERIES = _classes(b" ", b"")  # MetaCLIP spaces out captions alone: "St. Lou
 class Matches:
     """The queries in some captions: caption i has ids[ends[i - 1] : ends[i]], each once, ascending."""
 
-    ids: Array  # int32
+    ids: Array  # int32, or as the ids that the Matcher was given
     ends: Array  # int64 (captions,)
 
     def __iter__(self) -> Iterator[tuple[int, ...]]:
@@ -68,12 +68,18 @@ class Matches:
 
 
 class Matcher:
-    """Finds queries in captions. The id of a query is its position; where two are alike, the first one's."""
+    """Finds queries in captions. The id of a query is its position, or what `ids` has there, ascending.
 
-    def __init__(self, queries: Texts, mode: Mode = "normalised") -> None:
+    Where two queries are alike, the first one's counts.
+    """
+
+    def __init__(self, queries: Texts, mode: Mode = "normalised", ids: Array | None = None) -> None:
         self._mode = mode
         if len(queries) > MOST_QUERIES:
             raise ValueError(f"a list holds at most {MOST_QUERIES:,} queries, found {len(queries):,}")
+        if ids is not None and (len(ids) != len(queries) or not (np.diff(ids) > 0).all()):
+            raise ValueError("a query has one id, and ids ascend")
+        self._ids = ids
         hashes, ends = self._words(*_packed(queries), IN_QUERIES)
         slots = 1 << 10
         while slots < 2 * len(hashes):
@@ -96,7 +102,8 @@ class Matcher:
             if room > len(ids) - count:
                 ids = np.concatenate([ids[:count], np.empty(len(ids) + room, np.int32)])
             done, count, room = _match(hashes, ends, self._table, self._longest, done, count, ids, id_ends)
-        return Matches(ids=ids[:count], ends=id_ends)
+        found = ids[:count]
+        return Matches(ids=found if self._ids is None else self._ids[found], ends=id_ends)
 
     def match(self, caption: str) -> tuple[int, ...]:
         """The ids of the queries in one caption.

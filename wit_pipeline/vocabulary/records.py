@@ -29,9 +29,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Query:
-    """A string that a caption may contain, with its provenance; ids are ranks."""
+    """A string that a caption may contain, with its provenance; its id is given once."""
 
-    query_id: int
+    query_id: int  # the query's for good: no other ever has it
     query: str  # normalised: words with one blank between
     kind: Kind
     count: int = 0  # occurrences in Wikipedia
@@ -118,6 +118,8 @@ class Reason(StrEnum):
     BALANCED_OUT = "balanced_out"
     # shard
     TAKEN_DOWN = "taken_down"  # by a list that `wit remove` was given
+    REPLACED = "replaced"  # the pair stays, but with another picture of its URL: it is a new sample
+    NO_LONGER_KEPT = "no_longer_kept"  # and no stage of the later round says of it why
 
 
 DETAIL = 500  # characters of a detail that a source's Reject keeps

@@ -10,13 +10,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import S3Options
 
 from beam_jobs.__main__ import main
 from beam_jobs.engine import progress
 from beam_jobs.stages import query_units
-from queries import store, tally
+from queries import ids, store, tally
 from queries.dumps.wikipedia import Page, article, pages
 from queries.dumps.wikitext import plain
 from wit_pipeline.text.text import words
@@ -300,21 +298,61 @@ def test_a_folder_is_no_dump(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "no file matches" in capsys.readouterr().err
 
 
+def ids_of(root: Path) -> dict[str, int]:
+    return {item.query: item.query_id for item in store.read(root / "queries" / "queries.parquet")}
+
+
+def test_a_query_keeps_its_id_whatever_list_follows(small: Path, tmp_path: Path) -> None:
+    """Without lemmas, with them, and after a root whose list has no table of ids beside it."""
+    root, whole = tmp_path / "root", small.read_text()
+    lemmas = "".join(f"{line}\n" for line in whole.splitlines() if not line.startswith("wordnet"))
+    build(small, root)
+    first = ids_of(root)
+    assert sorted(first.values()) == list(range(len(first)))
+    small.write_text(lemmas.replace("title_min_views = 3", "title_min_views = 1"))
+    (root / "queries" / ids.TABLE).unlink()  # as the release before left it
+    build(small, root)
+    second = ids_of(root)
+    gone, new = first.keys() - second.keys(), second.keys() - first.keys()
+    assert gone
+    assert new
+    assert all(second[query] == first[query] for query in first.keys() & second.keys())
+    assert sorted(second[query] for query in new) == [len(first) + i for i in range(len(new))]
+    assert ids.of(root / "queries") == {**first, **second}
+    small.write_text(whole)
+    build(small, root)
+    assert ids_of(root) == first
+    assert ids.of(root / "queries") == {**first, **second}
+
+
+def test_ids_outlive_a_kill_while_a_list_takes_the_place_of_another(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    build(small, root)
+    first = ids_of(root)
+    small.write_text(small.read_text().replace("title_min_views = 3", "title_min_views = 1"))
+
+    def killed(source: Path, target: Path) -> Path:
+        if source.name == "out":
+            raise KeyboardInterrupt
+        return source.replace(target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            main(["queries", "--recipe", str(small), "--root", str(root), "--workers", "1"])
+    assert not (root / "queries").exists()
+    build(small, root)
+    assert first.items() < ids_of(root).items()
+
+
 def test_views_of_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dump.xml").write_text(whole_dump())
     (tmp_path / "pageviews-202306-spider.bz2").write_bytes(b"")
     path = recipe(tmp_path, f"{tmp_path}/dump.xml", pageviews=[f"{tmp_path}/pageviews-*"])
     assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
     assert "counts robots; name the files that end in -user" in capsys.readouterr().err
-
-
-def test_beams_flags_reach_its_file_systems_before_the_first_file_is_looked_for(
-    small: Path, tmp_path: Path
-) -> None:
-    build(small, tmp_path / "root", "--", "--s3_endpoint_url=http://127.0.0.1:1")
-    options = FileSystems._pipeline_options  # Beam has no public way to ask
-    assert options is not None
-    assert options.view_as(S3Options).s3_endpoint_url == "http://127.0.0.1:1"
 
 
 def test_a_list_that_comes_out_empty_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -124,6 +125,25 @@ def test_no_queries_match_nothing_and_no_captions_give_none() -> None:
 
 def test_of_equal_queries_the_first_is_found() -> None:
     assert Matcher(["dog", "Dog", "dog"]).match("dog") == (0,)
+    assert Matcher(["dog", "Dog", "dog"], ids=np.array([3, 7, 9])).match("dog") == (3,)
+
+
+@given(st.lists(WORDS, unique=True, max_size=6), st.data())
+def test_ids_stand_for_positions(queries: list[str], data: st.DataObject) -> None:
+    ids = np.array(
+        sorted(data.draw(st.sets(st.integers(0, 1 << 40), min_size=len(queries), max_size=len(queries))))
+    )
+    captions = [" ".join(data.draw(st.lists(WORDS, max_size=5)))]
+    by_position = list(Matcher(queries).match_all(captions))
+    assert list(Matcher(queries, ids=ids).match_all(captions)) == [
+        tuple(ids[list(found)].tolist()) if found else () for found in by_position
+    ]
+
+
+@pytest.mark.parametrize("ids", [[1], [1, 1], [2, 1]])
+def test_ids_ascend(ids: list[int]) -> None:
+    with pytest.raises(ValueError, match="ids ascend"):
+        Matcher(["a b", "c d"], ids=np.array(ids))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -44,7 +44,7 @@ def check_keys(api: str, per_query: int, most_queries: int, interval: float) -> 
 
 
 def query_splits(most_queries: int, requests: int, world: World) -> list[Range]:
-    """Ranges of query ids, each of some `SPLIT_REQUESTS`, where a query takes so many `requests`."""
+    """Ranges of the query list, each of some `SPLIT_REQUESTS`, where a query takes so many `requests`."""
     count = len(world.queries())
     if not count:
         raise UserError("the query list is empty: there is nothing to search for")

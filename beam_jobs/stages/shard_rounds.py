@@ -1,0 +1,211 @@
+"""What of the shards that stand a later round keeps: the steps of `shard` before and beside the new ones.
+
+    ROOT/shard as it is signed    the shards of before, what has left them, and which rounds there were
+    scratch/high.npy …            where their pairs stand (`wit_pipeline.takedown.rounds`)
+    scratch/shard-NNNNN.parquet   the pairs of the balance that stand in shard N
+
+A shard that loses nothing is the same file in the new folder: a second name, no bytes.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from beam_jobs.engine import build, progress
+from beam_jobs.engine.files import version
+from beam_jobs.engine.stage import Done, Task, Unit
+from beam_jobs.engine.tables import write_whole
+from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Round, Row, counts_of, tables_of
+from wit_pipeline.takedown import displaced, rounds
+from wit_pipeline.takedown.displaced import Told
+from wit_pipeline.takedown.rounds import Standing
+from wit_pipeline.takedown.takedown import FOLDER, Removals, Removed, rewrite_shard
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, describe, read_json, write_json
+from wit_pipeline.vocabulary.records import Pair, Reason
+
+R = TypeVar("R")
+
+TELLS = ("balance", "dedup", "filter", "frontier")  # stages whose rejects have keys, the last first
+ENDINGS = (".tar", ".parquet", "_stats.json")  # of a shard's files
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Before:
+    """The shards that a round goes on with."""
+
+    home: Path
+    signed: Manifest
+
+    @property
+    def shards(self) -> list[int]:
+        """Their numbers, ascending."""
+        return sorted(int(file.name.removesuffix(".parquet")) for file in tables_of(self.signed.files))
+
+    @property
+    def removed(self) -> list[Removed]:
+        """The samples that left them."""
+        return list(rows.read(self.home / REMOVED, Removed)) if self.signed.named(REMOVED) else []
+
+    @property
+    def rounds(self) -> list[Round]:
+        """The rounds that they are of."""
+        if self.signed.named(ROUNDS):
+            return [Round(**value) for value in read_json(self.home / ROUNDS)["rounds"]]
+        return [Round(first=0, shards=len(self.shards))]
+
+    def files(self, name: str) -> tuple[File, ...]:
+        """The files of a shard, as they were signed."""
+        found = {file.name: file for file in self.signed.files}
+        return tuple(found[name + ending] for ending in ENDINGS)
+
+
+def before(task: Task) -> Before | None:
+    """What stands and is gone on with: shards of this recipe and format, unless new ones are asked for."""
+    return None if task.leave.reshard else _before(task.folders.home, task.folders.before, task)
+
+
+def _before(home: Path, old: Path, task: Task) -> Before | None:
+    # A kill may have come between two renames; where nothing is renamed, the old manifest alone is there.
+    place = home if task.folders.at_home or home.exists() else old
+    signed = manifest.load(home) or manifest.load(old)
+    if signed is None or dict(signed.recipe) != task.recipe.table(task.folders.stage):
+        return None
+    if build.plan_of(signed.stage, signed.recipe, signed.inputs) != signed.plan:  # of another format
+        return None
+    return Before(home=place, signed=signed)
+
+
+def onto(task: Task) -> str:
+    """The digest of what stands and is gone on with; "" where shards are made from nothing."""
+    found = before(task)
+    return found.signed.digest if found is not None else ""
+
+
+def again(task: Task) -> bool:
+    """Whether shards of several rounds are to become those of one."""
+    signed = manifest.load(task.folders.home)
+    return task.leave.reshard and signed is not None and bool(signed.named(ROUNDS))
+
+
+def index(task: Task, unit: Unit) -> Done:
+    """Write where the pairs stand."""
+    found = before(task)
+    paths = rounds.write(task.folders.scratch, _entries(found) if found is not None else ())
+    return Counts(), tuple(map(describe, paths))
+
+
+def _entries(found: Before) -> Iterator[rounds.Entries]:
+    """Those of samples that were taken down come first: a pair that has come back stands where it is now."""
+    yield rounds.taken_down(item for item in found.removed if item.reason is Reason.TAKEN_DOWN)
+    for shard in found.shards:
+        yield rounds.entries(shard, found.home / f"{shard:05d}.parquet")
+
+
+def standing(task: Task) -> Standing:
+    """Where the pairs stand."""
+    return Standing(task.folders.scratch, removals_of(task.folders.root / FOLDER))
+
+
+def removals_of(folder: Path) -> Removals:
+    """The lists that the root was given, read once a process and state."""
+    return _removals(folder, version(sorted(folder.glob("*.txt")), folder))
+
+
+@cache
+def _removals(folder: Path, version: str) -> Removals:
+    return Removals.read(folder)
+
+
+def following(task: Task) -> int:
+    """The number of the first shard that a round adds."""
+    found = before(task)
+    return found.shards[-1] + 1 if found is not None and found.shards else 0
+
+
+def units(task: Task) -> Sequence[Unit]:
+    """The shards that stand."""
+    found = before(task)
+    return [Unit(name=f"{shard:05d}", covers=shard) for shard in (found.shards if found else ())]
+
+
+def keep(task: Task, unit: Unit) -> Done:
+    """A shard that stands, without the samples that have left it; the same files where none has."""
+    found, out, scratch = before(task), task.folders.out, task.folders.scratch
+    assert found is not None, "shards that stand were found before"
+    pairs = scratch / f"shard-{unit.name}.parquet"
+    present = {pair.key: pair for pair in rows.read(pairs, Pair)} if pairs.exists() else {}
+    removals = removals_of(task.folders.root / FOLDER)
+    sample = rounds.compare(rows.read(found.home / f"{unit.name}.parquet", Row), present, removals)
+    # What leaves first, then the shard: in a store that is written where it is read, and kills come between.
+    told = scratch / f"removed-{unit.name}.parquet"
+    earlier = {item.key: item for item in rows.read(told, Removed)} if told.exists() else {}
+    gone = {**sample.gone, **earlier}
+    write_whole(told, Removed, gone.values())
+    write_whole(scratch / f"changed-{unit.name}.parquet", Row, sample.changed)
+    files = rewrite_shard(found.home, unit.name, out, gone)
+    if not files:
+        files = found.files(unit.name)
+        for file in () if found.home == out else files:
+            link(found.home / file.name, out / file.name)
+    progress.tell("records", count=len(present))
+    return counts_of(len(present), files[0].rows), files
+
+
+def link(source: Path, target: Path) -> None:
+    """The same file under a second name, as no file of a stage is ever written to; or a copy."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def removed(task: Task, names: Iterable[str]) -> list[Removed]:
+    """The samples that have left their shards, in this round, of the shards `names`, and before."""
+    found, gone = before(task), list(said(task, "removed", Removed, names))
+    earlier = found.removed if found is not None else []
+    why = displaced.reasons({item.pair_key for item in gone if not item.list}, _told(task))
+    return [*earlier, *(item if item.list else replace(item, reason=why[item.pair_key]) for item in gone)]
+
+
+def _told(task: Task) -> Told:
+    signed = {stage: manifest.load(task.folders.reads(stage)) for stage in TELLS}
+    return Told(
+        kept=task.folders.files("balance", "part-"),
+        rejects=[path for stage in TELLS if signed[stage] for path in task.folders.files(stage, "rejects-")],
+        wanted=task.folders.files("frontier", "part-") if signed["frontier"] else [],
+        crawled=[path for _, path in sorted(task.folders.asked().tables.items())],
+    )
+
+
+def said(task: Task, kind: str, record: type[R], names: Iterable[str]) -> Iterator[R]:
+    """What the units that did some shards have said of their samples."""
+    return (
+        item for name in names for item in rows.read(task.folders.scratch / f"{kind}-{name}.parquet", record)
+    )
+
+
+def finish(task: Task, added: int, gone: Iterable[Removed]) -> tuple[File, ...]:
+    """changed.parquet and rounds.json, where a round went on with shards that stand and `added` others.
+
+    Of a round that adds, changes and displaces nothing nothing is said: the folder stays what it was.
+    """
+    found, out = before(task), task.folders.out
+    if found is None:
+        return ()
+    changed = write_whole(out / CHANGED, Row, said(task, "changed", Row, (unit.name for unit in units(task))))
+    if not changed:
+        (out / CHANGED).unlink()
+    left = any(item.reason is not Reason.TAKEN_DOWN for item in gone)
+    if not (changed or left or added or found.signed.named(ROUNDS)):
+        return ()
+    last = found.rounds[-1]
+    made = [*found.rounds, *([Round(first=last.first + last.shards, shards=added)] if added else [])]
+    write_json(out / ROUNDS, {"rounds": [asdict(one) for one in made]})
+    table = (describe(out / CHANGED, changed),) if changed else ()
+    return (*table, describe(out / ROUNDS))
