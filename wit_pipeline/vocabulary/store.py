@@ -70,7 +70,7 @@ def _files(store: Store, process: int) -> fs.FileSystem:
         if settings.get("scheme") == "http" and "@" not in bucket:
             bucket = f"anonymous@{bucket}"
     query = "&".join(f"{name}={value}" for name, value in settings.items())
-    address = f"{store.scheme}://{bucket}" + (f"?{query}" if query else "")
+    address = f"{store.scheme}://{bucket}/" + (f"?{query}" if query else "")
     try:
         return fs.FileSystem.from_uri(address)[0]
     except (OSError, pa.ArrowException) as error:
