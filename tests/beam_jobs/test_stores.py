@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -228,3 +228,18 @@ def test_killed_builds_in_a_store_end_the_same(world: World, here: Path, kills: 
                     assert manifest.reread(root / stage / file.name).sha256 == file.sha256
         assert build(world, text, "--take-over") == 0
         same(root, here)
+
+
+@pytest.mark.parametrize(("serve", "module"), [(s3, "boto3"), (gs, "google.cloud.storage")])
+def test_a_root_needs_the_stores_client_before_any_work(
+    serve: Callable[[], AbstractContextManager[Server]],
+    module: str,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with serve() as server:
+        monkeypatch.setitem(sys.modules, module, None)
+        assert build(world, server.at("none")) == 2
+        assert f"needs {module}, which is not installed: pip install" in capsys.readouterr().err
+        assert not place(server.at("none")).exists()
