@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -154,7 +155,18 @@ def test_two_launchers_one_wins(server: Server) -> None:
         pass
 
 
-def test_a_lock_that_was_taken_over_is_lost(server: Server) -> None:
+class Ended(Exception):
+    """What stands for the end of this process."""
+
+
+def test_a_lock_that_was_taken_over_is_lost(
+    server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    monkeypatch.setattr(lock, "LOOK", 0.0)
+    monkeypatch.setattr("os._exit", end)
     root = in_store(place(server.at("taken")))
     assert root is not None
     first, second = lock._Lock(root), lock._Lock(root)
@@ -166,6 +178,9 @@ def test_a_lock_that_was_taken_over_is_lost(server: Server) -> None:
     with pytest.raises(RunError, match="was taken over"):
         lock.check(place(str(root)))
     del lock._held[str(root)]
+    with pytest.raises(Ended):
+        lock._watch(first, threading.Event())
+    assert "was taken over: process" in capsys.readouterr().err
     first.release()  # and leaves that of the other alone
     assert second.lost() == ""
     second.release()
