@@ -1,9 +1,10 @@
 """Object stores for tests: S3 by moto, Google's by fake-gcs-server, each a process or thread of its own."""
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -78,3 +79,35 @@ def gs() -> Iterator[Server]:
         yield Server("gs", f"{server.host}:{server.port}")
     finally:
         server.stop()
+
+
+class Counting:
+    """A way to a server that counts the bytes that it sends back."""
+
+    def __init__(self, authority: str) -> None:
+        host, _, port = authority.partition(":")
+        self._to = (host, int(port))
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.authority = f"127.0.0.1:{self._listening.getsockname()[1]}"
+        self.sent = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._listening.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._to)
+            for source, target, counted in ((near, far, False), (far, near, True)):
+                threading.Thread(target=self._pass_on, args=(source, target, counted), daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, counted: bool) -> None:
+        with suppress(OSError):
+            while piece := source.recv(1 << 16):
+                self.sent += len(piece) if counted else 0
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self._listening.close()

@@ -141,8 +141,9 @@ class _Lock:
         return "" if found.version == self._version else _told(found)
 
     def release(self) -> None:
-        with suppress(Taken):  # by somebody who took over
-            self._object.delete(self._version)
+        if not self.lost():
+            with suppress(Taken):  # by somebody who took over just now
+                self._object.delete(self._version)
 
 
 def _told(found: Found) -> str:

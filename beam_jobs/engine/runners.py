@@ -27,7 +27,7 @@ LOCAL = "FnApiRunner"
 DIRECT = ("directrunner", "direct")  # Beam's default, a choice between three runners; here it is LOCAL
 TAKEN = (LOCAL, "PortableRunner", "PrismRunner", "FlinkRunner", "SparkRunner")
 LOST = "cannot be trusted with a dataset: "
-ELSEWHERE = "needs a root on gs://, which cannot be written yet"
+ELSEWHERE = "cannot be taken yet: units are given to processes of this machine"
 REFUSED = {
     "DaskRunner": LOST + "it drops branches and writes empty files without an error",
     "RayRunner": LOST + "it does not run on this Beam",

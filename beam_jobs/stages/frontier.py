@@ -1,6 +1,5 @@
 """frontier: Candidates without duplicates, over-sampled for balance, in units of crawling."""
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -37,7 +36,7 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import Candidate
 from wit_pipeline.vocabulary.sift import write_sifted
-from wit_pipeline.vocabulary.store import given, in_store, remove_folder
+from wit_pipeline.vocabulary.store import array, given, remove_folder
 
 COUNTS = "counts.parquet"
 UNITS = "units.parquet"
@@ -142,10 +141,7 @@ def know(task: Task, unit: Unit) -> Done:
 @cache  # once a process, and of a file on this disk the kernel keeps one copy for all
 def known_of(scratch: Path, plan: str) -> Known:
     """The URLs that the crawl has asked for."""
-    paths = (scratch / f"{KNOWN}-{name}.npy" for name in KNOWN_ARRAYS)
-    if in_store(scratch) is not None:
-        return Known(*(np.load(io.BytesIO(path.read_bytes())) for path in paths))
-    return Known(*(np.load(path, mmap_mode="r") for path in paths))
+    return Known(*(array(scratch / f"{KNOWN}-{name}.npy") for name in KNOWN_ARRAYS))
 
 
 @cache

@@ -185,8 +185,8 @@ def test_a_root_that_cannot_be_written(recipe: Path, capsys: pytest.CaptureFixtu
         "audit --recipe {recipe} --root root --predictions set={elsewhere}",
     ],
 )
-@pytest.mark.parametrize("elsewhere", ["gs://bucket/root", "FILE:///root"])
-def test_no_option_takes_a_url_for_a_path(
+@pytest.mark.parametrize("elsewhere", ["hdfs://bucket/root", "FILE:///root"])
+def test_no_option_takes_just_any_url(
     arguments: str,
     elsewhere: str,
     recipe: Path,
@@ -197,7 +197,9 @@ def test_no_option_takes_a_url_for_a_path(
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     line = fails(capsys, 2, *arguments.format(recipe=recipe, elsewhere=elsewhere).split())
-    assert f": wants a path on this machine, found '{elsewhere}'; see wit " in line
+    here = f": wants a path on this machine, found '{elsewhere}'; see wit "
+    anywhere = ":// cannot be read; name a path on this machine, s3:// or gs://; see wit "
+    assert here in line or anywhere in line
     assert not list(Path().iterdir())
 
 
@@ -246,9 +248,6 @@ def test_a_root_may_have_a_colon_in_its_name(
 @pytest.mark.parametrize(
     ("module", "old", "new", "line"),
     [
-        ("boto3", "{here}/list.csv", "s3://bucket/list.csv", "s3://bucket/list.csv needs boto3, which"),
-        ("google.cloud.storage", "{here}/list.csv", "gs://bucket/*", "pip install 'webimagetext[gcp]'"),
-        ("boto3", "{here}/dump.xml", "s3://bucket/dump.xml", "pip install 'webimagetext[aws]'"),
         ("py7zr", "dump.xml", "dump.7z", "dump.7z needs py7zr, which is not installed: pip install"),
         (
             "onnxruntime",

@@ -17,6 +17,7 @@ from wit_pipeline.takedown.takedown import Removals, Removed
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.manifest import aside
 from wit_pipeline.vocabulary.records import Pair, Reason
+from wit_pipeline.vocabulary.store import array
 
 COLUMNS = ["key", "url", "final_url", "page_url", "sha256", "stored_sha256"]  # of a pair, that are asked by
 # The halves of a pair's key, its shard, and how the sums begin of what was stored and what was fetched.
@@ -67,7 +68,7 @@ class Standing:
 
     def __init__(self, folder: Path, removals: Removals) -> None:
         self._arrays: dict[str, NDArray[Any]] = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ENTRY.names or ()
+            name: array(folder / f"{name}.npy") for name in ENTRY.names or ()
         }
         self._removals = removals
 

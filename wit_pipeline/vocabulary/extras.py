@@ -1,6 +1,5 @@
 """What the base install lacks: modules that come with an extra, and how to install it."""
 
-from collections.abc import Mapping
 from importlib import import_module
 
 from wit_pipeline.vocabulary.errors import UserError
@@ -13,7 +12,6 @@ MODULES = {  # extra -> what it brings
     "gcp": ("google.cloud.storage",),
     "aws": ("boto3",),
 }
-STORES: Mapping[str, str] = {"gs": "google.cloud.storage", "s3": "boto3"}  # scheme -> what opens it
 
 
 def install(module: str) -> str:
@@ -30,13 +28,6 @@ def needs(module: str, what: str) -> None:
         if not missing(error):
             raise
         raise UserError(f"{what} needs {module}, which is not installed: {install(module)}") from None
-
-
-def needs_store(path: str) -> None:
-    """A `UserError` where what opens files of a store is not installed."""
-    scheme, found, _ = path.partition("://")
-    if found and scheme in STORES:
-        needs(STORES[scheme], path)
 
 
 def missing(error: ModuleNotFoundError) -> str:

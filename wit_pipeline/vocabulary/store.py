@@ -25,7 +25,9 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, cast
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyarrow import fs
 
 from wit_pipeline.vocabulary.errors import UserError
@@ -70,7 +72,7 @@ def _files(store: Store, process: int) -> fs.FileSystem:
         if settings.get("scheme") == "http" and "@" not in bucket:
             bucket = f"anonymous@{bucket}"
     query = "&".join(f"{name}={value}" for name, value in settings.items())
-    address = f"{store.scheme}://{bucket}" + (f"?{query}" if query else "")
+    address = f"{store.scheme}://{bucket}/" + (f"?{query}" if query else "")
     try:
         return fs.FileSystem.from_uri(address)[0]
     except (OSError, pa.ArrowException) as error:
@@ -398,6 +400,14 @@ def open_native(path: Path) -> pa.NativeFile:
     """The same for pyarrow's own readers."""
     found = in_store(path)
     return pa.OSFile(str(path)) if found is None else found.ranged()
+
+
+def array(path: Path) -> NDArray[Any]:
+    """The array in a .npy: mapped, so that all processes share one copy; of a store in memory."""
+    found = in_store(path)
+    if found is None:
+        return cast(NDArray[Any], np.load(path, mmap_mode="r"))
+    return cast(NDArray[Any], np.load(io.BytesIO(found.read_bytes())))
 
 
 def remove_folder(path: Path) -> None:

@@ -30,7 +30,6 @@ def test_the_table_names_every_module_of_every_extra() -> None:
         if extra not in NOT_OF_USERS
     }
     assert {extra: set(modules) for extra, modules in extras.MODULES.items()} == brought
-    assert set(extras.STORES.values()) <= {module for modules in brought.values() for module in modules}
 
 
 def test_every_extra_is_one_of_the_package() -> None:
@@ -58,10 +57,3 @@ def test_a_broken_module_is_no_missing_extra(tmp_path: Path, monkeypatch: pytest
     monkeypatch.delitem(sys.modules, "py7zr", raising=False)
     with pytest.raises(ModuleNotFoundError, match="nowhere_at_all"):
         extras.needs("py7zr", "x")
-
-
-@pytest.mark.parametrize("path", ["a/gs://b", "/tmp/x", "gs:b", "s3", "http://s3/x", ""])
-def test_local_paths_need_nothing(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in extras.STORES.values():
-        monkeypatch.setitem(sys.modules, module, None)
-    extras.needs_store(path)
