@@ -12,14 +12,15 @@ from types import FrameType
 from typing import NoReturn
 
 from beam_jobs.commands import drop, inspect, remove
-from beam_jobs.engine import build, engine, files, progress, recipe
+from beam_jobs.engine import build, engine, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
-from beam_jobs.engine.stage import Stage
-from beam_jobs.stages import audit
+from beam_jobs.engine.stage import Leave, Stage
+from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
-from wit_pipeline.vocabulary import extras
+from wit_pipeline.vocabulary import extras, store
 from wit_pipeline.vocabulary.errors import UserError, WitError
 from wit_pipeline.vocabulary.paths import local
+from wit_pipeline.vocabulary.store import anywhere
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,9 +46,15 @@ def parser() -> argparse.ArgumentParser:
         if stage.name == "queries":
             command.add_argument(
                 "--diff",
-                type=local,
+                type=anywhere,
                 metavar="OLD",
                 help="then say what changed since OLD, a root or queries.parquet",
+            )
+        if stage.name == "crawl":
+            command.add_argument(
+                "--again",
+                action="store_true",
+                help="ask again for what had no final answer: a day later, three times at most",
             )
         if stage.name == "audit":
             _add_evidence(command)
@@ -58,38 +65,41 @@ def parser() -> argparse.ArgumentParser:
         ("verify", inspect.run_verify, "check every signed file against its manifest"),
     ):
         command = commands.add_parser(name, help=about, description=about)
-        command.add_argument("--root", type=local, required=True, metavar="DIR")
+        command.add_argument("--root", type=anywhere, required=True, metavar="DIR")
         command.set_defaults(run=run)
     why = commands.add_parser("why", help="the life of one pair, or why a query is in the list")
-    why.add_argument("--root", type=local, required=True, metavar="DIR")
+    why.add_argument("--root", type=anywhere, required=True, metavar="DIR")
     why.add_argument("what", metavar="KEY|URL|QUERY")
     why.set_defaults(run=inspect.run_why)
     take_down = commands.add_parser("remove", help="take what a list names out of a root, and keep it out")
-    take_down.add_argument("--root", type=local, required=True, metavar="DIR")
+    take_down.add_argument("--root", type=anywhere, required=True, metavar="DIR")
     take_down.add_argument(
-        "--list", type=local, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
+        "--list", type=anywhere, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
     )
+    _add_take_over(take_down)
     take_down.set_defaults(run=remove.run)
     delete = commands.add_parser("drop", help="delete a crawl that was moved aside by --refetch")
-    delete.add_argument("--root", type=local, required=True, metavar="DIR")
+    delete.add_argument("--root", type=anywhere, required=True, metavar="DIR")
     delete.add_argument("name", metavar="crawl.DATE")
+    _add_take_over(delete)
     delete.set_defaults(run=drop.run)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
     plan.add_argument("--recipe", type=local, required=True, metavar="R.toml")
-    plan.add_argument("--root", type=local, metavar="DIR", help="also what was fetched into it so far")
+    plan.add_argument("--root", type=anywhere, metavar="DIR", help="also what was fetched into it so far")
     plan.set_defaults(run=inspect.run_plan)
     return top
 
 
 def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
     command.add_argument("--recipe", type=local, required=True, metavar="R.toml", help="what the dataset is")
-    command.add_argument("--root", type=local, required=True, metavar="DIR", help="where it is built")
+    command.add_argument("--root", type=anywhere, required=True, metavar="DIR", help="where it is built")
     command.add_argument(
         "--workers", type=_count, default=os.cpu_count() or 1, metavar="N", help="local processes (all cores)"
     )
     command.add_argument(
         "--refetch", action="store_true", help="let what was fetched be asked again; it is kept as crawl.DATE"
     )
+    _add_take_over(command)
     command.add_argument("--json", action="store_true", help="progress as one JSON object a line, on stdout")
     command.epilog = "Flags after -- go to Beam, unread."
     command.set_defaults(run=run)
@@ -98,6 +108,14 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
 def _add_reshard(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--reshard", action="store_true", help="put the pairs of all rounds into new shards, in one order"
+    )
+
+
+def _add_take_over(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--take-over",
+        action="store_true",
+        help="begin though a root of a store is held by another, who is dead; a local root frees itself",
     )
 
 
@@ -137,12 +155,17 @@ def run_build(arguments: argparse.Namespace) -> None:
     if old is not None:
         inspect.query_table(old)  # before any work
     loaded = recipe.load(arguments.recipe)
-    files.use(engine.options(arguments.beam))  # wrong flags are told before any work
+    engine.options(arguments.beam)  # wrong flags are told before any work
     stages = _with_evidence(arguments, loaded)
     display = progress.JsonLines() if arguments.json else progress.Display()
     progress.send_to(display)
     workers = engine.Workers(arguments.workers, arguments.beam)
     running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
+    leave = Leave(
+        refetch=arguments.refetch,
+        again=getattr(arguments, "again", False),
+        reshard=getattr(arguments, "reshard", False),
+    )
     try:
         with _stopping_at_once(display):
             build.run_stages(
@@ -150,9 +173,11 @@ def run_build(arguments: argparse.Namespace) -> None:
                 loaded,
                 arguments.root,
                 running,
-                refetch=arguments.refetch,
-                reshard=getattr(arguments, "reshard", False),
+                leave=leave,
+                take_over=arguments.take_over,
             )
+        if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
+            progress.tell("note", text=f"   crawl  {left}")
         if arguments.last == list(STAGES)[-1]:
             found = f"{arguments.root}/shard and {arguments.root}/audit/report.html"
             progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")
@@ -200,6 +225,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(own)
     arguments.beam = beam
     try:
+        for named in filter(None, (getattr(arguments, name, None) for name in ("root", "list", "diff"))):
+            store.given(str(named))  # a store that cannot be asked is told before any work
         arguments.run(arguments)
     except WitError as error:
         return _fail(str(error), error.exit_code)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from wit_pipeline.text.tokens import Lexicon, Sequence, batches
 from wit_pipeline.vocabulary.manifest import aside
+from wit_pipeline.vocabulary.store import open_native
 
 # A segment ends at the first of these. It takes some 200 MB while it is made, and about 10 MB on disk.
 WORDS = 1 << 19  # distinct words
@@ -67,7 +68,7 @@ def write_segment(path: Path, segment: Segment) -> None:
 
 def read_segment(path: Path) -> tuple[pa.StringArray, Sequence]:
     """A segment's words, the one of id i at i - 1, and their order."""
-    with pa.OSFile(str(path)) as file:
+    with open_native(path) as file:
         words, ids, ends = (column.values for column in pa.ipc.open_file(file).get_batch(0).columns)
     return words, Sequence(ids=ids.to_numpy(), ends=ends.to_numpy())
 

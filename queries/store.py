@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
@@ -49,14 +48,12 @@ def by_trust(path: Path) -> list[str]:
 
 def _table(path: Path, columns: list[str]) -> Any:
     _check_columns(path, columns)
-    return pq.read_table(path, columns=columns)
+    return rows.table(path, columns)
 
 
 def _check_columns(path: Path, needed: Sequence[str]) -> None:
-    try:
-        columns = pq.read_schema(path).names
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+    with rows.opened(path) as file:
+        columns = file.schema_arrow.names
     missing = [name for name in needed if name not in columns]
     if missing:
         raise RunError(f"{path}: is no query list: has no column {', '.join(missing)}")

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from wit_pipeline.text.tokens import hashes
 from wit_pipeline.vocabulary.manifest import aside
+from wit_pipeline.vocabulary.store import open_native
 
 Array = npt.NDArray[Any]
 
@@ -49,7 +50,7 @@ def read_part(paths: Sequence[Path], part: int, schema: pa.Schema) -> pa.Table:
     """Part number `part` of several files of one schema, one after another; no file, no rows."""
     batches = []
     for path in paths:
-        with pa.OSFile(str(path)) as file:
+        with open_native(path) as file:
             batches.append(pa.ipc.open_file(file).get_batch(part))
     return pa.Table.from_batches(batches, schema)
 

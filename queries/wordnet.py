@@ -153,7 +153,7 @@ def _archived(path: Path) -> Iterator[str]:
     """The lemmas of the entries-*.yaml in a tar; nothing is unpacked to the disk."""
     any_entries = False
     try:
-        with tarfile.open(path, "r|*") as archive:
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r|*") as archive:
             for member in archive:
                 if member.isfile() and ENTRIES.fullmatch(Path(member.name).name):
                     any_entries = True

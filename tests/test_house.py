@@ -18,6 +18,7 @@ from wit_pipeline.extract import ExtractConfig
 from wit_pipeline.sources import KINDS
 from wit_pipeline.vocabulary.paths import local
 from wit_pipeline.vocabulary.records import Reason
+from wit_pipeline.vocabulary.store import anywhere
 
 HERE = Path(__file__).parents[1]
 PACKAGES = ["wit_pipeline", "queries", "beam_jobs", "training"]
@@ -107,10 +108,17 @@ def test_every_reason_is_given_by_somebody() -> None:
 
 
 @pytest.mark.parametrize("parser", [wit_parser, clip_parser])
-def test_every_option_that_names_a_path_refuses_urls(parser: Callable[[], argparse.ArgumentParser]) -> None:
-    named = {action.dest for action in _actions(parser()) if action.type is local}
+def test_every_option_that_names_a_path_says_where_it_may_lie(
+    parser: Callable[[], argparse.ArgumentParser],
+) -> None:
+    here = {action.dest for action in _actions(parser()) if action.type is local}
     assert {action.dest for action in _actions(parser()) if action.type is Path} == set()
-    assert named >= {"recipe"}
+    assert here >= {"recipe"}
+
+
+def test_a_root_may_lie_anywhere() -> None:
+    roots = [action.type for action in _actions(wit_parser()) if action.dest == "root"]
+    assert set(roots) == {anywhere}
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -17,6 +17,7 @@ from wit_pipeline.text.text import clean
 from wit_pipeline.text.tokens import distinct, longest_runs, packed, word_hashes
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.records import Candidate, Raw, Reason, Reject, pair_key
+from wit_pipeline.vocabulary.store import given
 
 STAGE = "extract"
 BATCH = 4096  # records judged at once …
@@ -50,7 +51,7 @@ def rules_of(config: ExtractConfig, matcher: Matcher) -> Rules:
     """The rules of a recipe over one query list; a `UserError` where its block list cannot be read."""
     if not config.blocklist:
         return Rules(config=config, matcher=matcher)
-    blocked = read_blocklist(Path(config.blocklist))
+    blocked = read_blocklist(given(config.blocklist))
     return Rules(config=config, matcher=matcher, blocked=blocked, blocker=Matcher(blocked))
 
 

@@ -10,11 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
+from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.pictures.structure import EXTENSIONS, extension
 from wit_pipeline.vocabulary import rows, tar
-from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.chance import draw
-from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
 from wit_pipeline.vocabulary.records import SUCCESS, Example, Image, Pair, Reason
 
@@ -126,31 +127,12 @@ def row_of(pair: Pair, key: str) -> Row:
 
 def read_bytes(image: Image, crawl: Path) -> bytes:
     """The stored bytes of an image: a ranged read of its crawl unit's tar."""
-    content = read_unless_erased(image, crawl)
-    if not content:
-        raise _changed(image, crawl)
-    return content
+    return Pictures(crawl).read(image)
 
 
 def read_unless_erased(image: Image, crawl: Path) -> bytes:
     """The same; b"" where zeros stand in its place, as it was taken down."""
-    with _unit(image, crawl).open("rb") as file:
-        file.seek(image.offset)
-        content = file.read(image.length)
-    if len(content) == image.length and not any(content):
-        return b""
-    if len(content) != image.length or not extension(content):
-        raise _changed(image, crawl)
-    return content
-
-
-def _unit(image: Image, crawl: Path) -> Path:
-    return crawl / f"unit-{Asking(image.unit, image.chance)}.tar"
-
-
-def _changed(image: Image, crawl: Path) -> RunError:
-    path = _unit(image, crawl)
-    return RunError(f"{path}: no image lies at {image.offset}: the file was changed since it was signed")
+    return Pictures(crawl).read_unless_erased(image)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,8 +153,9 @@ def present(home: Path, table: str, changed: bool) -> list[Row]:
     found = list(rows.read(home / table, Row))
     if not changed or not found:
         return found
-    bounds = [("key", ">=", found[0].key), ("key", "<=", found[-1].key)]
-    now = {row["key"]: rows.from_row(Row, row) for row in rows.matching(home / CHANGED, bounds)}
+    key = pc.field("key")
+    told = rows.table(home / CHANGED, where=(key >= found[0].key) & (key <= found[-1].key))
+    now = {row["key"]: rows.from_row(Row, row) for row in told.to_pylist()}
     return [now.get(row.key, row) for row in found]
 
 
@@ -185,7 +168,9 @@ class Stored:
 
     @cached_property
     def _archive(self) -> tarfile.TarFile:
-        return self._closing.enter_context(tarfile.open(self._path))
+        return self._closing.enter_context(
+            tarfile.open(fileobj=self._closing.enter_context(self._path.open("rb")))
+        )
 
     @cached_property
     def _members(self) -> dict[str, str]:
@@ -235,7 +220,7 @@ def write_shard(
                 table.write(row)
             tick(1)
     count = table.count
-    write_json(stats_path, stats(count, md5(tar_path)))
+    write_json(stats_path, stats(count, archive.md5))
     files = (describe(tar_path, count), describe(table_path, count), describe(stats_path))
     return counts_of(len(ordered), count), files
 

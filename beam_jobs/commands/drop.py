@@ -12,16 +12,16 @@ from wit_pipeline.vocabulary.errors import UserError
 
 def run(arguments: argparse.Namespace) -> None:
     """wit drop: delete a crawl that was moved aside."""
-    sys.stdout.write(drop(arguments.root, arguments.name) + "\n")
+    sys.stdout.write(drop(arguments.root, arguments.name, take_over=arguments.take_over) + "\n")
 
 
-def drop(root: Path, name: str) -> str:
+def drop(root: Path, name: str, *, take_over: bool = False) -> str:
     """Delete a crawl that was moved aside; returns what was deleted, in a line."""
     there = [path.name for path in aside(root)]
     if name not in there:
         known = f"it has {', '.join(there)}" if there else "it has none"
         raise UserError(f"{name}: no crawl of that name was moved aside in {root}; {known}")
-    with lock.building(root):
+    with lock.building(root, take_over=take_over):
         pending.check(root)
         listed = files_of(root / name)
         pending.drop(root / name)

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 from rich.console import Console
 
 from beam_jobs.engine import recipe
 from beam_jobs.stages import frontier, keeping
+from beam_jobs.stages.chances import unanswered
 from beam_jobs.stages.crawl import largest_host
 from beam_jobs.stages.stages import STAGES
 from queries import store
@@ -131,7 +131,7 @@ def run_verify(arguments: argparse.Namespace) -> None:
 def _verify_file(path: Path, file: manifest.File) -> None:
     if not path.exists():
         raise RunError(f"{path}: is missing")
-    sha256 = manifest.describe(path).sha256
+    sha256 = manifest.reread(path).sha256
     if sha256 != file.sha256:
         raise RunError(f"{path}: is not what was signed (sha256 {sha256[:12]}…, not {file.sha256[:12]}…)")
 
@@ -160,6 +160,8 @@ def standing(root: Path) -> Iterator[str]:
     yield f"{root}  {len(asked.units):,} units, {found.total():,} URLs were asked for"
     for status, count in found.most_common():
         yield f"{count:>12,}  {count / found.total():>6.1%}  {status}"
+    if left := unanswered(root):
+        yield f"{root}  {left}"
     for name, count in decoders(asked.tables.values()).items():
         yield f"{count:>12,}  pictures stored by decoder {name}"
 
@@ -191,15 +193,15 @@ def origin(root: Path, what: str) -> Iterator[str]:
     found, query = {item.stage: item for item in signed(root)}, normalise(what)
     if "queries" not in found or not query:
         return
-    table = ds.dataset(root / "queries" / "queries.parquet").to_table(filter=ds.field("query") == query)
+    table = rows.table(root / "queries" / "queries.parquet", where=pc.field("query") == query)
     for row in table.to_pylist():
         entry = rows.from_row(Query, row)
         place = f"number {entry.rank + 1:,} of kind {entry.kind}"
         yield f" queries  {entry.query!r} is query {entry.query_id:,}, {place}"
         yield from provenance(entry)
         if "balance" in found:
-            counts = ds.dataset(root / "balance" / "counts.parquet").to_table()
-            for pairs in counts.filter(pc.field("query_id") == entry.query_id).to_pylist():
+            found_counts = root / "balance" / "counts.parquet"
+            for pairs in rows.table(found_counts, where=pc.field("query_id") == entry.query_id).to_pylist():
                 yield f" balance  {_balanced(rows.from_row(QueryCount, pairs))}"
     for row in _find([root / "queries" / "dropped.parquet"], "query", {query}):
         rule = f" by {row['detail']!r}" if row["detail"] else ""
@@ -262,8 +264,7 @@ def _left(item: Removed) -> str:
 
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:
     for path in paths:
-        table = ds.dataset(path).to_table(filter=ds.field(column).isin(sorted(values)))
-        yield from table.to_pylist()
+        yield from rows.table(path, where=pc.field(column).isin(sorted(values))).to_pylist()
 
 
 def _told(stage: str, row: dict[str, Any]) -> str:

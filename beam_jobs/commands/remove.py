@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from beam_jobs.engine import lock, pending
 from beam_jobs.engine.build import plan_of
@@ -34,10 +34,11 @@ from wit_pipeline.takedown.takedown import (
     rewrite_shard,
 )
 from wit_pipeline.vocabulary import manifest, rows
-from wit_pipeline.vocabulary.asked import asking
+from wit_pipeline.vocabulary.asked import RECEIPT, asking
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, describe
 from wit_pipeline.vocabulary.records import SUCCESS
+from wit_pipeline.vocabulary.store import place
 
 Clock = Callable[[], datetime]
 
@@ -49,22 +50,22 @@ def now() -> datetime:
 
 def run(arguments: argparse.Namespace) -> None:
     """wit remove."""
-    sys.stdout.write(remove(arguments.root, arguments.list) + "\n")
+    sys.stdout.write(remove(arguments.root, arguments.list, take_over=arguments.take_over) + "\n")
 
 
-def remove(root: Path, path: Path, clock: Clock = now) -> str:
+def remove(root: Path, path: Path, clock: Clock = now, *, take_over: bool = False) -> str:
     """Take down what a list names, and all that earlier lists name; returns what was done, in a line."""
     if not len(BlockList.read([str(path)], _open)):
         raise UserError(f"--list {path}: names nothing")
     if manifest.load(root / "crawl") is None and not keeping.aside(root):
         raise UserError(f"--root {root}: holds no signed crawl; there is nothing to remove from")
-    with lock.building(root):
+    with lock.building(root, take_over=take_over):
         pending.complete(root)
         return _Removal(root, pending.begin(root), clock()).run(path)
 
 
 def _open(path: str) -> BinaryIO:
-    return Path(path).open("rb")
+    return cast(BinaryIO, place(path).open("rb"))
 
 
 class _Removal:
@@ -105,7 +106,8 @@ class _Removal:
         kept, folder = lists(self.root / FOLDER), self.put(FOLDER)
         folder.mkdir()
         for old in kept:
-            (folder / old.name).write_bytes(old.read_bytes())
+            with manifest.aside(folder / old.name) as temporary:
+                temporary.write_bytes(old.read_bytes())
         content = path.read_bytes()
         digest = hashlib.sha256(content).hexdigest()[:16]
         if not any(old.name.endswith(f"-{digest}.txt") for old in kept):
@@ -186,7 +188,7 @@ class _Removal:
             self.files.append(f"{crawl}/{manifest.MANIFEST}")
 
     def write_receipt(self, crawl: str, unit: str, changed: Mapping[str, File]) -> None:
-        name = f"{crawl}/{unit}.receipt.json"
+        name = f"{crawl}/unit-{asking(unit)}{RECEIPT}"
         receipt = manifest.read_json(self.root / name)
         receipt["files"] = [
             asdict(changed[file["name"]]) if file["name"] in changed else file for file in receipt["files"]

@@ -1,10 +1,9 @@
 """A stage from unsigned to signed, and the stages in order: resumable at every unit."""
 
-import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ from typing import Any
 from beam_jobs.engine import lock, pending, progress
 from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import NOTE, Folders, Shuffle, Stage, Task, Unit, Work, upstream
+from beam_jobs.engine.stage import NO_LEAVE, NOTE, Folders, Leave, Shuffle, Stage, Task, Unit, Work, upstream
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import RECEIPT
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, Receipt
+from wit_pipeline.vocabulary.store import in_store, remove_folder, sizes
 
 FORMAT = 5  # of a stage's folder, where it is not below
 FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
@@ -39,25 +40,24 @@ def run_stages(
     root: Path,
     engine: Engine,
     *,
-    refetch: bool = False,
-    reshard: bool = False,
+    leave: Leave = NO_LEAVE,
+    take_over: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
-    Nothing that was fetched is asked for again, or leaves its place, without `refetch`.
+    Nothing that was fetched is asked for again, or leaves its place, without `leave`; nor is what a signed
+    crawl has no final answer for.
     """
     for stage in stages:
         stage.inputs(recipe)
-    with lock.building(root):
+    with lock.building(root, take_over=take_over):
         pending.check(root)
         for stage in stages:
-            stage.check(Task(folders=stage.folders(root), recipe=recipe, refetch=refetch))
-        return [run_stage(stage, recipe, root, engine, refetch=refetch, reshard=reshard) for stage in stages]
+            stage.check(Task(folders=stage.folders(root), recipe=recipe, **asdict(leave)))
+        return [run_stage(stage, recipe, root, engine, leave) for stage in stages]
 
 
-def run_stage(
-    stage: Stage, recipe: Recipe, root: Path, engine: Engine, *, refetch: bool = False, reshard: bool = False
-) -> Manifest:
+def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: Leave = NO_LEAVE) -> Manifest:
     """The stage's manifest, made now unless it stands there for this recipe and input."""
     before = upstream(stage, root)
     inputs = {**{name: signed.digest for name, signed in before.items()}, **stage.inputs(recipe)}
@@ -65,8 +65,8 @@ def run_stage(
     plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
-    task = Task(folders=folders, recipe=recipe, plan=plan, refetch=refetch, reshard=reshard)
-    if signed is not None and signed.plan == plan and not stage.again(task):
+    task = Task(folders=folders, recipe=recipe, plan=plan, **asdict(leave))
+    if signed is not None and signed.plan == plan and not stage.is_unfinished(task):
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
     stage.settle(task)
@@ -77,7 +77,7 @@ def run_stage(
         how = "gone on with" if onto else "built again"
         progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: {how}")
     began, started = time.monotonic(), datetime.now(UTC)
-    _prepare(task, table, inputs)
+    _prepare(task, table, inputs, goes_on=bool(onto))
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
     written = _all_files(stage, task, receipts)
     made = Manifest(
@@ -105,19 +105,32 @@ def run_stage(
     return made
 
 
-def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str], *, goes_on: bool) -> None:
     """Go on from what a killed run of the same plan left; drop what belongs to another plan."""
     folders, note = task.folders, task.folders.work / NOTE
     left = manifest.read_json(note)["plan"] if note.exists() else None
     if left != task.plan:
-        shutil.rmtree(folders.work, ignore_errors=True)
+        remove_folder(folders.work)
     folders.out.mkdir(parents=True, exist_ok=True)
-    for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
-        torn.unlink()
+    if in_store(folders.out) is None:
+        for torn in folders.out.glob(".*.tmp"):  # a killed worker was writing it
+            torn.unlink()
     folders.scratch.mkdir(parents=True, exist_ok=True)
     manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
-    if folders.in_place:  # what is under way is not signed; the note tells of it from here on
+    if folders.at_home:  # what is under way is not signed; the note tells of it from here on
+        if goes_on:
+            _keep_signature(folders)
+        else:  # what stands there is written over
+            remove_folder(folders.before)
         (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
+
+
+def _keep_signature(folders: Folders) -> None:
+    """What was signed is known as long as what goes on with it is under way."""
+    signed, kept = (folder / manifest.MANIFEST for folder in (folders.home, folders.before))
+    if signed.exists():
+        with manifest.aside(kept) as temporary:
+            temporary.write_bytes(signed.read_bytes())
 
 
 def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> list[Receipt]:
@@ -125,7 +138,18 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         _shuffle(step, stage, task, engine)
         return []
     units = list(step.units(task))
-    missing = [unit for unit in units if _receipt(step, task, unit) is None]
+    done = [] if step.repeats and not units else list(_do_units(step, stage, task, engine, units))
+    while step.repeats and (units := list(step.units(task))):
+        done += _do_units(step, stage, task, engine, units)
+    return [replace(receipt, files=()) for receipt in done] if step.scratch else done
+
+
+def _do_units(
+    step: Work, stage: Stage, task: Task, engine: Engine, units: Sequence[Unit]
+) -> Iterator[Receipt]:
+    """The receipts of some units, those that were missing made now."""
+    found = _receipts(step, task, units)
+    missing = [unit for unit, receipt in zip(units, found, strict=True) if receipt is None]
     progress.tell(
         "step",
         stage=stage.name,
@@ -137,12 +161,11 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
     )
     if missing:
         engine.work(step, task, missing)
-    receipts = [_receipt(step, task, unit) for unit in units]
-    absent = [unit.name for unit, receipt in zip(units, receipts, strict=True) if receipt is None]
+        found = _receipts(step, task, units)
+    absent = [unit.name for unit, receipt in zip(units, found, strict=True) if receipt is None]
     if absent:
         raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
-    done = [receipt for receipt in receipts if receipt is not None]
-    return [replace(receipt, files=()) for receipt in done] if step.scratch else done
+    return (receipt for receipt in found if receipt is not None)
 
 
 def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
@@ -154,8 +177,10 @@ def lanes_of(units: Sequence[Unit]) -> dict[str, int]:
     return dict(found.most_common())
 
 
-def _receipt(step: Work, task: Task, unit: Unit) -> Receipt | None:
-    return manifest.read_receipt(step.receipt(task.folders, unit), step.plan(task, unit))
+def _receipts(step: Work, task: Task, units: Sequence[Unit]) -> list[Receipt | None]:
+    paths, folder = [step.receipt(task.folders, unit) for unit in units], step.folder(task.folders)
+    found = zip(units, manifest.read_receipts(paths, files=folder), strict=True)
+    return [one if one is not None and one.plan == step.plan(task, unit) else None for unit, one in found]
 
 
 def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
@@ -211,14 +236,26 @@ def _example(made: Manifest, folders: Folders) -> str:
 
 def _publish(stage: Stage, task: Task, made: Manifest) -> None:
     folders = task.folders
-    if not stage.in_place:
-        for receipt in folders.out.glob("*.receipt.json"):
+    lock.check(folders.root)
+    if folders.at_home:
+        _sweep(folders, made)
+        manifest.sign(folders.home, made)
+    else:
+        for receipt in folders.out.glob(f"*{RECEIPT}"):
             receipt.unlink()
-    manifest.sign(folders.out, made)
-    if not stage.in_place:
+        manifest.sign(folders.out, made)
         if folders.home.exists():  # else a kill came between the two: what is there still counts
-            shutil.rmtree(folders.before, ignore_errors=True)
+            remove_folder(folders.before)
             folders.home.rename(folders.before)
         folders.out.rename(folders.home)
-        shutil.rmtree(folders.before, ignore_errors=True)
-    shutil.rmtree(folders.work, ignore_errors=True)
+    remove_folder(folders.before)
+    remove_folder(folders.work)
+    remove_folder(folders.own)
+
+
+def _sweep(folders: Folders, made: Manifest) -> None:
+    """Delete what an earlier plan, or another attempt at a unit, left in a folder of a store."""
+    named = {file.name for file in made.files}
+    for name in sizes(folders.home) if in_store(folders.home) else ():
+        if name not in named and not (folders.in_place and name.endswith(RECEIPT)):
+            (folders.home / name).unlink(missing_ok=True)

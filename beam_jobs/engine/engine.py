@@ -204,13 +204,12 @@ def run_units(step: Work, task: Task, units: tuple[Unit, ...], flags: Sequence[s
 
 def _do(step: Work, task: Task, unit: Unit) -> str:
     """Do a unit, unless its receipt says that it was done: engines begin a bundle again as they see fit."""
-    plan = step.plan(task, unit)
-    if manifest.read_receipt(step.receipt(task.folders, unit), plan) is not None:
+    path, plan = step.receipt(task.folders, unit), step.plan(task, unit)
+    if manifest.read_receipt(path, plan, step.folder(task.folders)) is not None:
         return unit.name
     with failure.remembered(f"{task.folders.stage}: {unit.name}"):
         counts, files = step.do(task, unit)
-    receipt = Receipt(unit=unit.name, plan=plan, counts=counts, files=files)
-    manifest.write_receipt(step.receipt(task.folders, unit), receipt)
+    manifest.write_receipt(path, Receipt(unit=unit.name, plan=plan, counts=counts, files=files))
     step.after(task, unit)
     progress.tell("unit", unit=unit.name)
     return unit.name

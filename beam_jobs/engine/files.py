@@ -1,15 +1,12 @@
-"""Outside files through Beam's file systems: local, gs:// with the gcp extra, s3:// with aws."""
+"""Outside files: of this machine, or of a store."""
 
 import multiprocessing
-from collections.abc import Iterable, Mapping
+import posixpath
+from collections.abc import Iterable, Sequence
 from functools import cache
 from os.path import relpath
 from pathlib import Path
-from typing import BinaryIO, cast
-
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import PipelineOptions
+from typing import Any, BinaryIO, cast
 
 from beam_jobs.engine import progress
 from wit_pipeline.sources import Source
@@ -17,16 +14,8 @@ from wit_pipeline.vocabulary import found
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.extras import needs_store
 from wit_pipeline.vocabulary.found import Found
-from wit_pipeline.vocabulary.paths import has_scheme
-
-FileSystems.set_options(PipelineOptions([]))  # without any, Beam can name no s3:// file
-
-
-def use(options: PipelineOptions) -> None:
-    """Open files as Beam's flags say from now on, such as --s3_endpoint_url."""
-    FileSystems.set_options(options)
+from wit_pipeline.vocabulary.store import in_store, open_ranged, place
 
 
 def match(patterns: Iterable[str], where: str) -> list[Found]:
@@ -36,7 +25,7 @@ def match(patterns: Iterable[str], where: str) -> list[Found]:
     """
     matched: list[Found] = []
     for pattern in patterns:
-        files = _of_a_store(pattern, where) if has_scheme(pattern) else found.meant(pattern, where)
+        files = found.meant(pattern, where)
         if not files:
             raise UserError(f"{where}: no file matches {pattern!r}")
         matched += files
@@ -65,45 +54,29 @@ def _say(text: str) -> None:
         progress.tell("note", text=text)
 
 
-def _of_a_store(pattern: str, where: str) -> list[Found]:
-    needs_store(pattern)  # Beam dies of a client that is not installed, or says to install what is not ours
-    try:
-        store = FileSystems.get_filesystem(pattern)
-        plain = "*" not in pattern and store.exists(pattern)
-        listed = [store.metadata(pattern)] if plain else store.match([pattern])[0].metadata_list
-    except (BeamIOError, ValueError) as error:
-        raise UserError(f"{where}: {pattern}: {_reason(error)}") from None
-    begin = pattern[: pattern.rindex("/") + 1] if plain else found.begin_of(pattern)
-    return [
-        Found(
-            path=item.path,
-            name=item.path[len(begin) :],
-            version=f"{item.size_in_bytes} bytes, modified {item.last_updated_in_seconds:.3f}",
-            folder=begin.rstrip("/"),
-            identity=item.path,
-        )
-        for item in sorted(listed, key=lambda item: item.path)
-        if not item.path.endswith("/")
-    ]
-
-
 def size_of(path: str) -> int:
     """The bytes of a file that `match` found."""
-    return int(FileSystems.get_filesystem(path).size(path))
+    return place(path).stat().st_size
 
 
-def _reason(error: Exception) -> str:
-    causes = getattr(error, "exception_details", None) or {}
-    return "; ".join(str(cause) for cause in cast(Mapping[str, object], causes).values()) or str(error)
-
-
-def version(paths: Iterable[Path], below: Path) -> str:
+def version(paths: Sequence[Path], below: Path) -> str:
     """What tells one state of a folder's files from another: how many, a digest of names, sizes and times."""
-    states = [(path, path.stat()) for path in paths]
-    table = [[relpath(path, below), state.st_size, state.st_mtime_ns] for path, state in states]
+    folder = in_store(below)
+    if folder is None:
+        states: list[tuple[str, Any]] = [(relpath(path, below), path.stat()) for path in paths]
+        table = [[name, state.st_size, state.st_mtime_ns] for name, state in states]
+    else:  # one list of the folder, as it may hold an object for each of a set's images
+        listed = dict(folder.listed(below=True)) if len(paths) > 1 else {}
+        infos = ((path, listed.get(path) or path.info()) for path in map(in_store, paths) if path is not None)
+        table = [[posixpath.relpath(path.key, folder.key), info.size, info.mtime_ns] for path, info in infos]
     return f"{len(table)} files, {digest(table)}"
 
 
 def open_input(path: str) -> BinaryIO:
     """A file's bytes as they are, seekable; the reader finds out about compression itself."""
-    return FileSystems.open(path, "application/octet-stream", CompressionTypes.UNCOMPRESSED)
+    return cast(BinaryIO, place(path).open("rb"))
+
+
+def open_exactly(path: str) -> BinaryIO:
+    """The same for a read of one known place: nothing else is fetched."""
+    return open_ranged(place(path))

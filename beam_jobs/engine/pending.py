@@ -7,13 +7,13 @@ Before ready.json stands, the root is untouched and the folder counts for nothin
 all that is left, and may be begun again as often as it is cut short.
 """
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from wit_pipeline.takedown.takedown import FOLDER
 from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.store import remove_folder
 
 READY = "ready.json"
 
@@ -32,7 +32,7 @@ def check(root: Path) -> None:
 def begin(root: Path) -> Path:
     """An empty folder for new files."""
     waiting = folder(root)
-    shutil.rmtree(waiting, ignore_errors=True)
+    remove_folder(waiting)
     waiting.mkdir(parents=True)
     return waiting
 
@@ -54,13 +54,13 @@ def complete(root: Path) -> None:
     for name in ready["files"]:
         move(waiting / name, root / name)
     (waiting / READY).unlink()
-    shutil.rmtree(waiting)
+    remove_folder(waiting)
 
 
 def drop(path: Path) -> None:
     """Remove a folder, its signature first."""
     (path / manifest.MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(path, ignore_errors=True)
+    remove_folder(path)
 
 
 def move(source: Path, target: Path) -> None:

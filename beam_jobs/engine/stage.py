@@ -7,7 +7,6 @@ A step is one of two shapes, and that is all that Beam is asked for:
     Shuffle   a graph over thin keys that ends in one table, read by the Work step after it.
 """
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +16,11 @@ from typing import Any
 import apache_beam as beam
 
 from beam_jobs.engine.recipe import Recipe
-from wit_pipeline.vocabulary import manifest
-from wit_pipeline.vocabulary.asked import Asked
+from wit_pipeline.vocabulary import machine, manifest
+from wit_pipeline.vocabulary.asked import RECEIPT, Asked, asked_of
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
+from wit_pipeline.vocabulary.store import in_store, remove_folder
 
 NOTE = "plan.json"  # in a stage's work folder: what it is under way to
 
@@ -44,13 +44,31 @@ class Folders:
         return self.root / ".work" / self.stage
 
     @property
+    def at_home(self) -> bool:
+        """Whether it is written where it is read: the crawl, and all of a store, which renames nothing."""
+        return self.in_place or in_store(self.root) is not None
+
+    @property
     def out(self) -> Path:
         """The files of the stage to be; renamed to `home` when whole."""
-        return self.home if self.in_place else self.work / "out"
+        return self.home if self.at_home else self.work / "out"
+
+    @property
+    def receipts(self) -> Path:
+        """Receipts of its units: beside the files, but in a store only those that outlive the plan."""
+        return self.work / "receipts" if self.at_home and not self.in_place else self.out
+
+    @property
+    def own(self) -> Path:
+        """What this machine alone needs while the stage is made: clocks and locks, which no store has."""
+        return machine.of_root(self.root, self.stage)
 
     @property
     def before(self) -> Path:
-        """Where the folder that another takes the place of waits; after a kill, maybe instead of `home`."""
+        """Where the folder that another takes the place of waits; after a kill, maybe instead of `home`.
+
+        In a store it has no more than the manifest: the files stay where they are.
+        """
         return self.root / ".work" / f"{self.stage}.old"
 
     @property
@@ -74,14 +92,28 @@ class Folders:
 
     def asked(self) -> Asked:
         """The files of the signed crawl, by unit and chance."""
-        return Asked(self.reads("crawl"), (file.name for file in self.signed("crawl").files))
+        self.signed("crawl")
+        return asked_of(self.reads("crawl"))
 
     def clear(self) -> None:
         """Drop all that an attempt left, units that are whole too."""
-        shutil.rmtree(self.work, ignore_errors=True)
-        if self.in_place:
+        remove_folder(self.work)
+        remove_folder(self.own)
+        if self.at_home:
             (self.home / manifest.MANIFEST).unlink(missing_ok=True)  # first: half a folder is not signed
-            shutil.rmtree(self.home, ignore_errors=True)
+            remove_folder(self.home)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leave:
+    """What a command lets a build do that none does by itself."""
+
+    refetch: bool = False  # whether what was fetched may be asked for again
+    again: bool = False  # whether what has no final answer may
+    reshard: bool = False  # whether shards of several rounds are to become those of one
+
+
+NO_LEAVE = Leave()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +124,7 @@ class Task:
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
     refetch: bool = False  # whether what was fetched may be asked for again
+    again: bool = False  # whether what has no final answer may
     reshard: bool = False  # whether shards of several rounds are to become those of one
 
 
@@ -125,17 +158,19 @@ class Work:
     units: Callable[[Task], Sequence[Unit]]
     do: Callable[[Task, Unit], Done]
     scratch: bool = False  # the files are for the next step, not for the signed folder
+    repeats: bool = False  # `units` is asked for more when those it gave are done, until it gives none
     # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
     plan: Callable[[Task, Unit], str] = plan_of_stage
     # What is left to do once a unit's receipt stands; a kill may come before it.
     after: Callable[[Task, Unit], None] = nothing_more
 
     def folder(self, folders: Folders) -> Path:
-        """Where the units' files and receipts go."""
+        """Where the units' files go."""
         return folders.scratch if self.scratch else folders.out
 
     def receipt(self, folders: Folders, unit: Unit) -> Path:
-        return self.folder(folders) / f"{unit.name}.receipt.json"
+        """Where a unit's receipt goes."""
+        return (folders.scratch if self.scratch else folders.receipts) / f"{unit.name}{RECEIPT}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,13 +199,12 @@ class Stage:
     in_place: bool = False  # whole units stand in the folder before the stage is signed
     # Whether nothing is lost with the folder of a stage that keeps none of what it read.
     is_void: Callable[[Task], bool] = lambda task: True
+    is_unfinished: Callable[[Task], bool] = lambda task: False  # whether there is work although it is signed
     # What may refuse: before all stages, by the recipe alone; and before the stage's own work.
     check: Callable[[Task], None] = lambda task: None
     settle: Callable[[Task], None] = lambda task: None
-    # What stands there and is gone on with, by its digest; "" where all is made from nothing. And whether a
-    # folder that has the plan is to be made anew all the same.
+    # What stands there and is gone on with, by its digest; "" where all is made from nothing.
     onto: Callable[[Task], str] = lambda task: ""
-    again: Callable[[Task], bool] = lambda task: False
 
     def folders(self, root: Path) -> Folders:
         return Folders(root=root, stage=self.name, in_place=self.in_place)

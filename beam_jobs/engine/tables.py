@@ -9,6 +9,7 @@ import apache_beam as beam
 from beam_jobs.engine.failure import remembered
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.manifest import aside
+from wit_pipeline.vocabulary.store import place
 
 
 class ReadParts(beam.PTransform[Any, Any]):
@@ -24,7 +25,7 @@ class ReadParts(beam.PTransform[Any, Any]):
 
         def read(path: str) -> Iterator[Any]:
             with remembered(path):
-                yield from thin(Path(path))
+                yield from thin(place(path))
 
         return root | beam.Create(self.paths) | beam.FlatMap(read)
 
@@ -42,9 +43,9 @@ class WriteTable(beam.PTransform[Any, Any]):
         path, record, to_record = self.path, self.record, self.to_record
 
         def write(_: None, items: list[Any]) -> int:
-            return write_whole(Path(path), record, [to_record(item) for item in sorted(items)])
+            return write_whole(place(path), record, [to_record(item) for item in sorted(items)])
 
-        once = elements.pipeline | f"Once {Path(path).name}" >> beam.Create([None])
+        once = elements.pipeline | f"Once {place(path).name}" >> beam.Create([None])
         return once | beam.Map(write, beam.pvalue.AsList(elements))
 
 

@@ -17,7 +17,7 @@ from wit_pipeline.report.audit_report import audit_page
 from wit_pipeline.shard import CHANGED, Stored, present, tables_of
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.manifest import Counts, File, describe, read_json, write_json
+from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
 
 R = TypeVar("R")
 
@@ -68,7 +68,8 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     keys = {item.key for sheet in shown.values() for item in (*sheet.sample, *sheet.edge, *sheet.beyond)}
     pictures = sample_images(task.folders.reads("shard"), keys)
     page = audit_page(summary, shown, pictures, config)
-    (out / "report.html").write_text(page, encoding="utf-8")
+    with aside(out / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return (
         describe(out / "overlap.parquet", count),
         describe(out / "results.json"),

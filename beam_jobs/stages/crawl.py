@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from beam_jobs.engine import build, progress
-from beam_jobs.engine.files import block_lists, open_input, source_files
+from beam_jobs.engine.files import block_lists, open_exactly, open_input, source_files
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
-from beam_jobs.stages import keeping
+from beam_jobs.stages import chances, keeping
 from wit_pipeline.crawl import journal
 from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
-from wit_pipeline.crawl.bounds import NO_LANE, Bounds, Lane
-from wit_pipeline.crawl.chances import is_passing
+from wit_pipeline.crawl.bounds import NO_BOUNDS, NO_LANE, Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
+from wit_pipeline.crawl.finality import is_passing
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.frontier import host_of
@@ -28,10 +28,11 @@ from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
-from wit_pipeline.vocabulary.asked import Asked, Asking, asking
+from wit_pipeline.vocabulary.asked import Asked, asking
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
+from wit_pipeline.vocabulary.store import place
 
 HOSTS = "hosts.parquet"
 CLASSES = "classes.parquet"
@@ -89,32 +90,45 @@ def open_held(task: Task, place: str) -> BinaryIO:
     files = held_files(task.recipe.extract.sources, int(number), task.plan)
     if name not in files:
         raise FileNotFoundError(f"[[extract.sources]] {number} has no file {name} any more")
-    return open_input(files[name])
+    return open_exactly(files[name])
 
 
 def do(task: Task, unit: Unit) -> Done:
     """Crawl one unit."""
+    candidates = list(rows.read(place(unit.covers), Candidate))
+    urls = (item.url for item in candidates)
+    bounds = Bounds(urls, task.recipe.crawl, task.recipe.seed, lane_of(task, unit))
+    return fetch(task, unit, candidates, bounds)
+
+
+def do_again(task: Task, unit: Unit) -> Done:
+    """Crawl a chance of a unit. No host takes more by it than it was asked for before."""
+    return fetch(task, unit, chances.candidates(unit.covers), NO_BOUNDS)
+
+
+def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bounds) -> Done:
+    """Ask for the URLs of some candidates."""
+    which = asking(unit.name)
+    assert which is not None  # by the names that are given here
     removed = (
         path for each in takedown.lists(task.folders.root / takedown.FOLDER) for path in takedown.files(each)
     )
     config = task.recipe.crawl
     listed = tuple(file.path for file in block_lists(config))
     supply = Supply(
-        client=client(config, task.folders.work / "hosts"),
+        client=client(config, task.folders.own / chances.HOSTS),
         decode=decoders(config).decode,
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
         is_passing=lambda item: is_passing(item.status, item.http_status, item.error_message),
     )
-    candidates = list(rows.read(Path(unit.covers), Candidate))
-    bounds = Bounds((item.url for item in candidates), config, task.recipe.seed, lane_of(task, unit))
     with progress.Pulse(unit=unit.name, lane=unit.lane, among=unit.records) as pulse:
         return crawl(
             candidates,
             replace(supply, bounds=bounds),
             folder=task.folders.out,
-            which=Asking(int(unit.name.removeprefix("unit-"))),
+            which=which,
             seed=task.recipe.seed,
             made=made(task),
             tick=beat_of(pulse),
@@ -138,6 +152,22 @@ def forget(task: Task, unit: Unit) -> None:
         journal.done(task.folders.out, which, made(task))
 
 
+def late(task: Task) -> Sequence[Unit]:
+    """The chances of all units that are due, as soon as one is; none when nobody is waited for any more."""
+    return chances.units(task, units(task))
+
+
+def is_unfinished(task: Task) -> bool:
+    """Whether a crawl that is signed is to ask all the same."""
+    return task.again and chances.any_due(task, units(task))
+
+
+def settle(task: Task) -> None:
+    """Before the crawl's own work."""
+    keeping.settle(task)
+    chances.begin(task)
+
+
 def lane_of(task: Task, unit: Unit) -> Lane:
     """Where a unit lies among those of its host, where that is larger than one."""
     if not unit.lane:
@@ -159,7 +189,7 @@ def largest_host(root: Path, interval: float) -> Iterator[str]:
     found = units(task)
     for lane, urls in islice(build.lanes_of(found).items(), 1):
         first = next(unit for unit in found if unit.lane == lane)
-        host, hours = host_of(rows.column(Path(first.covers), "url")[0]), urls * interval / 3600
+        host, hours = host_of(rows.column(place(first.covers), "url")[0]), urls * interval / 3600
         yield f"{urls:>12,}  URLs of {host}, one after the other: {hours:,.1f} h at {interval:g} s each"
 
 
@@ -179,7 +209,10 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     earlier = [file for one in keeping.whole(out).values() for file in one.files if file.name not in listed]
     asked = Asked(out, (*listed, *(file.name for file in earlier)))
     found, hosts, statuses = task.folders.scratch / HOSTS, out / HOSTS, out / CLASSES
-    write_whole(found, Host, accounts(task, asked, classes))
+    outage = chances.Outage()
+    write_whole(found, Host, accounts(task, asked, classes, outage))
+    outage.check(task)
+    chances.end(task)
     host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
     class_count = write_whole(statuses, Class, classes.rows())
     for path in journal.journals(out):  # of units that an earlier frontier numbered
@@ -187,20 +220,34 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     return *earlier, describe(hosts, host_count), describe(statuses, class_count)
 
 
-def accounts(task: Task, asked: Asked, classes: Classes) -> Iterator[Host]:
+def accounts(task: Task, asked: Asked, classes: Classes, outage: chances.Outage) -> Iterator[Host]:
     """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
+    latest = latest_round(task)
     hosts, parts = Hosts(), keeping.parts(task.folders.reads("frontier"), task.folders.signed("frontier"))
     for unit in sorted({*asked.units, *parts}):
         wanted = Counter(rows.column(parts[unit], "url") if unit in parts else ())
         found = asked.standing(unit, Outcome)
         check(unit, found, wanted)
         classes.unit(found, wanted)
+        if unit in latest:
+            outage.hear(found, wanted)
         seconds: dict[str, float] = {}
         for path in asked.times(unit):
             for item in rows.read(path, Timed):
                 seconds[item.url] = seconds.get(item.url, 0.0) + item.seconds
         yield from hosts.unit(found, seconds)
     yield from hosts.rest()
+
+
+def latest_round(task: Task) -> set[int]:
+    """The units of the latest round: what an earlier one met was judged then."""
+    table = [
+        (row["unit"], row["round"])
+        for path in task.folders.files("frontier", "units.parquet")
+        for row in rows.read_rows(path, ["unit", "round"])
+    ]
+    last = max((number for _, number in table), default=0)
+    return {unit for unit, number in table if number == last}
 
 
 def counts(task: Task, receipts: Sequence[Receipt]) -> Counts:
@@ -218,12 +265,16 @@ STAGE = Stage(
     about="fetch politely, decode once, store the bytes where ranged reads find them",
     reads=("frontier",),
     accounts="frontier",
-    steps=(Work(name="Fetch", units=units, do=do, plan=plan, after=forget),),
+    steps=(
+        Work(name="Fetch", units=units, do=do, plan=plan, after=forget),
+        Work(name="Late", units=late, do=do_again, plan=plan, after=forget, repeats=True),
+    ),
+    is_unfinished=is_unfinished,
     inputs=keeping.inputs,
     finish=finish,
     counts=counts,
     is_void=is_void,
     in_place=True,
     check=keeping.check,
-    settle=keeping.settle,
+    settle=settle,
 )

@@ -61,6 +61,7 @@ from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.manifest import Counts, File, describe, write_json
 from wit_pipeline.vocabulary.records import Pair, Reject
 from wit_pipeline.vocabulary.sift import write_sifted
+from wit_pipeline.vocabulary.store import place
 
 BUCKET = 1 << 18  # images of which a worker holds the thin rows at a time
 LINKS = 1 << 20  # that are held until they are made fewer
@@ -197,7 +198,7 @@ def compare(pipeline: beam.Pipeline, task: Task) -> None:
 def read(part: int, path: str, config: DedupConfig) -> Rows:
     """The thin rows of a part."""
     with remembered(path):
-        return read_codes(Path(path), part, config)
+        return read_codes(place(path), part, config)
 
 
 def follow(name: str, count: int, verdicts: Any, others: Any) -> Any:
@@ -211,7 +212,7 @@ def follow(name: str, count: int, verdicts: Any, others: Any) -> Any:
 def write_verdicts(path: str, blobs: Iterable[bytes]) -> int:
     """Write the verdicts on a part's images."""
     rows_ = np.frombuffer(b"".join(blobs), VERDICT)
-    return write_whole(Path(path), VerdictRow, (VerdictRow(**item._asdict()) for item in verdicts_of(rows_)))
+    return write_whole(place(path), VerdictRow, (VerdictRow(**item._asdict()) for item in verdicts_of(rows_)))
 
 
 def verdicts_path(task: Task, unit: Unit) -> Path:

@@ -24,6 +24,7 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, describe, read_receipt, write_json
 from wit_pipeline.vocabulary.records import Candidate, Raw, Reject
 from wit_pipeline.vocabulary.sift import Sample, write_sifted
+from wit_pipeline.vocabulary.store import given
 
 TICK = 1000  # records between two signs of life
 
@@ -36,8 +37,8 @@ def inputs(recipe: Recipe) -> dict[str, str]:
         raise UserError(f"recipe: needs at least one [[extract.sources]] of kind {', '.join(KINDS)}")
     found = {}
     if recipe.extract.blocklist:
-        read_blocklist(Path(recipe.extract.blocklist))
-        blocklist = Path(recipe.extract.blocklist)
+        blocklist = given(recipe.extract.blocklist)
+        read_blocklist(blocklist)
         found["blocklist"] = version([blocklist], blocklist)
     for number, source in enumerate(recipe.extract.sources):
         if KINDS[source.kind].fetches:
@@ -130,7 +131,7 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     counts = [Counts() for _ in sources]
     kinds: Counter[str] = Counter()
     for unit in units(task):
-        receipt = read_receipt(STEP.receipt(task.folders, unit), task.plan)
+        receipt = read_receipt(STEP.receipt(task.folders, unit), task.plan, task.folders.out)
         if receipt is not None:
             counts[unit.covers.source] += receipt.counts
     for file in files:

@@ -1,5 +1,6 @@
 """frontier: Candidates without duplicates, over-sampled for balance, in units of crawling."""
 
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
@@ -10,7 +11,6 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
@@ -37,6 +37,7 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import Candidate
 from wit_pipeline.vocabulary.sift import write_sifted
+from wit_pipeline.vocabulary.store import given, in_store, remove_folder
 
 COUNTS = "counts.parquet"
 UNITS = "units.parquet"
@@ -83,7 +84,7 @@ def measured(recipe: Recipe) -> dict[str, Counts]:
     """What the crawls of earlier builds read and kept, by root."""
     found = {}
     for root in recipe.frontier.measured:
-        signed = manifest.load(Path(root) / "crawl")
+        signed = manifest.load(given(root) / "crawl")
         if signed is None:
             raise UserError(
                 f"[frontier] measured: {root} holds no signed crawl; name a root that was crawled"
@@ -115,7 +116,7 @@ def settle(task: Task) -> None:
     units = sorted(whole_units(task).items())
     now = digest([[unit, [path.name for path in paths]] for unit, paths in units])
     if not note.exists() or manifest.read_json(note) != now:
-        task.folders.clear()
+        remove_folder(task.folders.work)
         for table in (known_of, rounds_of, duplicates_of, limits_of, route_of, lanes_of):
             table.cache_clear()  # the plan is as it was, what it is made from is not
         manifest.write_json(note, now)
@@ -141,7 +142,10 @@ def know(task: Task, unit: Unit) -> Done:
 @cache  # once a process, and of a file on this disk the kernel keeps one copy for all
 def known_of(scratch: Path, plan: str) -> Known:
     """The URLs that the crawl has asked for."""
-    return Known(*(np.load(scratch / f"{KNOWN}-{name}.npy", mmap_mode="r") for name in KNOWN_ARRAYS))
+    paths = (scratch / f"{KNOWN}-{name}.npy" for name in KNOWN_ARRAYS)
+    if in_store(scratch) is not None:
+        return Known(*(np.load(io.BytesIO(path.read_bytes())) for path in paths))
+    return Known(*(np.load(path, mmap_mode="r") for path in paths))
 
 
 @cache
@@ -154,8 +158,8 @@ def rounds_of(scratch: Path, plan: str) -> tuple[dict[int, int], int]:
 def thin(path: Path, scratch: Path, plan: str) -> Iterator[tuple[bytes, Thin]]:
     """(key, (place, host, url, queries)) of each candidate of a part: hashes and a pointer to the row."""
     part, row, known = int(path.stem.removeprefix("part-")), 0, known_of(scratch, plan)
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=rows.ROWS_AT_ONCE, columns=["key", "url", "queries"]):
+    with rows.opened(path) as file:
+        for batch in rows.batches(file, ["key", "url", "queries"]):
             keys, urls, queries = (batch.column(name).to_pylist() for name in ("key", "url", "queries"))
             for key, url, named, unit in zip(keys, urls, queries, known.of(urls).tolist(), strict=True):
                 place = (part, row), host_id(url), url_id(url) if unit < 0 else "", tuple(named)
@@ -313,9 +317,9 @@ def slice_part(task: Task, unit: Unit) -> Done:
     with (
         aside(path) as temporary,
         slices.Writer(temporary, -(-route.units // width), rows.schema_of(Candidate)) as writer,
-        pq.ParquetFile(unit.covers) as part,
+        rows.opened(unit.covers) as part,
     ):
-        for batch in part.iter_batches(batch_size=rows.ROWS_AT_ONCE):
+        for batch in rows.batches(part):
             writer.write(batch, route.of(batch.column("url").to_pylist()) // width)
     return Counts(), (describe(path),)
 

@@ -22,11 +22,12 @@ from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NOTE, Folders, Task
 from wit_pipeline.crawl.standing import Standing, changed, standing, told
 from wit_pipeline.vocabulary import manifest
-from wit_pipeline.vocabulary.asked import Asked, Asking, asking
+from wit_pipeline.vocabulary.asked import RECEIPT, Asked, Asking, asking
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import OF_BYTES, CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
+from wit_pipeline.vocabulary.store import in_store, remove_folder, sizes
 
 STAGE = "crawl"
 ASIDE = re.compile(r"crawl\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\.[0-9]+)?")
@@ -56,17 +57,17 @@ class Crawl:
 
 def whole(home: Path) -> dict[Asking, Receipt]:
     """The receipts of a crawl's folder, by unit and chance, of whatever plan."""
-    found = (manifest.read_receipt(path) for path in sorted(home.glob("unit-*.receipt.json")))
+    found = manifest.read_receipts(sorted(home.glob(f"unit-*{RECEIPT}")))
     named = ((asking(receipt.unit), receipt) for receipt in found if receipt is not None)
     return {which: receipt for which, receipt in named if which is not None}
 
 
 def _signed(home: Path) -> dict[Asking, Receipt]:
     """Receipts for the units that a crawl's manifest names, from that: for those that have lost theirs."""
-    signed, found = manifest.load(home), dict[Asking, list[File]]()
+    signed, found, there = manifest.load(home), dict[Asking, list[File]](), sizes(home)
     for file in signed.files if signed is not None else ():
         which = asking(file.name)
-        if which and manifest.has_size(home / file.name, file.bytes):
+        if which and there.get(file.name) == file.bytes:
             found.setdefault(which, []).append(file)
     if signed is None:
         return {}
@@ -148,7 +149,7 @@ def settle(task: Task) -> None:
     """Before the crawl's own work: what was fetched holds, or is moved aside."""
     crawl = of(task.folders)
     if crawl is None:
-        shutil.rmtree(task.folders.home, ignore_errors=True)  # nothing whole lies there
+        remove_folder(task.folders.home)  # nothing whole lies there
     elif not differences(crawl, task.folders, task.recipe):
         _keep(task, crawl)
     else:  # with --refetch, or `check` had refused
@@ -182,7 +183,7 @@ def set_aside(root: Path, time: datetime) -> str:
     home, frontier = root / STAGE, root / "frontier"
     for path in parts(frontier, manifest.load(frontier)).values():
         _link(path, home / CANDIDATES / path.name)
-    shutil.rmtree(root / ".work" / STAGE, ignore_errors=True)
+    remove_folder(root / ".work" / STAGE)
     name = next(name for name in _names(time) if not (root / name).exists())
     home.rename(root / name)
     return name
@@ -197,12 +198,16 @@ def _names(time: datetime) -> Iterator[str]:
 
 def _link(source: Path, target: Path) -> None:
     """The same file under a second name, as no file of a stage is ever written to; or a copy."""
+    there = in_store(source)
+    if there is not None:
+        return there.copy(target)
     target.parent.mkdir(exist_ok=True)
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)
+    return None
 
 
 def aside(root: Path) -> list[Path]:

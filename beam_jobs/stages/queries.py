@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from beam_jobs.engine import progress
 from beam_jobs.engine.files import version
@@ -52,6 +51,7 @@ from wit_pipeline.vocabulary import extras, rows
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import File, aside, describe, read_json, write_json
 from wit_pipeline.vocabulary.records import Kind
+from wit_pipeline.vocabulary.store import given
 
 PROBLEMS = pa.schema([("where", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
 
@@ -76,11 +76,11 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     found = {f"wikipedia {file.name}": file.version for file in dumped}
     found |= {f"pageviews {file.name}": file.version for file in viewed}
     if config.wordnet:
-        folder = Path(config.wordnet)
+        folder = given(config.wordnet)
         next(wordnet.lemmas(folder), None)  # a folder that is none is told at once
         found["wordnet"] = version(wordnet.files(folder), folder)
     if config.blocklist:
-        listed = Path(config.blocklist)
+        listed = given(config.blocklist)
         blocklist.load(listed)
         found["blocklist"] = version([listed], listed)
     return found
@@ -96,9 +96,9 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         ((row["text"], row["count"], row["document_count"]) for row in words),
         bigrams_of(task, {row["text"]: row["count"] for row in words}, total),
         found,
-        wordnet.lemmas(Path(config.wordnet)) if config.wordnet else (),
+        wordnet.lemmas(given(config.wordnet)) if config.wordnet else (),
         config,
-        blocklist.load(Path(config.blocklist)).blocks if config.blocklist else merge.nothing_blocked,
+        blocklist.load(given(config.blocklist)).blocks if config.blocklist else merge.nothing_blocked,
     )
     if total and not merged.queries:
         progress.tell(
@@ -107,13 +107,13 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         )
     problems = [item for fact in facts_of(task) for item in fact["problems"]]
     summary = {**results(merged, total, titles_offered, config), "titles": facts_of_titles(task)}
-    out, given = task.folders.out, given_before(task)
-    queries = ids.numbered(merged.queries, given)
+    out, known = task.folders.out, given_before(task)
+    queries = ids.numbered(merged.queries, known)
     with aside(out / "queries.parquet") as temporary:
         store.write(temporary, queries)
-    ids_count = write_whole(out / ids.TABLE, Given, ids.remembered(queries, given))
-    rows.write(out / "dropped.parquet", Dropped, merged.dropped)
-    rows.write(out / "problems.parquet", PROBLEMS, problems)
+    ids_count = write_whole(out / ids.TABLE, Given, ids.remembered(queries, known))
+    write_whole(out / "dropped.parquet", Dropped, merged.dropped)
+    write_whole(out / "problems.parquet", PROBLEMS, problems)
     write_json(out / "results.json", summary)
     return (
         describe(out / "queries.parquet", len(queries)),
@@ -158,7 +158,7 @@ def counted_words(task: Task) -> int:
 def pairs_of(task: Task) -> Iterator[tuple[str, int, int]]:
     """The pairs that are frequent enough, with their counts, a part at a time."""
     for unit in part_units("pairs", all_splits, task):
-        columns = pq.read_table(scratch(task, unit, ".parquet")).columns
+        columns = rows.table(scratch(task, unit, ".parquet")).columns
         yield from zip(*(column.to_pylist() for column in columns), strict=True)
 
 
@@ -176,13 +176,9 @@ def best_titles(folder: Path, most: int) -> tuple[list[Title], int]:
     paths = sorted(folder.glob("titles-[0-9]*.parquet"))
     if not paths:
         return [], 0
-    views = (
-        pa.concat_tables([pq.read_table(path, columns=["views"]) for path in paths])
-        .column("views")
-        .to_numpy()
-    )
+    views = pa.concat_tables([rows.table(path, ["views"]) for path in paths]).column("views").to_numpy()
     least = int(np.partition(views, len(views) - most)[len(views) - most]) if len(views) > most else 0
-    table = pa.concat_tables([tally.at_least(pq.read_table(path), "views", least) for path in paths])
+    table = pa.concat_tables([tally.at_least(rows.table(path), "views", least) for path in paths])
     return [Title(**row) for row in table.to_pylist()], len(views)
 
 

@@ -18,9 +18,11 @@ from queries.config import QueriesConfig
 from queries.dumps import splits
 from queries.dumps.splits import Split
 from wit_pipeline.text.text import normalise
+from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.found import Found
 from wit_pipeline.vocabulary.manifest import Counts, aside, read_json, write_json
+from wit_pipeline.vocabulary.store import given
 
 SPLIT_BYTES = 1 << 23  # packed bytes of a dump that one unit of work reads: some 40 MB of XML
 PART_BYTES = 1 << 26  # packed bytes of dumps and page views that make one more part
@@ -156,11 +158,11 @@ def write_table(path: Path, table: pa.Table) -> None:
 def added(folder: Path, prefix: str, least: int) -> pa.Table:
     """The tables of all parts of a step, in order, of what was counted at least `least` times."""
     paths = sorted(folder.glob(f"{prefix}-[0-9]*.parquet"))  # a scratch folder holds one plan's files
-    return tally.at_least(pa.concat_tables(map(pq.read_table, paths)), "count", least)
+    return tally.at_least(pa.concat_tables(map(rows.table, paths)), "count", least)
 
 
 @cache
 def lemma_queries(folder: str, plan: str) -> pa.Array:
     """The lemmas as queries, to look words up in."""
-    found = {normalise(lemma) for lemma in wordnet.lemmas(Path(folder))} if folder else set()
+    found = {normalise(lemma) for lemma in wordnet.lemmas(given(folder))} if folder else set()
     return pa.array(sorted(found), pa.string())

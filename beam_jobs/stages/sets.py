@@ -14,6 +14,7 @@ from wit_pipeline.copies.evaluation_index import Evaluation
 from wit_pipeline.copies.sightings import Coded, Look
 from wit_pipeline.copies.thresholds import Seen, Trusted, merged, seen, spread_of, trusted_bits
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.store import given
 
 LIMITS = "limits.json"  # in dedup's folder: how near is a copy, which the audit goes by
 
@@ -66,7 +67,7 @@ def detector_at(path: str) -> Describer | None:
         return None
     from wit_pipeline.copies.detector import Detector  # loads its runtime: only where one is named
 
-    return Detector(Path(path))
+    return Detector(given(path))
 
 
 def detector_of(task: Task) -> Describer | None:

@@ -21,13 +21,15 @@ from beam_jobs.engine import progress
 from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import ReadParts, write_whole
 from beam_jobs.stages import shard_rounds
+from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.report.card import croissant, dataset_card
-from wit_pipeline.shard import REMOVED, Row, position, read_bytes, tables_of, wids_index, write_shard
+from wit_pipeline.shard import REMOVED, Row, position, tables_of, wids_index, write_shard
 from wit_pipeline.takedown.rounds import COLUMNS
 from wit_pipeline.takedown.takedown import FOLDER, Removed
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import File, aside, describe
 from wit_pipeline.vocabulary.records import Pair
+from wit_pipeline.vocabulary.store import place
 
 Position = tuple[int, str]
 NEW = "new.json"  # in scratch: how many shards a round adds
@@ -72,7 +74,7 @@ def to_shard(
 def write_rows(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None:
     """Write one shard's rows, in no order: the shard is put into its own when it is written."""
     shard, group = keyed
-    write_whole(Path(folder) / f"shard-{shard:05d}.parquet", Pair, group)
+    write_whole(place(folder) / f"shard-{shard:05d}.parquet", Pair, group)
 
 
 def assign(pipeline: beam.Pipeline, task: Task) -> None:
@@ -102,7 +104,7 @@ def units(task: Task) -> Sequence[Unit]:
 
 def do(task: Task, unit: Unit) -> Done:
     """Write one shard, without what was taken down."""
-    pairs = rows.read(task.folders.scratch / f"shard-{unit.name}.parquet", Pair)
+    pairs = list(rows.read(task.folders.scratch / f"shard-{unit.name}.parquet", Pair))
     removals, gone = shard_rounds.removals_of(task.folders.root / FOLDER), []
 
     def blocked(row: Row) -> bool:
@@ -111,15 +113,17 @@ def do(task: Task, unit: Unit) -> Done:
             gone.append(item)
         return item is not None
 
-    done = write_shard(
-        pairs,
-        partial(read_bytes, crawl=task.folders.reads("crawl")),
-        folder=task.folders.out,
-        shard=unit.covers,
-        seed=task.recipe.seed,
-        tick=lambda count: progress.tell("records", count=count),
-        blocked=blocked,
-    )
+    with Pictures(task.folders.reads("crawl")) as pictures:
+        pictures.fetch(pair.image for pair in pairs)
+        done = write_shard(
+            pairs,
+            pictures.read,
+            folder=task.folders.out,
+            shard=unit.covers,
+            seed=task.recipe.seed,
+            tick=lambda count: progress.tell("records", count=count),
+            blocked=blocked,
+        )
     write_whole(task.folders.scratch / f"removed-{unit.name}.parquet", Removed, gone)
     return done
 
@@ -174,5 +178,5 @@ STAGE = Stage(
     ),
     finish=finish,
     onto=shard_rounds.onto,
-    again=shard_rounds.again,
+    is_unfinished=shard_rounds.is_unfinished,
 )

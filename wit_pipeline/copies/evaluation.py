@@ -19,6 +19,7 @@ from wit_pipeline.pictures.trim import codes_inside
 from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.store import given
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,15 +47,15 @@ class AuditConfig:
 
     def pictures(self, name: str) -> list[Picture]:
         """All images of a set; a `UserError` where there is none."""
-        return picture_sets.pictures(f"[audit.sets] {name}", Path(self.sets[name]))
+        return picture_sets.pictures(f"[audit.sets] {name}", given(self.sets[name]))
 
     def files(self, name: str) -> list[Path]:
         """The files that hold a set; a `UserError` where it is not there."""
-        return picture_sets.files_of(f"[audit.sets] {name}", Path(self.sets[name]))
+        return picture_sets.files_of(f"[audit.sets] {name}", given(self.sets[name]))
 
     def named_sets(self) -> dict[str, Path]:
         """The sets in order of name."""
-        return {name: Path(place) for name, place in sorted(self.sets.items())}
+        return {name: given(place) for name, place in sorted(self.sets.items())}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

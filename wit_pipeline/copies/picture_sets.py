@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.found import each_once, meant
 from wit_pipeline.vocabulary.paths import no_uri
+from wit_pipeline.vocabulary.store import files_below, source
+from wit_pipeline.vocabulary.store import place as place_of
 
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif")
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -59,7 +61,7 @@ def files_of(what: str, place: Path) -> list[Path]:
 def _files(what: str, place: Path) -> list[tuple[Path, str]]:
     """The same, each with its name below the set's folder, or below what is no pattern."""
     if place.is_dir():
-        paths = sorted(path for path in place.rglob("*") if _is(path, IMAGES + ARCHIVES) and path.is_file())
+        paths = [path for path in files_below(place) if _is(path, IMAGES + ARCHIVES)]
         return [(path, path.relative_to(place).as_posix()) for path in paths]
     if place.is_file():
         if not _is(place, ARCHIVES):
@@ -68,7 +70,8 @@ def _files(what: str, place: Path) -> list[tuple[Path, str]]:
     found = each_once(meant(str(place), what))
     if not found:
         raise UserError(f"{what}: {place} is not there; wants a folder, an archive or a pattern of archives")
-    return [(Path(item.path), item.name) for item in found if _is(Path(item.path), IMAGES + ARCHIVES)]
+    named = ((place_of(item.path), item.name) for item in found)
+    return [(path, name) for path, name in named if _is(path, IMAGES + ARCHIVES)]
 
 
 def _is(path: Path, endings: tuple[str, ...]) -> bool:
@@ -83,10 +86,10 @@ def _members(what: str, path: Path, below: str) -> list[Picture]:
                 wanted = ", ".join(COLUMNS)
                 raise UserError(f"{what}: {path} has no column of images; wants bytes in one of {wanted}")
         elif _is(path, (".zip",)):
-            with zipfile.ZipFile(path) as archive:
+            with path.open("rb") as file, zipfile.ZipFile(file) as archive:
                 names = [(item, item) for item in archive.namelist() if _is(Path(item), IMAGES)]
         else:
-            with tarfile.open(path) as tar:
+            with path.open("rb") as file, tarfile.open(fileobj=file) as tar:
                 names = [
                     (item.name, item.name) for item in tar if item.isfile() and _is(Path(item.name), IMAGES)
                 ]
@@ -109,12 +112,14 @@ def _parquet_names(path: Path) -> list[tuple[str, str]] | None:
     None where it has no images, as a table about the images beside it.
     """
     path = no_uri(path)
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(source(path)) as file:
         column = _image_column(file.schema_arrow)
         if column is None:
             return None
         if pa.types.is_struct(column.type) and "path" in {field.name for field in column.type}:
-            given = pq.read_table(path, columns=[f"{column.name}.path"]).flatten().column(0).to_pylist()
+            given = (
+                pq.read_table(source(path), columns=[f"{column.name}.path"]).flatten().column(0).to_pylist()
+            )
         else:
             given = [None] * file.metadata.num_rows
     named = len({item for item in given if item}) == len(given)  # else rows are what tells them apart
@@ -149,12 +154,12 @@ def _contents(path: Path, wanted: Container[str]) -> Iterator[tuple[str, bytes]]
     if _is(path, (".parquet",)):
         yield from _parquet_contents(path, wanted)
     elif _is(path, (".zip",)):
-        with zipfile.ZipFile(path) as archive:
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             for name in dict.fromkeys(archive.namelist()):
                 if name in wanted:
                     yield name, _unzipped(archive, name)
     else:
-        with tarfile.open(path) as tar:
+        with path.open("rb") as file, tarfile.open(fileobj=file) as tar:
             last = {item.name: item for item in tar if item.name in wanted}
             for name, item in last.items():
                 content = tar.extractfile(item)
@@ -172,7 +177,7 @@ def _unzipped(archive: zipfile.ZipFile, name: str) -> bytes:
 
 def _parquet_contents(path: Path, wanted: Container[str]) -> Iterator[tuple[str, bytes]]:
     row = 0
-    with pq.ParquetFile(no_uri(path)) as file:
+    with pq.ParquetFile(source(no_uri(path))) as file:
         column = _image_column(file.schema_arrow)
         assert column is not None, "it was there when the rows were counted"
         for batch in file.iter_batches(batch_size=256, columns=[column.name]):

@@ -7,13 +7,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from wit_pipeline.copies.decoys import Histogram, Threshold, choose, compete, within
 from wit_pipeline.copies.evaluation import AuditConfig
 from wit_pipeline.copies.sightings import DISTANCES, REACH, RINGS, By, Own, Reached, Sighting, Spread
-from wit_pipeline.vocabulary.rows import schema_of
+from wit_pipeline.vocabulary.rows import schema_of, table
 
 # Bits of 256, and how often two unlike pictures are that near: read off 9e10 blends of halves of photographs
 # from 48 on, below 48 extrapolated.
@@ -110,7 +109,7 @@ def own_of(paths: Sequence[Path]) -> pa.Table:
 
 
 def _rows_of(record: Any, paths: Sequence[Path]) -> pa.Table:
-    return pa.concat_tables([schema_of(record).empty_table(), *(pq.read_table(path) for path in paths)])
+    return pa.concat_tables([schema_of(record).empty_table(), *map(table, paths)])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wit_pipeline.crawl.finality import is_passing
 from wit_pipeline.frontier import host_id_of, host_of
 from wit_pipeline.pictures.version import FIRST
 from wit_pipeline.vocabulary import rows
@@ -34,6 +35,7 @@ class Outcome:
     error_message: str
     attempts: int
     bytes_fetched: int
+    http_status: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,18 +63,20 @@ class Class:
     attempts: int
     messages: tuple[str, ...]  # the most frequent …
     counts: tuple[int, ...]  # … and how many URLs have each
+    passing: int = 0  # of the URLs, those that may bring another answer later
 
 
 class _Sums:
     def __init__(self) -> None:
         self.statuses: Counter[str] = Counter()
-        self.bytes = self.attempts = 0
+        self.bytes = self.attempts = self.passing = 0
         self.seconds = 0.0
 
     def add(self, item: Outcome, seconds: float) -> None:
         self.statuses[item.status] += 1
         self.bytes += item.bytes_fetched
         self.attempts += item.attempts
+        self.passing += is_passing(item.status, item.http_status, item.error_message)
         self.seconds += seconds
 
     def row(self, host: str) -> Host:
@@ -170,6 +174,7 @@ class Classes:
                 candidates=self._candidates[status],
                 bytes=sums.bytes,
                 attempts=sums.attempts,
+                passing=sums.passing,
                 messages=tuple(message for message, _ in top),
                 counts=tuple(count for _, count in top),
             )

@@ -69,3 +69,6 @@ class Bounds:
         """How many of a host's `most` URLs are this unit's, so that those of all its units make `most`."""
         before = self._lane.before
         return most * (before + here) // whole - most * before // whole
+
+
+NO_BOUNDS = Bounds((), CrawlConfig(), 0)

@@ -37,7 +37,7 @@ from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
 from wit_pipeline.pictures.version import decoder
 from wit_pipeline.vocabulary import rows, tar
-from wit_pipeline.vocabulary.asked import Asking
+from wit_pipeline.vocabulary.asked import Asking, attempt
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate, Image, Pair, Reason
@@ -301,7 +301,8 @@ async def _fetch_all(
 def _write(
     results: Results, pages: Mapping[str, Collection[str]], journal: Journal, folder: Path, which: Asking
 ) -> tuple[File, ...]:
-    names = (f"unit-{which}.tar", f"unit-{which}.parquet", f"times-{which}.parquet")
+    end = attempt(folder)
+    names = (f"unit-{which}{end}.tar", f"unit-{which}{end}.parquet", f"times-{which}{end}.parquet")
     tar_path, table_path, times_path = (folder / name for name in names)
     with (
         aside(tar_path) as tar_aside,

@@ -1,6 +1,7 @@
 """What a unit has fetched so far, on disk: a unit that is cut short goes on where it stopped.
 
-    ROOT/crawl/journal-000012-1f3a9c07.log    unit 12, as one attempt at it went
+    ROOT/crawl/journal-000012-1f3a9c07.log         unit 12, as one attempt at it went
+    ROOT/crawl/journal-000012-1f3a9c07.0003.log    the same in a store: a segment of at most 30 seconds
 
 A record is two lengths, a checksum, what is known of a URL as JSON, and its stored bytes; the first record
 says what the others were stored by. A file that was cut short ends with the last record that is whole. It is
@@ -9,21 +10,29 @@ the unit's memory, too: bytes for which there is no room wait in it until the un
 
 import json
 import os
+import shutil
 import struct
+import threading
 import uuid
 import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.asked import Asking
+from wit_pipeline.vocabulary.manifest import aside
+from wit_pipeline.vocabulary.store import in_store
 
 PREFIX = "journal-"
 SUFFIX = ".log"
 IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more is read back
 HEAD = struct.Struct("<III")  # lengths of JSON and of bytes, CRC-32 of both
 LONGEST = 1 << 30  # of a part of a record: what says more is damaged
+SEALED = 20.0  # seconds between two segments in a store, so that with its upload none is older than 30
+PIECE = 1 << 20  # bytes copied at once
 
 Row = Mapping[str, Any]
 Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the file
@@ -45,17 +54,25 @@ class Journal:
     """One attempt at a unit: what it has found, in the order in which that came."""
 
     def __init__(self, folder: Path, which: Asking, made: Made, room: int = IN_MEMORY) -> None:
-        self.path = folder / f"{PREFIX}{which}-{uuid.uuid4().hex[:8]}{SUFFIX}"
-        self._file = self.path.open("xb+", buffering=0)
         self._room = room
         self._end = 0
+        self.path = folder / f"{PREFIX}{which}-{uuid.uuid4().hex[:8]}{SUFFIX}"
+        local = self.path if in_store(folder) is None else machine.on_its_way(self.path.name)
+        self._file = local.open("xb+", buffering=0)
         self._write({"plan": made.plan, "frontier": made.frontier}, b"")
+        self._sealing = None if local is self.path else _Sealing(self, local, self._end)
 
     def __enter__(self) -> "Journal":
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._sealing is not None:
+            self._sealing.close()
         self._file.close()
+
+    def __len__(self) -> int:
+        """The bytes of all records that are whole."""
+        return self._end
 
     def put(self, row: Row, stored: bytes) -> Place:
         """Write down what is known of a URL; returns where its bytes are to be found."""
@@ -79,6 +96,51 @@ class Journal:
                 view = view[self._file.write(view) :]
         self._end = start + len(stored)
         return start, len(stored)
+
+
+class _Sealing:
+    """Puts what a journal has gained into its store, a segment now and then, from a thread of its own.
+
+    A segment that could not be put there is part of the next: a store that is away for a while ends no unit.
+    """
+
+    def __init__(self, journal: Journal, local: Path, head: int) -> None:
+        self._journal = journal
+        self._local = local
+        self._head = head  # bytes of the first record, with which each segment begins
+        self._start, self._number = head, 0
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._go_on, name="journal", daemon=True)
+        self._thread.start()
+
+    def _go_on(self) -> None:
+        while not self._closing.wait(SEALED):
+            with suppress(OSError):
+                self.seal()
+
+    def seal(self) -> None:
+        """Put a segment there, if there is anything new."""
+        end = len(self._journal)
+        if end == self._start:
+            return
+        name = self._journal.path.name.removesuffix(SUFFIX)
+        with (
+            aside(self._journal.path.with_name(f"{name}.{self._number:04d}{SUFFIX}")) as temporary,
+            temporary.open("wb") as segment,
+            self._local.open("rb") as file,
+        ):
+            segment.write(file.read(self._head))
+            file.seek(self._start)
+            left = end - self._start
+            while piece := file.read(min(left, PIECE)):
+                segment.write(piece)
+                left -= len(piece)
+        self._start, self._number = end, self._number + 1
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join()
+        shutil.rmtree(self._local.parent, ignore_errors=True)
 
 
 def journals(folder: Path) -> list[Path]:

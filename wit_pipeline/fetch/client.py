@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
-from wit_pipeline.fetch import guard, licences, optout
+from wit_pipeline.fetch import guard, licences, optout, sites
 from wit_pipeline.fetch.doors import Doors
 from wit_pipeline.fetch.failure import FetchError as FetchError
 from wit_pipeline.fetch.http.head import Head
@@ -112,7 +112,7 @@ class Client:
         self._lookup = lookup or Lookup()
         self._doors = Doors(folder)
         self._gates = PerHost(lambda host: Gate(host, config.connections_per_host, self._doors))
-        self._sites = Sites(config, self._file, self._doors, folder / "sites" if folder else None)
+        self._sites = Sites(config, self._file, self._doors, folder / sites.FOLDER if folder else None)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fetch", daemon=True)
         self._thread.start()

@@ -7,13 +7,12 @@ The lock is the kernel's, so that a process that dies gives it back.
 import fcntl
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary import machine
 
 WIDTH = 32  # characters of the moment in the file
 LONGEST = 600.0  # seconds: what a file asks for beyond was written before the machine last started
@@ -65,19 +64,10 @@ class Pace:
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
-        folder = self._folder or _own_folder()
+        folder = self._folder or machine.folder()
         handle = os.open(folder / self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield handle
         finally:
             os.close(handle)
-
-
-def _own_folder() -> Path:
-    """The user's folder among the machine's temporary ones, made where it is not there."""
-    folder = Path(tempfile.gettempdir()) / f"wit-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.lstat().st_uid != os.getuid():  # who laid it there could hold us up for ever
-        raise RunError(f"{folder}: belongs to another user; set TMPDIR to a folder of your own")
-    return folder

@@ -16,7 +16,8 @@ from wit_pipeline.vocabulary.records import Reason
 LOOK_AGAIN = 0.02  # seconds between two looks for a connection that another process has
 SLOW = 1.0  # seconds between requests that a host's complaints can lead to …
 COMPLAINTS = 4  # … unless it does nothing but complain: so many in a row
-UNREACHED = 8  # connections in a row that a host did not accept: then it is down
+UNREACHED = 8  # connections in a row that a host did not accept: then it is down …
+DOWN = 60.0  # … for so many seconds, before another is tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Gate:
         self._keeps = True  # connections, for who waits behind
         self._complaints = 0  # in a row
         self._unreached: Counter[int] = Counter()  # connections in a row that a port did not accept
+        self._last_unreached = 0.0  # by the monotonic clock
 
     @asynccontextmanager
     async def turn(self, port: int, patience: float, crowd: Crowd) -> AsyncIterator[Turn]:
@@ -131,10 +133,11 @@ class Gate:
     def not_reached(self, port: int) -> None:
         """A connection was not accepted."""
         self._unreached[port] += 1
+        self._last_unreached = time.monotonic()
 
     def _refuse_if_down(self, port: int) -> None:
         """A `FetchError` where the host has accepted no connection for a while: the rest is not tried."""
-        if self._unreached[port] >= UNREACHED:
+        if self._unreached[port] >= UNREACHED and time.monotonic() < self._last_unreached + DOWN:
             raise FetchError(Reason.CONNECT_ERROR, f"host is down: {UNREACHED} connections were not accepted")
 
     def _refuse_long_pause(self, patience: float) -> None:

@@ -26,6 +26,7 @@ from wit_pipeline.vocabulary.records import Reason
 DAY = 86_400.0  # seconds that an answer is good for: RFC 9309, 2.4 …
 HOUR = 3_600.0  # … and that none is
 LOOK_AGAIN = 0.02  # seconds between two looks whether another process has the file now
+FOLDER = "sites"  # within that of the clients
 COMMON_CRAWL = "CCBot"  # counts among `as_agents` for what Common Crawl found
 
 
@@ -175,6 +176,17 @@ class Sites:
         written.write_bytes(json.dumps(answer[0]).encode() + b"\n" + answer[1])
         written.replace(path)
         return _body(answer)
+
+
+def forget_failures(folder: Path) -> None:
+    """Let the files that could not be had be asked for again at once: they met an outage of ours.
+
+    `folder` is that of the clients. A host's pause is not forgotten.
+    """
+    for path in (folder / FOLDER).glob("*"):
+        known = _recall(path)
+        if known is not None and known[0]["reason"] not in ("", Reason.HOST_PAUSED):
+            path.unlink()
 
 
 def _place(url: str) -> Target:

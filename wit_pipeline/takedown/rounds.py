@@ -4,6 +4,7 @@ A round asks of every pair of the balance whether it stands, and where. That is 
 disk, mapped into memory: 36 bytes a sample, which the processes of a machine share.
 """
 
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from wit_pipeline.takedown.takedown import Removals, Removed
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.manifest import aside
 from wit_pipeline.vocabulary.records import Pair, Reason
+from wit_pipeline.vocabulary.store import in_store
 
 COLUMNS = ["key", "url", "final_url", "page_url", "sha256", "stored_sha256"]  # of a pair, that are asked by
 # The halves of a pair's key, its shard, and how the sums begin of what was stored and what was fetched.
@@ -62,12 +64,20 @@ def write(folder: Path, parts: Iterable[Entries]) -> list[Path]:
     return paths
 
 
+def _loaded(path: Path) -> NDArray[Any]:
+    """An array, in memory that processes share; what lies in a store is read whole."""
+    found: NDArray[Any] = (
+        np.load(path, mmap_mode="r") if in_store(path) is None else np.load(io.BytesIO(path.read_bytes()))
+    )
+    return found
+
+
 class Standing:
     """Where the pairs stand in the shards of before."""
 
     def __init__(self, folder: Path, removals: Removals) -> None:
         self._arrays: dict[str, NDArray[Any]] = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ENTRY.names or ()
+            name: _loaded(folder / f"{name}.npy") for name in ENTRY.names or ()
         }
         self._removals = removals
 

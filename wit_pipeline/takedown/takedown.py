@@ -4,20 +4,22 @@
 sums of the images that the list named by address. So the same bytes do not return under another address.
 """
 
-import os
 import shutil
 import tarfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from wit_pipeline.fetch.removal import BlockList, entry_hash
-from wit_pipeline.shard import Row, md5, stats
+from wit_pipeline.shard import Row, stats
 from wit_pipeline.vocabulary import rows, tar
 from wit_pipeline.vocabulary.manifest import File, aside, describe, write_json
 from wit_pipeline.vocabulary.records import Reason
+from wit_pipeline.vocabulary.store import open_ranged, place
 
 FOLDER = "removed"
+PIECE = 1 << 20  # bytes copied at once
 FOUND = ".found.txt"
 
 
@@ -80,7 +82,7 @@ def files(path: Path) -> list[Path]:
 
 
 def _read(path: Path) -> BlockList:
-    return BlockList.read(map(str, files(path)), lambda name: Path(name).open("rb"))
+    return BlockList.read(map(str, files(path)), lambda name: place(name).open("rb"))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,7 +117,8 @@ def rewrite_shard(home: Path, name: str, out: Path, gone: Collection[str]) -> tu
     with (
         aside(tar_path) as tar_aside,
         aside(table_path) as table_aside,
-        tarfile.open(home / f"{name}.tar") as source,
+        (home / f"{name}.tar").open("rb") as packed,
+        tarfile.open(fileobj=packed) as source,
         tar.Writer(tar_aside) as archive,
         rows.Writer(table_aside, Row) as table,
     ):
@@ -126,7 +129,7 @@ def rewrite_shard(home: Path, name: str, out: Path, gone: Collection[str]) -> tu
         for row in rows.read(home / f"{name}.parquet", Row):
             if row.key not in gone:
                 table.write(row)
-    write_json(stats_path, stats(table.count, md5(tar_path)))
+    write_json(stats_path, stats(table.count, archive.md5))
     return describe(tar_path, table.count), describe(table_path, table.count), describe(stats_path)
 
 
@@ -135,15 +138,19 @@ def erase(path: Path, out: Path, spans: Iterable[tuple[int, int]]) -> int:
 
     There is no copy where that is 0.
     """
-    with path.open("rb") as file:
-        wanted = [
-            (offset, length) for offset, length in spans if any(os.pread(file.fileno(), length, offset))
-        ]
+    with open_ranged(path) as file:
+        wanted = [(offset, length) for offset, length in spans if any(_at(file, offset, length))]
     if wanted:
         with aside(out) as temporary:
-            shutil.copyfile(path, temporary)
+            with path.open("rb") as whole, temporary.open("wb") as copy:
+                shutil.copyfileobj(whole, copy, PIECE)
             with temporary.open("r+b") as file:
                 for offset, length in wanted:
                     file.seek(offset)
                     file.write(bytes(length))
     return len(wanted)
+
+
+def _at(file: BinaryIO, offset: int, length: int) -> bytes:
+    file.seek(offset)
+    return file.read(length)

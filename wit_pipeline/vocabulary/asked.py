@@ -8,17 +8,21 @@ A URL's *standing* is what the latest chance that has it says.
 """
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.manifest import Manifest
 from wit_pipeline.vocabulary.records import Image
+from wit_pipeline.vocabulary.store import in_store, sizes
 
 NAME = re.compile(
     r"(?P<kind>[a-z]+)-(?P<unit>[0-9]{6,})(\.(?P<chance>[0-9]+))?(-[0-9a-f]{8})?(\.(?P<end>[a-z][a-z.]*))?"
 )
+RECEIPT = ".receipt.json"
 UNIT = "unit"
 TIMES = "times"  # kinds of tables
 
@@ -37,6 +41,15 @@ def asking(name: str) -> Asking | None:
     """The unit and chance in the name of a crawl's file, or of its unit of work; None where there is none."""
     found = NAME.fullmatch(name)
     return Asking(int(found["unit"]), int(found["chance"] or 0)) if found else None
+
+
+def attempt(folder: Path) -> str:
+    """What the names end with of those files that one worker writes for a unit: nothing on this machine.
+
+    In a store two workers may write one unit, as nothing ends a worker of another machine, and what they
+    fetched differs. The receipt that stands names the files of one of them, and the others are deleted.
+    """
+    return "" if in_store(folder) is None else f"-{secrets.token_hex(4)}"
 
 
 class _HasUrl(Protocol):
@@ -91,6 +104,24 @@ class Asked:
     def standing(self, unit: int, record: type[U]) -> list[U]:
         """What is known of each URL of a unit by now, in the unit's order."""
         return standing(self.of(unit), record)
+
+
+def asked_of(crawl: Path) -> Asked:
+    """The files of a crawl: those that its manifest names, or its receipts, or that lie there without any."""
+    signed = manifest.load(crawl)
+    if signed is None:
+        receipts = manifest.read_receipts(
+            [crawl / name for name in sorted(sizes(crawl)) if name.endswith(RECEIPT)]
+        )
+        named = [file.name for one in receipts if one is not None for file in one.files]
+        return Asked(crawl, named or sizes(crawl))
+    known = _asked.get(str(crawl))
+    if known is None or known[0] is not signed:
+        known = _asked[str(crawl)] = (signed, Asked(crawl, (file.name for file in signed.files)))
+    return known[1]
+
+
+_asked: dict[str, tuple[Manifest, Asked]] = {}  # by the crawl's path
 
 
 def standing(tables: Iterable[Path], record: type[U]) -> list[U]:

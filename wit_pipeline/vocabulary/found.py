@@ -9,12 +9,14 @@ is built, in place of the path.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from glob import escape, glob, has_magic
 from pathlib import Path
 
 from wit_pipeline.vocabulary.errors import UserError
+from wit_pipeline.vocabulary.paths import has_scheme
+from wit_pipeline.vocabulary.store import StorePath, given, in_store, reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,16 +32,67 @@ class Found:
 
 
 def meant(pattern: str, where: str) -> list[Found]:
-    """The files of this machine that a pattern means, in order, links after what is none; not folders.
+    """The files that a pattern means, in order, links after what is none; not folders.
 
-    A `UserError`, which begins with `where`, for a link that leads nowhere.
+    A `UserError`, which begins with `where`, for a link that leads nowhere, or a store that cannot be asked.
     """
+    if has_scheme(pattern):
+        return _of_a_store(pattern, where)
     plain = _without_needless_parts(pattern)
     begin = _begin(plain)
     paths = sorted(
         glob(_escaped(plain, begin), recursive=True), key=lambda path: (os.path.islink(path), path)
     )
     return [found for path in paths for found in _local(path, begin, where)]
+
+
+def _of_a_store(pattern: str, where: str) -> list[Found]:
+    try:
+        whole = in_store(given(pattern))
+        assert whole is not None, "it has a scheme"
+        plain = "*" not in whole.name and whole.is_file()
+        begin, rest = _parted(whole)
+        paths = [whole] if plain else sorted(path for path in _walk(begin, rest) if path.is_file())
+        begin = whole.parent if plain else begin
+        states = [(path, path.stat()) for path in paths]
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    except OSError as error:
+        raise UserError(f"{where}: {pattern}: {reason(error)}") from None
+    return [
+        Found(
+            path=str(path),
+            name=str(path.relative_to(begin)),
+            version=f"{state.st_size} bytes, modified {state.st_mtime:.3f}",
+            folder=str(begin),
+            identity=path,
+        )
+        for path, state in states
+    ]
+
+
+def _parted(pattern: StorePath) -> tuple[StorePath, list[str]]:
+    """The folders of a pattern before the first that is one, and the names that are left."""
+    folders = [pattern, *pattern.parents]
+    begin = next(path for path in folders[1:] if not has_magic(str(path.relative_to(folders[-1]))))
+    return begin, list(pattern.relative_to(begin).parts)
+
+
+def _walk(folder: StorePath, names: Sequence[str]) -> Iterator[StorePath]:
+    """What a pattern means below a folder, as `glob` has it: "**" is any folders, and "*" no hidden file."""
+    name, *rest = names
+    if name == "**":
+        below = [path for path in folder.rglob("*") if "/." not in f"/{path.relative_to(folder)}"]
+        if not rest:
+            yield from below
+        for inner in [folder, *(path for path in below if path.is_dir())] if rest else ():
+            yield from _walk(inner, rest)
+    elif not has_magic(name):
+        yield from _walk(folder / name, rest) if rest else [folder / name]
+    else:
+        for path in folder.glob(name):
+            if name.startswith(".") or not path.name.startswith("."):
+                yield from _walk(path, rest) if rest else [path]
 
 
 def _local(path: str, begin: str, where: str) -> Iterator[Found]:
@@ -78,15 +131,11 @@ def _names(item: Found) -> Iterator[str]:
         yield name
 
 
-def begin_of(pattern: str) -> str:
-    """What stands before the names in a pattern: all folders before the first that is a pattern."""
-    folders = pattern.split("/")[:-1]
-    count = next((place for place, folder in enumerate(folders) if has_magic(folder)), len(folders))
-    return "".join(f"{folder}/" for folder in folders[:count])
-
-
 def _begin(pattern: str) -> str:
-    """The same of a pattern of this machine: a folder that is there by this very name is no pattern."""
+    """What stands before the names in a pattern: all folders before the first that is a pattern.
+
+    A folder that is there by this very name is none.
+    """
     begin = ""
     for folder in pattern.split("/")[:-1]:
         if has_magic(folder) and not _stands(f"{begin}{folder}"):

@@ -4,16 +4,22 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.store import StorePath, in_store, sizes
 
 MANIFEST = "manifest.json"
+AT_ONCE = 32  # small objects of a store that are read at once: one after another each costs a round trip
+REMEMBERED = 1024  # files that were uploaded and not described yet; most never are
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,13 +84,18 @@ class Manifest:
         return [file for file in self.files if file.name.startswith(prefix) and file.name.endswith(suffix)]
 
 
-@contextmanager
-def aside(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its name when the block ends without an error.
+def aside(path: Path) -> AbstractContextManager[Path]:
+    """A temporary path on this machine, whose file becomes `path` when the block ends without an error.
 
-    The bytes are on disk before the name is: after a kill the file is whole or absent. Two processes
-    that write one file do not meet, and the last one wins.
+    Whatever kills the writer, the file is whole or absent. Two processes that write one file do not meet, and
+    the last one wins. Here the bytes are on disk before the name is; to a store they go in one upload.
     """
+    there = in_store(path)
+    return _renamed(path) if there is None else _uploaded(there)
+
+
+@contextmanager
+def _renamed(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -96,6 +107,24 @@ def aside(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def _uploaded(path: StorePath) -> Iterator[Path]:
+    temporary = machine.on_its_way(path.name)
+    try:
+        yield temporary
+        _uploads.pop(str(path), None)  # last in line
+        _uploads[str(path)] = describe(temporary)
+        if len(_uploads) > REMEMBERED:
+            del _uploads[next(iter(_uploads))]
+        _manifests.pop(str(path), None)
+        path.upload(temporary)
+    finally:
+        shutil.rmtree(temporary.parent, ignore_errors=True)
+
+
+_uploads: dict[str, File] = {}  # what this process put into stores, by path
+
+
 def _to_disk(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -105,7 +134,13 @@ def _to_disk(path: Path) -> None:
 
 
 def describe(path: Path, rows: int = 0) -> File:
-    """A `File` for what lies at `path` now."""
+    """A `File` for what this process wrote to `path`. What it put into a store is not read back."""
+    uploaded = _uploads.pop(str(path), None) if in_store(path) else None
+    return dataclasses.replace(uploaded, rows=rows) if uploaded else reread(path, rows)
+
+
+def reread(path: Path, rows: int = 0) -> File:
+    """A `File` for what lies at `path` now, whoever wrote it; its bytes are read."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return File(name=path.name, rows=rows, bytes=path.stat().st_size, sha256=sha256)
@@ -133,19 +168,43 @@ def write_receipt(path: Path, receipt: Receipt) -> None:
     write_json(path, dataclasses.asdict(receipt))
 
 
-def read_receipt(path: Path, plan: str = "") -> Receipt | None:
-    """The receipt at `path` if it belongs to `plan`, or any, and its files are there in full, else None."""
+def read_receipt(path: Path, plan: str = "", files: Path | None = None) -> Receipt | None:
+    """The receipt at `path` if it belongs to `plan`, or any, and its files are there in full, else None.
+
+    They are there in the folder `files`; in the receipt's own unless that is given.
+    """
     if not path.exists():
         return None
+    receipt, folder = _receipt(path), files or path.parent
+    whole = all(has_size(folder / file.name, file.bytes) for file in receipt.files)
+    return receipt if plan in ("", receipt.plan) and whole else None
+
+
+def read_receipts(paths: Sequence[Path], plan: str = "", files: Path | None = None) -> list[Receipt | None]:
+    """`read_receipt` of many receipts of one folder; of a store, by a list of the folder and many at once."""
+    if not paths or in_store(paths[0]) is None:
+        return [read_receipt(path, plan, files) for path in paths]
+    there = sizes(paths[0].parent)
+    held = sizes(files) if files is not None and files != paths[0].parent else there
+    found = [path for path in paths if path.name in there]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="receipt") as pool:
+        receipts = dict(zip(found, pool.map(_receipt, found), strict=True))
+    whole = {
+        path: receipt
+        for path, receipt in receipts.items()
+        if plan in ("", receipt.plan) and all(held.get(file.name) == file.bytes for file in receipt.files)
+    }
+    return [whole.get(path) for path in paths]
+
+
+def _receipt(path: Path) -> Receipt:
     value = read_json(path)
-    receipt = Receipt(
+    return Receipt(
         unit=value["unit"],
         plan=value["plan"],
         counts=Counts(**value["counts"]),
         files=_files(value["files"]),
     )
-    whole = all(has_size(path.parent / file.name, file.bytes) for file in receipt.files)
-    return receipt if plan in ("", receipt.plan) and whole else None
 
 
 def has_size(path: Path, size: int) -> bool:
@@ -167,10 +226,25 @@ def sign(folder: Path, manifest: Manifest) -> None:
 
 
 def load(folder: Path) -> Manifest | None:
-    """The manifest of a stage's folder, or None where there is none."""
+    """The manifest of a stage's folder, or None where there is none; parsed once while it does not change."""
     path = folder / MANIFEST
-    if not path.exists():
+    try:
+        state = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    version = (state.st_size, state.st_mtime_ns, getattr(state, "st_ino", 0))
+    known = _manifests.get(str(path))
+    if known is None or known[0] != version:
+        known = _manifests[str(path)] = (version, _manifest(path))
+    return known[1]
+
+
+# By path, with what tells one state from another. A store's time of an object is of seconds: what this
+# process writes is forgotten there and then, and one process alone signs in a root (`engine/lock`).
+_manifests: dict[str, tuple[tuple[int, int, int], Manifest]] = {}
+
+
+def _manifest(path: Path) -> Manifest:
     value = read_json(path)
     value.pop("digest")
     return Manifest(**{**value, "counts": Counts(**value["counts"]), "files": _files(value["files"])})

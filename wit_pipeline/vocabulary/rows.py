@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.store import in_store, source
 
 R = TypeVar("R")
 
@@ -162,17 +164,15 @@ def read(path: Path, record: type[R]) -> Iterator[R]:
 
 def fact(path: Path, name: str) -> str:
     """What a file says of all of its rows; "" where it says nothing."""
-    try:
-        said: dict[bytes, bytes] = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+    with opened(path) as file:
+        said: dict[bytes, bytes] = file.schema_arrow.metadata or {}
     return said.get(name.encode(), b"").decode("utf-8", "replace")
 
 
-def table(path: Path, columns: Sequence[str]) -> pa.Table:
-    """Some columns of a Parquet file."""
+def table(path: Path, columns: Sequence[str] | None = None, where: Any = None) -> pa.Table:
+    """Some columns of a Parquet file, or all; the rows for which a pyarrow expression is true, or all."""
     try:
-        return pq.read_table(path, columns=list(columns))
+        return pq.read_table(source(path), columns=None if columns is None else list(columns), filters=where)
     except (OSError, pa.ArrowInvalid) as error:
         raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
 
@@ -183,22 +183,33 @@ def column(path: Path, name: str) -> list[Any]:
     return values
 
 
-def matching(path: Path, bounds: Sequence[tuple[str, str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows of a Parquet file that are within some bounds, (column, "<=" and the like, value).
-
-    Row groups that have none are not read, where the file is in order of the column.
-    """
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """A Parquet file; a `RunError` where it is none."""
     try:
-        yield from pq.read_table(path, filters=list(bounds)).to_pylist()
+        file = pq.ParquetFile(source(path), pre_buffer=in_store(path) is not None)
     except (OSError, pa.ArrowInvalid) as error:
         raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
+    with file:
+        yield file
+
+
+def batches(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet file in batches of a row group or less, in order.
+
+    A group after another: what a store holds is fetched ahead for all the groups that are asked for at once.
+    """
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(
+            batch_size=ROWS_AT_ONCE, columns=None if columns is None else list(columns), row_groups=[group]
+        )
 
 
 def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, in order, as dicts of the named columns (all by default)."""
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=ROWS_AT_ONCE, columns=columns):
+        with opened(path) as file:
+            for batch in batches(file, columns):
                 yield from batch.to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
         raise RunError(f"{path}: cannot be read as Parquet: {error}") from None

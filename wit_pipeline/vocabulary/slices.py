@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from wit_pipeline.vocabulary.store import open_ranged
+
 RUN = 1 << 16  # rows that are held to be sorted: about 40 MB of captions and URLs
 WORD = 8  # bytes of a number in the table
 
@@ -76,7 +78,7 @@ def _packed(batch: pa.RecordBatch) -> memoryview:
 
 def read(path: Path, group: int) -> Iterator[pa.Table]:
     """The rows of a group, a table for each run that has any, in the order in which they were written."""
-    with path.open("rb") as file:
+    with open_ranged(path) as file:
         file.seek(-2 * WORD, 2)
         end = file.tell()
         runs, groups = _numbers(file, 2)

@@ -1,5 +1,6 @@
 """Tar files whose bytes depend on nothing but names and contents, and whose members have known offsets."""
 
+import hashlib
 import os
 import tarfile
 from collections.abc import Sequence
@@ -17,12 +18,21 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
         self._offset = 0
+        self._sum = hashlib.md5(usedforsecurity=False)
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of the file, in hex, once it is closed: for indexes that want one."""
+        return self._sum.hexdigest()
 
     def add(self, name: str, content: bytes) -> int:
         """Append a member; returns the offset of its first byte of content."""
         start = self._offset + BLOCK
         padding = bytes(-len(content) % BLOCK)
-        _write(self._file.fileno(), (_header(name, len(content)), content, padding))
+        pieces = (_header(name, len(content)), content, padding)
+        _write(self._file.fileno(), pieces)
+        for piece in pieces:
+            self._sum.update(piece)
         self._offset = start + len(content) + len(padding)
         return start
 
@@ -31,6 +41,7 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         self._file.write(END)
+        self._sum.update(END)
         self._file.close()
 
 

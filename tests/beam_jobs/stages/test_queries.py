@@ -10,8 +10,6 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.options.pipeline_options import S3Options
 
 from beam_jobs.__main__ import main
 from beam_jobs.engine import progress
@@ -355,15 +353,6 @@ def test_views_of_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     path = recipe(tmp_path, f"{tmp_path}/dump.xml", pageviews=[f"{tmp_path}/pageviews-*"])
     assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
     assert "counts robots; name the files that end in -user" in capsys.readouterr().err
-
-
-def test_beams_flags_reach_its_file_systems_before_the_first_file_is_looked_for(
-    small: Path, tmp_path: Path
-) -> None:
-    build(small, tmp_path / "root", "--", "--s3_endpoint_url=http://127.0.0.1:1")
-    options = FileSystems._pipeline_options  # Beam has no public way to ask
-    assert options is not None
-    assert options.view_as(S3Options).s3_endpoint_url == "http://127.0.0.1:1"
 
 
 def test_a_list_that_comes_out_empty_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ import pytest
 from beam_jobs.engine import build
 from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.stage import Leave
 from beam_jobs.stages import shard, shard_rounds
 from tests.beam_jobs.signed import sign_files, sign_pairs, sign_rejects
 from tests.factories import encoded, pair, photograph
@@ -72,7 +73,7 @@ def shards(
     shutil.rmtree(root / "balance", ignore_errors=True)
     sign_pairs(root, "balance", pairs, parts)
     recipe = Recipe(shard=ShardConfig(samples=samples))
-    return build.run_stage(shard.STAGE, recipe, root, Engine(workers=Workers(1, ())), reshard=reshard)
+    return build.run_stage(shard.STAGE, recipe, root, Engine(workers=Workers(1, ())), Leave(reshard=reshard))
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -55,6 +55,7 @@ def test_the_sums_of_a_host_and_of_a_status() -> None:
             attempts=5,
             messages=("read", "connect"),
             counts=(2, 1),
+            passing=3,
         ),
         Class(status=SUCCESS, urls=1, candidates=2, bytes=100, attempts=2, messages=(), counts=()),
     ]

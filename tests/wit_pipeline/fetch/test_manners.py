@@ -17,7 +17,7 @@ from tests.web import JPEG, RESET, Answer, Endpoint, Visit, Web, at_visit, forev
 from wit_pipeline.fetch import guard
 from wit_pipeline.fetch.client import Client, FetchError, Response, retry_after
 from wit_pipeline.fetch.lookup import Lookup
-from wit_pipeline.fetch.polite import UNREACHED
+from wit_pipeline.fetch.polite import DOWN, UNREACHED
 from wit_pipeline.fetch.sites import FILES
 from wit_pipeline.vocabulary.crawl_config import SIGNALS, CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
@@ -411,6 +411,19 @@ def test_a_host_that_accepts_no_connection_is_not_tried_for_ever() -> None:
         f"connect_error: {authority}: connection refused": UNREACHED,
         f"connect_error: host is down: {UNREACHED} connections were not accepted": 5,
     }
+
+
+def test_a_host_that_was_down_is_tried_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = unused_port()
+    authority, monotonic = f"127.0.0.1:{port}", time.monotonic
+    knobs = {"robots": False, "opt_outs": (), "connections_per_host": 1, "retries": 0}
+    with Client(CrawlConfig(allow_hosts=(authority,), **knobs)) as asking:  # type: ignore[arg-type]
+        together(asking, [f"http://{authority}/{i}" for i in range(UNREACHED)])
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            assert "host is down" in failure(asking, f"http://{authority}/a").detail
+            monkeypatch.setattr(time, "monotonic", lambda: monotonic() + DOWN)
+            threading.Thread(target=lambda: listener.accept()[0].close()).start()
+            assert "closed without an answer" in failure(asking, f"http://{authority}/a").detail
 
 
 def test_a_host_that_accepts_and_then_loses_connections_is_not_down() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.found import Found, begin_of, each_once, meant
+from wit_pipeline.vocabulary.found import Found, each_once, meant
 
 FILES = ("a.tsv", "a[1].tsv", "a1.tsv", "w?.tsv", "wx.tsv", "en/b.tsv", "fr/b.tsv", "r[1]/c.tsv", "r1/c.tsv")
 
@@ -126,11 +126,3 @@ def test_any_name_that_is_there_is_found_by_itself(
     for path in made:
         if "*" not in str(path):
             assert [item.path for item in meant(str(path), "")] == [str(path)]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "begin"),
-    [("s3://b/x/*.tsv", "s3://b/x/"), ("s3://b/x-*/a.tsv", "s3://b/"), ("gs://b/a.tsv", "gs://b/")],
-)
-def test_where_the_names_of_a_store_begin(pattern: str, begin: str) -> None:
-    assert begin_of(pattern) == begin

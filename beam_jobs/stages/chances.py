@@ -1,0 +1,258 @@
+"""Chances: URLs of a unit that are asked for again, by the rule of `wit_pipeline.crawl.chances`.
+
+At the end of a build those whose host asked for a pause, as soon as it is over, for `crawl.patience` in all;
+by `wit crawl --again` what a signed crawl has no final answer for; by running again what an outage left. What
+is asked of unit 12 for the second time is `unit-000012.2`, with a tar, tables and a receipt of its own.
+
+What a build has to remember of it until its crawl is signed lies in ROOT/.work, beside the stage's folder.
+"""
+
+import dataclasses
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from beam_jobs.engine import progress
+from beam_jobs.engine.stage import Folders, Task, Unit
+from wit_pipeline.crawl.accounts import Class, Outcome
+from wit_pipeline.crawl.chances import Due, Said, Wants, due
+from wit_pipeline.crawl.crawl import Timed
+from wit_pipeline.crawl.finality import is_passing, may_pass
+from wit_pipeline.fetch.sites import forget_failures
+from wit_pipeline.frontier import host_of
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import Asked, Asking, asking
+from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.manifest import Receipt
+from wit_pipeline.vocabulary.records import Candidate
+from wit_pipeline.vocabulary.store import place
+
+STATE = "crawl.chances.json"
+FEW = 10  # passing failures that are no outage, whatever share they are
+HOSTS = "hosts"  # what the build's processes know of hosts, in the stage's work folder
+NAP = 1.0  # seconds between two looks at the clock: nobody can wake us
+
+Moments = Mapping[str, Due]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class State:
+    """What a crawl that is not signed yet remembers between its runs."""
+
+    began: str  # UTC, ISO: whoever was parked since is waited for
+    waited: float = 0.0  # seconds, for hosts that asked for a pause
+    outage: bool = False  # whether what was asked before `began` met an outage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Again:
+    """What a chance covers, for whoever does it."""
+
+    part: str  # the candidates of the unit
+    tables: tuple[tuple[str, str], ...]  # of the unit and its chances: URLs, and times
+    moment: str  # UTC, ISO: who is due by then is asked
+    wants: Wants
+
+
+def _place(folders: Folders) -> Path:
+    return folders.root / ".work" / STATE
+
+
+def _state(folders: Folders) -> State:
+    path = _place(folders)
+    return State(**manifest.read_json(path)) if path.exists() else State(began=_iso(datetime.now(UTC)))
+
+
+def _keep(folders: Folders, state: State) -> State:
+    manifest.write_json(_place(folders), dataclasses.asdict(state))
+    return state
+
+
+def begin(task: Task) -> None:
+    """Before anything is asked: a build that goes on where one was killed waits for whom that one parked."""
+    _keep(task.folders, _state(task.folders))
+
+
+def end(task: Task) -> None:
+    """The crawl is about to be signed."""
+    _place(task.folders).unlink(missing_ok=True)
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _wants(task: Task, state: State) -> Wants:
+    return Wants(
+        began=datetime.fromisoformat(state.began),
+        again=task.again,
+        again_after=task.recipe.crawl.again_after,
+        outage=state.outage,
+    )
+
+
+# --- who is due -----------------------------------------------------------------------------------
+
+
+def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
+    """The chances of some units that are due by now, after waiting for the next of them; none at the end."""
+    state = _state(task.folders)
+    wants = _wants(task, state)
+    left = {unit.name: unit for unit in fetched}
+    while True:
+        now = datetime.now(UTC)
+        open_ = {unit.name: moments(task.folders, unit, wants) for unit in left.values()}
+        left = {name: unit for name, unit in left.items() if open_[name]}
+        ready = [unit for name, unit in left.items() if _first(open_[name]) <= now]
+        if ready:
+            return [_chance(task.folders, unit, open_[unit.name], now, wants) for unit in ready]
+        parked = [item for name in left for item in open_[name].values() if item.parked]
+        pause = (min(item.moment for item in parked) - now).total_seconds() if parked else 0.0
+        if not parked or state.waited + pause > task.recipe.crawl.patience:
+            _tell_of_those_left(open_[name] for name in left)
+            return []
+        _wait(pause, [open_[name] for name in left])
+        state = _keep(task.folders, replace(state, waited=state.waited + pause))
+
+
+def any_due(task: Task, fetched: Iterable[Unit]) -> bool:
+    """Whether `--again` has anything to ask for by now of a crawl that is signed; if not, it is said when."""
+    wants, now = _wants(task, _state(task.folders)), datetime.now(UTC)
+    found = [moments(task.folders, unit, wants) for unit in fetched]
+    if any(_first(item) <= now for item in found if item):
+        return True
+    _tell_of_those_left(found)
+    return False
+
+
+def _first(found: Moments) -> datetime:
+    return min(item.moment for item in found.values())
+
+
+def moments(folders: Folders, unit: Unit, wants: Wants) -> Moments:
+    """When URLs of a unit that are still wanted may be asked for again, of those that are to be."""
+    receipts = list(_askings(folders, unit.name))
+    if not receipts or not any(may_pass(receipt.counts) for _, receipt in receipts):
+        return {}
+    found = due([_read(*tables) for tables in _tables(folders, receipts)], wants)
+    wanted = set(rows.column(place(unit.covers), "url")) if found else set()
+    return {url: item for url, item in found.items() if url in wanted}
+
+
+def _askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
+    """The receipts of a unit and of its chances, which follow one another. No folder is listed for them."""
+    which = asking(name)
+    while which is not None:
+        receipt = manifest.read_receipt(folders.home / f"unit-{which}.receipt.json")
+        if receipt is None:
+            return
+        yield which, receipt
+        which = Asking(which.unit, max(which.chance, 1) + 1)
+
+
+def _tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
+    """The tables of URLs and of times that receipts name, the earliest first."""
+    found: list[tuple[Path, Path]] = []
+    for which, receipt in receipts:
+        files = Asked(folders.home, [file.name for file in receipt.files])
+        found += zip(files.of(which.unit), files.times(which.unit), strict=True)
+    return found
+
+
+def _read(table: Path, times: Path) -> tuple[Sequence[Said], Sequence[Timed]]:
+    return list(rows.read(table, Said)), list(rows.read(times, Timed))
+
+
+def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: Wants) -> Unit:
+    receipts = list(_askings(folders, unit.name))
+    last, _ = receipts[-1]
+    return replace(
+        unit,
+        name=f"unit-{Asking(last.unit, max(last.chance, 1) + 1)}",
+        covers=Again(
+            part=str(unit.covers),
+            tables=tuple((str(table), str(times)) for table, times in _tables(folders, receipts)),
+            moment=_iso(now),
+            wants=wants,
+        ),
+        records=sum(item.moment <= now for item in found.values()),
+    )
+
+
+def candidates(covers: Again) -> list[Candidate]:
+    """The candidates of those URLs that a chance asks for."""
+    found = due([_read(place(table), place(times)) for table, times in covers.tables], covers.wants)
+    moment = datetime.fromisoformat(covers.moment)
+    urls = {url for url, item in found.items() if item.moment <= moment}
+    return [item for item in rows.read(place(covers.part), Candidate) if item.url in urls]
+
+
+# --- waiting --------------------------------------------------------------------------------------
+
+
+def _wait(seconds: float, found: Sequence[Moments]) -> None:
+    """So long, by a clock that nobody sets; no worker is held meanwhile, and any signal ends it."""
+    parked = [url for item in found for url, when in item.items() if when.parked]
+    hosts, until = len({host_of(url) for url in parked}), datetime.now(UTC) + timedelta(seconds=seconds)
+    which = f"{len(parked):,} URLs of {hosts:,} hosts that asked for a pause"
+    progress.tell("note", text=f"   crawl  waits until {until:%H:%M:%S} UTC for {which}")
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, NAP))
+
+
+def _tell_of_those_left(found: Iterable[Moments]) -> None:
+    left = [item.moment for each in found for item in each.values()]
+    if left:
+        when = f"{min(left):%Y-%m-%d %H:%M:%S} UTC"
+        last = f", all of them from {max(left):%Y-%m-%d %H:%M:%S} UTC" if max(left) > min(left) else ""
+        text = f"   crawl  {len(left):,} URLs may be asked again by `wit crawl --again` from {when} on{last}"
+        progress.tell("note", text=text)
+
+
+# --- outages, and what is left without an answer --------------------------------------------------
+
+
+class Outage:
+    """Whether what a round asked for met an outage: counted over its URLs that are wanted."""
+
+    def __init__(self) -> None:
+        self._urls = 0
+        self._passing: Counter[str] = Counter()
+        self._messages: dict[str, str] = {}
+
+    def hear(self, found: Iterable[Outcome], wanted: Mapping[str, int]) -> None:
+        """The URLs of a unit."""
+        for item in found:
+            if item.url not in wanted:
+                continue
+            self._urls += 1
+            if is_passing(item.status, item.http_status, item.error_message):
+                self._passing[item.status] += 1
+                self._messages.setdefault(item.status, item.error_message)
+
+    def check(self, task: Task) -> None:
+        """A `RunError` where more than `crawl.passing` of them failed in ways that may pass."""
+        failed, share = self._passing.total(), task.recipe.crawl.passing
+        if failed < FEW or failed <= share * self._urls:
+            return
+        (status, most), *_ = self._passing.most_common(1)
+        _keep(task.folders, State(began=_iso(datetime.now(UTC)), outage=True))
+        forget_failures(task.folders.own / HOSTS)
+        raise RunError(
+            f"crawl: {failed:,} of {self._urls:,} URLs failed in ways that may pass, {most:,} of them by "
+            f"{status} ({self._messages[status]}): an outage, so nothing is signed. What was fetched stays; "
+            "run again to ask for the others again, or raise crawl.passing if this is how their hosts are"
+        )
+
+
+def unanswered(root: Path) -> str:
+    """What is to be said of a signed crawl's URLs that had no final answer, or ""."""
+    path = root / "crawl" / "classes.parquet"
+    if manifest.load(root / "crawl") is None or not path.exists():
+        return ""
+    left = sum(item.passing for item in rows.read(path, Class))
+    return f"{left:,} URLs had no final answer; `wit crawl --again`" if left else ""

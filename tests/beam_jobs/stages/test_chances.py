@@ -1,0 +1,257 @@
+"""URLs without a final answer, by the logs of the servers that were asked: pauses, closed ports, outages."""
+
+import contextlib
+import io
+import itertools
+import json
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from beam_jobs.__main__ import main
+from beam_jobs.stages.crawl import client
+from tests.beam_jobs.world import DUMP, PAGE
+from tests.factories import encoded, photograph
+from tests.web import Answer, Endpoint, Visit, Web, whole
+from wit_pipeline.crawl.crawl import Fetched, Timed
+from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.asked import Asked, standing
+from wit_pipeline.vocabulary.records import SUCCESS
+
+RECIPE = """
+[queries]
+wikipedia = ["{folder}/dump.xml"]
+min_count = 10
+bigram_min_count = 10
+[[extract.sources]]
+kind = "list"
+path = ["{folder}/list.jsonl"]
+[frontier]
+unit_urls = 50
+expected_success = 0.5
+[crawl]
+user_agent = "wit-test/0.1 (+https://example.org/wit)"
+allow_hosts = {hosts}
+timeout = 3.0
+retries = 0
+{more}
+[dedup]
+evaluation = "flag"
+[train]
+model = "none"
+"""
+PICTURE = encoded(photograph(1, (160, 120)), quality=90)
+
+
+class Place:
+    """A recipe and a root, with URLs of these servers."""
+
+    def __init__(self, folder: Path, urls: Iterable[str], authorities: Iterable[str], more: str = "") -> None:
+        self.folder, self.root = folder, folder / "root"
+        text = "The red dog saw the blue river. " * 5
+        pages = "".join(PAGE.format(title=f"Dog {i}", id=i, text=text) for i in range(4))
+        (folder / "dump.xml").write_text(DUMP.format(pages=pages))
+        listed = [{"url": url, "caption": f"A red dog, number {n}"} for n, url in enumerate(urls)]
+        (folder / "list.jsonl").write_text("\n".join(map(json.dumps, listed)))
+        self._hosts = json.dumps(list(authorities))
+        self.write(more)
+
+    def write(self, more: str) -> None:
+        """The recipe, with more keys of `[crawl]`."""
+        recipe = RECIPE.format(folder=self.folder, hosts=self._hosts, more=more)
+        (self.folder / "recipe.toml").write_text(recipe)
+
+    def wit(self, *arguments: str) -> tuple[int, str]:
+        """The exit code of a command, and what it said."""
+        client.cache_clear()  # as in a process of its own
+        said, recipe = io.StringIO(), str(self.folder / "recipe.toml")
+        with contextlib.redirect_stderr(said):
+            code = main([*arguments, "--recipe", recipe, "--root", str(self.root), "--workers", "1"])
+        return code, " ".join(said.getvalue().split())
+
+    def plan(self) -> str:
+        """What `wit plan --root` says."""
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            assert main(["plan", "--recipe", f"{self.folder}/recipe.toml", "--root", str(self.root)]) == 0
+        return said.getvalue()
+
+    def crawl(self) -> tuple[int, str]:
+        return self.wit("build", "--to", "crawl")
+
+    def asked(self) -> Asked:
+        found = manifest.load(self.root / "crawl")
+        assert found is not None
+        return Asked(self.root / "crawl", [file.name for file in found.files])
+
+    def statuses(self) -> Counter[str]:
+        """How many URLs of the signed crawl stand how."""
+        asked = self.asked()
+        return Counter(item.status for unit in asked.units for item in asked.standing(unit, Fetched))
+
+
+def pictures(web: Web) -> list[str]:
+    return [path for path in web.log.paths if path.endswith(".jpg")]
+
+
+def paths(count: int) -> list[str]:
+    return [f"/{number}.jpg" for number in range(count)]
+
+
+def serving(count: int, answer: Answer | None = None) -> dict[str, Endpoint]:
+    return {path: Endpoint(answer or whole(PICTURE), SUCCESS) for path in paths(count)}
+
+
+def pausing_at(number: int, seconds: int) -> Answer:
+    """Asks for a pause once, whatever the path: with request `number` of all."""
+    lock, seen = threading.Lock(), 0
+
+    def answer(visit: Visit) -> Iterable[bytes]:
+        nonlocal seen
+        with lock:
+            seen += 1
+            mine = seen
+        if mine == number:
+            return whole(b"", f"Retry-After: {seconds}", status="429 Slow down")(visit)
+        return whole(PICTURE)(visit)
+
+    return answer
+
+
+def test_one_answer_that_asks_for_a_pause_costs_nobody_else(tmp_path: Path) -> None:
+    """Each URL gives its picture, none is asked within the pause, and other hosts go on meanwhile."""
+    with Web(serving(100, pausing_at(12, 5))) as paused, Web(serving(100)) as other:
+        urls = [web.url(path) for web in (paused, other) for path in paths(100)]
+        place = Place(tmp_path, urls, [paused.authority, other.authority])
+        code, said = place.crawl()
+        assert (code, place.statuses()) == (0, {SUCCESS: 200}), said
+        assert "hosts that asked for a pause" in said
+        assert "no final answer" not in said
+        asked = [at for path, at in zip(paused.log.paths, paused.log.times, strict=True) if ".jpg" in path]
+        gaps = [later - sooner for sooner, later in itertools.pairwise(asked)]
+        assert max(gaps) >= 5.0
+        late = asked[gaps.index(max(gaps)) + 1]
+        assert len(asked) == 101
+        assert sum(at < late for at in asked) <= 12 + 1  # one may have been under way
+        assert max(other.log.times) < late
+        assert Counter(pictures(other)) == Counter(paths(100))
+        times = [path for unit in place.asked().units for path in place.asked().times(unit)]
+        named = [item for path in times for item in rows.read(path, Timed) if item.not_before]
+        assert len(named) >= 87
+        assert not list((place.root / ".work").glob("crawl*.json"))
+
+
+def test_nobody_waits_longer_than_patience_and_again_asks_after_the_pause(tmp_path: Path) -> None:
+    with Web(serving(30, pausing_at(5, 9))) as paused, Web(serving(60)) as other:
+        urls = [paused.url(path) for path in paths(30)] + [other.url(path) for path in paths(60)]
+        more = "patience = 2.0\npassing = 0.9\nagain_after = 0.0"
+        place = Place(tmp_path, urls, [paused.authority, other.authority], more)
+        code, said = place.crawl()
+        left = place.statuses()["host_paused"]
+        assert (code, place.statuses()[SUCCESS]) == (0, 90 - left), said
+        assert left >= 25
+        assert f"{left} URLs had no final answer; `wit crawl --again`" in said
+        asked = len(pictures(paused))
+        assert place.wit("build", "--to", "crawl")[0] == 0
+        assert len(pictures(paused)) == asked  # a signed crawl is not asked again by itself
+        code, said = place.wit("crawl", "--again")
+        if f"{left} URLs may be asked again by `wit crawl --again` from" in said:
+            assert len(pictures(paused)) == asked  # not before the moment that the host named
+            time.sleep(max(0.0, 9.1 - (time.monotonic() - max(paused.log.times))))
+            code, said = place.wit("crawl", "--again")
+        assert (code, place.statuses()) == (0, {SUCCESS: 90}), said
+
+
+@contextmanager
+def closed(endpoints: dict[str, Endpoint]) -> Iterator[tuple[str, Web]]:
+    """A server that does not listen yet: entering it opens the port that its URLs name."""
+    web = Web(endpoints)
+    port = int(web.authority.rpartition(":")[2])
+    web._server.socket.close()  # the name stays, nobody answers
+    web._server.socket = socket.socket()
+    web._server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    yield f"127.0.0.1:{port}", web
+
+
+def opened(web: Web, port: int) -> Web:
+    web._server.socket.bind(("127.0.0.1", port))
+    web._server.socket.listen(128)
+    web._server.server_address = ("127.0.0.1", port)
+    return web
+
+
+def test_a_port_that_was_closed_and_is_opened_later_gives_all_by_again(tmp_path: Path) -> None:
+    with closed(serving(30)) as (authority, later), Web(serving(200)) as other:
+        urls = [f"http://{authority}{path}" for path in paths(30)] + [other.url(path) for path in paths(200)]
+        place = Place(tmp_path, urls, [authority, other.authority])
+        code, said = place.crawl()
+        assert (code, dict(place.statuses())) == (0, {SUCCESS: 200, "connect_error": 30}), said
+        assert "30 URLs had no final answer; `wit crawl --again`" in said
+        assert "30 URLs had no final answer" in place.plan()
+        before = place.asked().tables
+        bytes_before = {path: path.read_bytes() for path in before.values()}
+        code, said = place.wit("crawl", "--again")
+        assert code == 0
+        assert "30 URLs may be asked again by `wit crawl --again` from" in said  # a day later
+        place.write("again_after = 0.0")
+        with opened(later, int(authority.rpartition(":")[2])):
+            assert place.wit("build", "--to", "crawl")[0] == 0
+            assert pictures(later) == []  # not by a build
+            code, said = place.wit("crawl", "--again")
+            assert (code, dict(place.statuses())) == (0, {SUCCESS: 230}), said
+            assert "no final answer" not in said
+            assert Counter(pictures(later)) == Counter(paths(30))
+        assert Counter(pictures(other)) == Counter(paths(200))  # each once, in all three commands
+        assert {path: path.read_bytes() for path in before.values()} == bytes_before
+        stored = [
+            item.image
+            for unit in place.asked().units
+            for item in standing(place.asked().of(unit)[1:], Fetched)
+        ]
+        assert {image.chance for image in stored} == {2}
+        assert all(place.asked().tar(image).exists() for image in stored)
+
+
+def test_again_asks_three_times_at_most(tmp_path: Path) -> None:
+    with Web(serving(20)) as good, Web(serving(3, whole(b"", status="500 Oops"))) as bad:
+        urls = [good.url(path) for path in paths(20)] + [bad.url(path) for path in paths(3)]
+        place = Place(tmp_path, urls, [good.authority, bad.authority], "again_after = 0.0")
+        assert place.crawl()[0] == 0
+        for _ in range(5):
+            assert place.wit("crawl", "--again")[0] == 0
+        assert Counter(pictures(bad)) == dict.fromkeys(paths(3), 4)
+        assert Counter(pictures(good)) == Counter(paths(20))
+
+
+def test_an_outage_is_not_signed_and_running_again_asks_for_what_it_left(tmp_path: Path) -> None:
+    with closed(serving(30)) as (authority, later), Web(serving(30)) as other:
+        urls = [f"http://{authority}{path}" for path in paths(30)] + [other.url(path) for path in paths(30)]
+        place = Place(tmp_path, urls, [authority, other.authority])
+        code, said = place.crawl()
+        assert code == 1
+        assert "30 of 60 URLs failed in ways that may pass, 30 of them by connect_error" in said
+        assert manifest.load(place.root / "crawl") is None
+        assert place.crawl()[0] == 1  # as it is still there, all of it
+        with opened(later, int(authority.rpartition(":")[2])):
+            code, said = place.crawl()
+            assert (code, dict(place.statuses())) == (0, {SUCCESS: 60}), said
+            assert Counter(pictures(later)) == Counter(paths(30))
+        assert Counter(pictures(other)) == Counter(paths(30))
+
+
+@pytest.mark.parametrize(
+    ("failing", "share", "code"), [(20, 0.2, 0), (21, 0.2, 1), (21, 0.3, 0), (9, 0.01, 0)]
+)
+def test_both_sides_of_the_share_that_is_an_outage(
+    failing: int, share: float, code: int, tmp_path: Path
+) -> None:
+    with Web(serving(100 - failing)) as good, Web(serving(failing, whole(b"", status="502 Bad"))) as bad:
+        urls = [good.url(path) for path in paths(100 - failing)] + [bad.url(path) for path in paths(failing)]
+        place = Place(tmp_path, urls, [good.authority, bad.authority], f"passing = {share}")
+        assert place.crawl()[0] == code
