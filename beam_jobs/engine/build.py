@@ -12,6 +12,7 @@ from beam_jobs.engine import lock, pending, progress
 from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NO_LEAVE, NOTE, Folders, Leave, Shuffle, Stage, Task, Unit, Work, upstream
+from wit_pipeline.takedown.takedown import FOLDER, sign_lists
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.asked import RECEIPT
 from wit_pipeline.vocabulary.chance import digest
@@ -34,6 +35,22 @@ def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> 
     return digest([FORMATS.get(stage, FORMAT), stage, table, inputs])
 
 
+def format_of(signed: Manifest) -> int:
+    """The format of which a stage's plan is, given its recipe and inputs; 0 where it follows of none."""
+    latest = max(FORMAT, *FORMATS.values())
+    return next((number for number in range(latest, 0, -1) if signed.plan == _plan(number, signed)), 0)
+
+
+def follow(signed: Manifest, before: Manifest) -> Manifest:
+    """A manifest with the plan that its inputs come to now, of the format that it had `before`."""
+    number = format_of(before)
+    return replace(signed, plan=_plan(number, signed)) if number else signed
+
+
+def _plan(number: int, signed: Manifest) -> str:
+    return digest([number, signed.stage, signed.recipe, signed.inputs])
+
+
 def run_stages(
     stages: Sequence[Stage],
     recipe: Recipe,
@@ -52,6 +69,7 @@ def run_stages(
         stage.inputs(recipe)
     with lock.building(root, take_over=take_over):
         pending.check(root)
+        sign_lists(root / FOLDER, datetime.now(UTC))
         for stage in stages:
             stage.check(Task(folders=stage.folders(root), recipe=recipe, **asdict(leave)))
         return [run_stage(stage, recipe, root, engine, leave) for stage in stages]
