@@ -12,6 +12,7 @@ import pytest
 from beam_jobs.__main__ import main
 from beam_jobs.commands import verify
 from tests.beam_jobs.world import make
+from wit_pipeline.shard import REMOVED, ROUNDS
 from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.errors import RunError
@@ -23,7 +24,7 @@ Mutation = tuple[str, Path, Callable[[Path], None]]  # its name, the file or fol
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with a crawl that was moved aside, a take-down and a report."""
+    """A root of two rounds, with a crawl that was moved aside, a take-down and a report."""
     folder = tmp_path_factory.mktemp("verify")
     world, root = make(folder / "world"), folder / "root"
     with world.web:
@@ -35,6 +36,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "list.txt").write_text(f"{world.web.url('/2.jpg')}\n")
         assert main(["remove", "--root", str(root), "--list", str(folder / "list.txt")]) == 0
         assert main(command) == 0
+        more = {"url": world.web.url("/4.jpg"), "caption": "The red dog saw the blue river"}
+        with (folder / "world" / "list.jsonl").open("a") as listed:
+            listed.write(f"\n{json.dumps(more)}")
+        assert main(command) == 0
+        assert {ROUNDS, REMOVED} < {path.name for path in (root / "shard").iterdir()}
         assert main(["report", "--root", str(root)]) == 0
     return root
 
