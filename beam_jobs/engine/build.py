@@ -92,8 +92,8 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: L
     if onto:  # what a kill left of work that began on something else is of no use
         task = replace(task, plan=digest([plan, onto]))
     if signed is not None and not stage.in_place:
-        how = "gone on with" if onto else "built again"
-        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: {how}")
+        why = "its recipe or input has changed" if signed.plan != plan else "it was asked for"
+        progress.tell("note", text=f"{stage.name:>8}  {why}: {'gone on with' if onto else 'built again'}")
     began, started = time.monotonic(), datetime.now(UTC)
     _prepare(task, table, inputs, goes_on=bool(onto))
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
