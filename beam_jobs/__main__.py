@@ -105,17 +105,17 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
     command.set_defaults(run=run)
 
 
-def _add_reshard(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--reshard", action="store_true", help="put the pairs of all rounds into new shards, in one order"
-    )
-
-
 def _add_take_over(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--take-over",
         action="store_true",
         help="begin though a root of a store is held by another, who is dead; a local root frees itself",
+    )
+
+
+def _add_reshard(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--reshard", action="store_true", help="put the pairs of all rounds into new shards, in one order"
     )
 
 
@@ -168,14 +168,7 @@ def run_build(arguments: argparse.Namespace) -> None:
     )
     try:
         with _stopping_at_once(display):
-            build.run_stages(
-                stages,
-                loaded,
-                arguments.root,
-                running,
-                leave=leave,
-                take_over=arguments.take_over,
-            )
+            build.run_stages(stages, loaded, arguments.root, running, leave, take_over=arguments.take_over)
         if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
             progress.tell("note", text=f"   crawl  {left}")
         if arguments.last == list(STAGES)[-1]:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -56,14 +56,13 @@ def run_stages(
     recipe: Recipe,
     root: Path,
     engine: Engine,
-    *,
     leave: Leave = NO_LEAVE,
+    *,
     take_over: bool = False,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
-    Nothing that was fetched is asked for again, or leaves its place, without `leave`; nor is what a signed
-    crawl has no final answer for.
+    What of it needs more than the recipe's word is done where `leave` says so.
     """
     for stage in stages:
         stage.inputs(recipe)
@@ -71,7 +70,7 @@ def run_stages(
         pending.check(root)
         sign_lists(root / FOLDER, datetime.now(UTC))
         for stage in stages:
-            stage.check(Task(folders=stage.folders(root), recipe=recipe, **asdict(leave)))
+            stage.check(Task(folders=stage.folders(root), recipe=recipe, leave=leave))
         return [run_stage(stage, recipe, root, engine, leave) for stage in stages]
 
 
@@ -83,14 +82,14 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: L
     plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
-    task = Task(folders=folders, recipe=recipe, plan=plan, **asdict(leave))
+    task = Task(folders=folders, recipe=recipe, plan=plan, leave=leave)
     if signed is not None and signed.plan == plan and not stage.is_unfinished(task):
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed
-    stage.settle(task)
     onto = stage.onto(task)
     if onto:  # what a kill left of work that began on something else is of no use
         task = replace(task, plan=digest([plan, onto]))
+    stage.settle(task)
     if signed is not None and not stage.in_place:
         why = "its recipe or input has changed" if signed.plan != plan else "it was asked for"
         progress.tell("note", text=f"{stage.name:>8}  {why}: {'gone on with' if onto else 'built again'}")

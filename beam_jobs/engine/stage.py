@@ -106,11 +106,11 @@ class Folders:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Leave:
-    """What a command lets a build do that none does by itself."""
+    """What a build may do beyond its recipe's word, as whoever called it said."""
 
-    refetch: bool = False  # whether what was fetched may be asked for again
-    again: bool = False  # whether what has no final answer may
-    reshard: bool = False  # whether shards of several rounds are to become those of one
+    refetch: bool = False  # what was fetched may be asked for again, where pictures would be others
+    again: bool = False  # what a signed crawl has no final answer for may be asked again
+    reshard: bool = False  # shards of several rounds are to become those of one
 
 
 NO_LEAVE = Leave()
@@ -123,9 +123,7 @@ class Task:
     folders: Folders
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
-    refetch: bool = False  # whether what was fetched may be asked for again
-    again: bool = False  # whether what has no final answer may
-    reshard: bool = False  # whether shards of several rounds are to become those of one
+    leave: Leave = NO_LEAVE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -88,7 +88,7 @@ def _iso(moment: datetime) -> str:
 def _wants(task: Task, state: State) -> Wants:
     return Wants(
         began=datetime.fromisoformat(state.began),
-        again=task.again,
+        again=task.leave.again,
         again_after=task.recipe.crawl.again_after,
         outage=state.outage,
     )

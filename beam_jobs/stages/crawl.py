@@ -159,7 +159,7 @@ def late(task: Task) -> Sequence[Unit]:
 
 def is_unfinished(task: Task) -> bool:
     """Whether a crawl that is signed is to ask all the same."""
-    return task.again and chances.any_due(task, units(task))
+    return task.leave.again and chances.any_due(task, units(task))
 
 
 def settle(task: Task) -> None:

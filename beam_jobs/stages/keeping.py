@@ -140,7 +140,7 @@ def check(task: Task) -> None:
     """Before any work: a `UserError` where all that was fetched would be asked for again."""
     crawl = of(task.folders)
     other = differences(crawl, task.folders, task.recipe) if crawl is not None else []
-    if crawl is not None and other and not task.refetch:
+    if crawl is not None and other and not task.leave.refetch:
         frontier = task.folders.reads("frontier")
         _refuse(task, other, crawl.standing(parts(frontier, manifest.load(frontier))))
 

@@ -75,7 +75,7 @@ def before(task: Task) -> Before | None:
     folders = task.folders
     # A kill may have come between two renames; in a store the signature alone is moved, and before the work.
     place = next((one for one in (folders.home, folders.before) if manifest.load(one)), None)
-    if task.reshard or place is None:
+    if task.leave.reshard or place is None:
         return None
     signed = manifest.load(place)
     if signed is None or dict(signed.recipe) != task.recipe.table(task.folders.stage):
@@ -94,7 +94,7 @@ def onto(task: Task) -> str:
 def is_unfinished(task: Task) -> bool:
     """Whether shards of several rounds are to become those of one."""
     signed = manifest.load(task.folders.home)
-    return task.reshard and signed is not None and bool(signed.named(ROUNDS))
+    return task.leave.reshard and signed is not None and bool(signed.named(ROUNDS))
 
 
 def index(task: Task, unit: Unit) -> Done:
@@ -160,7 +160,7 @@ def keep(task: Task, unit: Unit) -> Done:
     files = rewrite_shard(found.home, unit.name, out, gone)
     if not files:
         files = found.files(unit.name)
-        for file in files:
+        for file in () if found.home == out else files:
             link(found.home / file.name, out / file.name)
     progress.tell("records", count=len(present))
     return counts_of(len(present), files[0].rows), files
