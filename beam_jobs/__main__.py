@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from beam_jobs.commands import drop, inspect, remove
+from beam_jobs.commands import drop, inspect, remove, verify
 from beam_jobs.engine import build, engine, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
 from beam_jobs.engine.stage import Leave, Stage
@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
             _add_reshard(command)
     for name, run, about in (
         ("report", inspect.run_report, "write ROOT/report/index.html: the funnel and what lies where"),
-        ("verify", inspect.run_verify, "check every signed file against its manifest"),
+        ("verify", verify.run, "whether all that was signed is there as it was, and nothing else"),
     ):
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("--root", type=anywhere, required=True, metavar="DIR")

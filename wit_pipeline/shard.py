@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.pictures.structure import EXTENSIONS, extension
 from wit_pipeline.vocabulary import rows, tar
@@ -151,8 +153,9 @@ def present(home: Path, table: str, changed: bool) -> list[Row]:
     found = list(rows.read(home / table, Row))
     if not changed or not found:
         return found
-    bounds = [("key", ">=", found[0].key), ("key", "<=", found[-1].key)]
-    now = {row["key"]: rows.from_row(Row, row) for row in rows.matching(home / CHANGED, bounds)}
+    key = pc.field("key")
+    told = rows.table(home / CHANGED, where=(key >= found[0].key) & (key <= found[-1].key))
+    now = {row["key"]: rows.from_row(Row, row) for row in told.to_pylist()}
     return [now.get(row.key, row) for row in found]
 
 

@@ -15,8 +15,9 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from beam_jobs.commands.inspect import write_report
 from beam_jobs.engine import lock, pending
-from beam_jobs.engine.build import plan_of
+from beam_jobs.engine.build import follow
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
 from beam_jobs.stages.shard import describe_shards
@@ -30,6 +31,7 @@ from wit_pipeline.takedown.takedown import (
     erase,
     found_of,
     lists,
+    manifest_of,
     named,
     rewrite_shard,
 )
@@ -61,7 +63,12 @@ def remove(root: Path, path: Path, clock: Clock = now, *, take_over: bool = Fals
         raise UserError(f"--root {root}: holds no signed crawl; there is nothing to remove from")
     with lock.building(root, take_over=take_over):
         pending.complete(root)
-        return _Removal(root, pending.begin(root), clock()).run(path)
+        said = _Removal(root, pending.begin(root), clock()).run(path)
+        if (root / "report" / "index.html").exists() and manifest.load(
+            root / "crawl"
+        ):  # it tells of hosts and captions, and of the audit
+            write_report(root)
+        return said
 
 
 def _open(path: str) -> BinaryIO:
@@ -88,6 +95,7 @@ class _Removal:
         removals = Removals.read(self.waiting / FOLDER)
         self.erase_images(removals)
         self.rewrite(removals)
+        self.sign_lists()
         changed = bool(self.digests)
         old = [name for name in ("audit", ".work/shard", ".work/audit") if (self.root / name).exists()]
         pending.commit(self.root, self.files, old if changed else [])
@@ -135,6 +143,16 @@ class _Removal:
                     temporary.write_text(text)
             if text and not (before.exists() and before.read_text() == text):
                 self.files.append(f"{FOLDER}/{path.name}")
+
+    def sign_lists(self) -> None:
+        """The manifest of ROOT/removed, where its files change."""
+        new = {name.removeprefix(f"{FOLDER}/") for name in self.files if name.startswith(f"{FOLDER}/")}
+        there = {path.name: path for path in (self.root / FOLDER).glob("*.txt")}
+        there |= {name: self.waiting / FOLDER / name for name in new}
+        signed, made = manifest.load(self.root / FOLDER), manifest_of(there.values(), self.time)
+        if signed is None or signed.digest != made.digest:
+            manifest.sign(self.put(f"{FOLDER}/{manifest.MANIFEST}").parent, made)
+            self.files.append(f"{FOLDER}/{manifest.MANIFEST}")
 
     def images(self) -> Iterator[tuple[str, str, Stored, set[str]]]:
         """(crawl, unit, image, pages on which it was found) of every image of every crawl."""
@@ -193,7 +211,7 @@ class _Removal:
         receipt["files"] = [
             asdict(changed[file["name"]]) if file["name"] in changed else file for file in receipt["files"]
         ]
-        manifest.write_json(self.put(name), receipt)
+        manifest.write_sealed(self.put(name), receipt)
         self.files.append(name)
 
     def follow(self, stage: str) -> None:
@@ -208,9 +226,7 @@ class _Removal:
             name: self.digests[name][1] if self.digests.get(name, ("",))[0] == value else value
             for name, value in made.inputs.items()
         }
-        current = before.plan == plan_of(before.stage, before.recipe, before.inputs)
-        plan = plan_of(made.stage, made.recipe, inputs) if current else made.plan
-        signed = replace(made, inputs=inputs, plan=plan)
+        signed = follow(replace(made, inputs=inputs), before)
         self.digests[made.stage] = (before.digest, signed.digest)
         self.put(f"{made.stage}/{manifest.MANIFEST}")
         manifest.sign(self.waiting / made.stage, signed)

@@ -12,6 +12,7 @@ from beam_jobs.engine import lock, pending, progress
 from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NO_LEAVE, NOTE, Folders, Leave, Shuffle, Stage, Task, Unit, Work, upstream
+from wit_pipeline.takedown.takedown import FOLDER, sign_lists
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.asked import RECEIPT
 from wit_pipeline.vocabulary.chance import digest
@@ -34,6 +35,22 @@ def plan_of(stage: str, table: Mapping[str, Any], inputs: Mapping[str, str]) -> 
     return digest([FORMATS.get(stage, FORMAT), stage, table, inputs])
 
 
+def format_of(signed: Manifest) -> int:
+    """The format of which a stage's plan is, given its recipe and inputs; 0 where it follows of none."""
+    latest = max(FORMAT, *FORMATS.values())
+    return next((number for number in range(latest, 0, -1) if signed.plan == _plan(number, signed)), 0)
+
+
+def follow(signed: Manifest, before: Manifest) -> Manifest:
+    """A manifest with the plan that its inputs come to now, of the format that it had `before`."""
+    number = format_of(before)
+    return replace(signed, plan=_plan(number, signed)) if number else signed
+
+
+def _plan(number: int, signed: Manifest) -> str:
+    return digest([number, signed.stage, signed.recipe, signed.inputs])
+
+
 def run_stages(
     stages: Sequence[Stage],
     recipe: Recipe,
@@ -51,6 +68,7 @@ def run_stages(
         stage.inputs(recipe)
     with lock.building(root, take_over=take_over):
         pending.check(root)
+        sign_lists(root / FOLDER, datetime.now(UTC))
         for stage in stages:
             stage.check(Task(folders=stage.folders(root), recipe=recipe, leave=leave))
         return [run_stage(stage, recipe, root, engine, leave) for stage in stages]
@@ -73,10 +91,10 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: L
         task = replace(task, plan=digest([plan, onto]))
     stage.settle(task)
     if signed is not None and not stage.in_place:
-        how = "gone on with" if onto else "built again"
-        progress.tell("note", text=f"{stage.name:>8}  its recipe or input has changed: {how}")
+        why = "its recipe or input has changed" if signed.plan != plan else "it was asked for"
+        progress.tell("note", text=f"{stage.name:>8}  {why}: {'gone on with' if onto else 'built again'}")
     began, started = time.monotonic(), datetime.now(UTC)
-    _prepare(task, table, inputs)
+    _prepare(task, table, inputs, goes_on=bool(onto))
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]
     written = _all_files(stage, task, receipts)
     made = Manifest(
@@ -104,7 +122,7 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: L
     return made
 
 
-def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
+def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str], *, goes_on: bool) -> None:
     """Go on from what a killed run of the same plan left; drop what belongs to another plan."""
     folders, note = task.folders, task.folders.work / NOTE
     left = manifest.read_json(note)["plan"] if note.exists() else None
@@ -117,17 +135,19 @@ def _prepare(task: Task, table: Mapping[str, Any], inputs: Mapping[str, str]) ->
     folders.scratch.mkdir(parents=True, exist_ok=True)
     manifest.write_json(note, {"plan": task.plan, "recipe": table, "inputs": inputs})
     if folders.at_home:  # what is under way is not signed; the note tells of it from here on
-        _unsign(folders)
+        if goes_on:
+            _keep_signature(folders)
+        else:  # what stands there is written over
+            remove_folder(folders.before)
+        (folders.home / manifest.MANIFEST).unlink(missing_ok=True)
 
 
-def _unsign(folders: Folders) -> None:
-    """Take the signature of a folder that is written where it is read; what it said is kept till the next."""
-    path = folders.home / manifest.MANIFEST
-    if path.exists():
-        if not folders.in_place:
-            with manifest.aside(folders.before / manifest.MANIFEST) as temporary:
-                temporary.write_bytes(path.read_bytes())
-        path.unlink()
+def _keep_signature(folders: Folders) -> None:
+    """What was signed is known as long as what goes on with it is under way."""
+    signed, kept = (folder / manifest.MANIFEST for folder in (folders.home, folders.before))
+    if signed.exists():
+        with manifest.aside(kept) as temporary:
+            temporary.write_bytes(signed.read_bytes())
 
 
 def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> list[Receipt]:

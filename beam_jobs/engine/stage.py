@@ -65,7 +65,10 @@ class Folders:
 
     @property
     def before(self) -> Path:
-        """Where the folder that another takes the place of waits; after a kill, maybe instead of `home`."""
+        """Where the folder that another takes the place of waits; after a kill, maybe instead of `home`.
+
+        In a store it has no more than the manifest: the files stay where they are.
+        """
         return self.root / ".work" / f"{self.stage}.old"
 
     @property
@@ -98,9 +101,7 @@ class Folders:
         remove_folder(self.own)
         if self.at_home:
             (self.home / manifest.MANIFEST).unlink(missing_ok=True)  # first: half a folder is not signed
-        if (
-            self.in_place
-        ):  # in a store others are swept when they are signed: steps may look at what was there
+        if self.in_place:  # others are swept in a store when they are signed: steps may look at what was there
             remove_folder(self.home)
 
 

@@ -181,8 +181,16 @@ def _keep(task: Task, crawl: Crawl) -> None:
 def set_aside(root: Path, time: datetime) -> str:
     """Move ROOT/crawl aside, with the candidates that it was made for; returns its new name."""
     home, frontier = root / STAGE, root / "frontier"
-    for path in parts(frontier, manifest.load(frontier)).values():
+    signed = manifest.load(frontier)
+    for path in parts(frontier, signed).values():
         _link(path, home / CANDIDATES / path.name)
+    if signed is not None:
+        held = {path.name for path in parts(frontier, signed).values()}
+        files = tuple(file for file in signed.files if file.name in held)
+        (home / CANDIDATES).mkdir(exist_ok=True)
+        crawl = manifest.load(home)
+        by = {STAGE: crawl.digest if crawl is not None else ""}  # says whether that was signed
+        manifest.sign(home / CANDIDATES, replace(signed, files=files, inputs=by))
     remove_folder(root / ".work" / STAGE)
     name = next(name for name in _names(time) if not (root / name).exists())
     home.rename(root / name)

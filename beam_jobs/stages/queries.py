@@ -15,6 +15,7 @@ by whichever process takes it, in the memory that one part needs.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,15 @@ from queries.ngrams import Bigram
 from queries.titles import Title
 from wit_pipeline.vocabulary import extras, rows
 from wit_pipeline.vocabulary.errors import RunError, UserError
-from wit_pipeline.vocabulary.manifest import File, aside, describe, read_json, write_json
+from wit_pipeline.vocabulary.manifest import (
+    Counts,
+    File,
+    aside,
+    describe,
+    read_json,
+    read_receipt,
+    write_json,
+)
 from wit_pipeline.vocabulary.records import Kind
 from wit_pipeline.vocabulary.store import given
 
@@ -106,12 +115,16 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
             text=f"queries: the list is empty: of {total:,} words none occurs {config.min_count} times",
         )
     problems = [item for fact in facts_of(task) for item in fact["problems"]]
-    summary = {**results(merged, total, titles_offered, config), "titles": facts_of_titles(task)}
-    out, before = task.folders.out, given_before(task)
-    queries = ids.numbered(merged.queries, before)
+    summary = {
+        **results(merged, total, titles_offered, config),
+        "titles": facts_of_titles(task),
+        "counts": asdict(counts_of(task)),
+    }
+    out, known = task.folders.out, given_before(task)
+    queries = ids.numbered(merged.queries, known)
     with aside(out / "queries.parquet") as temporary:
         store.write(temporary, queries)
-    ids_count = write_whole(out / ids.TABLE, Given, ids.remembered(queries, before))
+    ids_count = write_whole(out / ids.TABLE, Given, ids.remembered(queries, known))
     write_whole(out / "dropped.parquet", Dropped, merged.dropped)
     write_whole(out / "problems.parquet", PROBLEMS, problems)
     write_json(out / "results.json", summary)
@@ -122,6 +135,13 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         describe(out / "problems.parquet", len(problems)),
         describe(out / "results.json"),
     )
+
+
+def counts_of(task: Task) -> Counts:
+    """What became of the pages and of the rows of page views."""
+    plans = ((step, unit) for step in STAGE.steps if isinstance(step, Work) for unit in step.units(task))
+    found = (read_receipt(step.receipt(task.folders, unit), task.plan) for step, unit in plans)
+    return sum((receipt.counts for receipt in found if receipt is not None), Counts())
 
 
 def given_before(task: Task) -> dict[str, int]:

@@ -178,5 +178,5 @@ STAGE = Stage(
     ),
     finish=finish,
     onto=shard_rounds.onto,
-    is_unfinished=shard_rounds.again,
+    is_unfinished=shard_rounds.is_unfinished,
 )

@@ -47,6 +47,11 @@ class Before:
         return sorted(int(file.name.removesuffix(".parquet")) for file in tables_of(self.signed.files))
 
     @property
+    def following(self) -> int:
+        """The number of the first shard that a round adds."""
+        return self.shards[-1] + 1 if self.shards else 0
+
+    @property
     def removed(self) -> list[Removed]:
         """The samples that left them."""
         return list(rows.read(self.home / REMOVED, Removed)) if self.signed.named(REMOVED) else []
@@ -54,9 +59,10 @@ class Before:
     @property
     def rounds(self) -> list[Round]:
         """The rounds that they are of."""
-        if self.signed.named(ROUNDS):
-            return [Round(**value) for value in read_json(self.home / ROUNDS)["rounds"]]
-        return [Round(first=0, shards=len(self.shards))]
+        if not self.signed.named(ROUNDS):
+            return [Round(first=0, shards=len(self.shards))]
+        found = [Round(**value) for value in read_json(self.home / ROUNDS)["rounds"]]
+        return [one for one in found if one.first < self.following]  # in a store it may be said already
 
     def files(self, name: str) -> tuple[File, ...]:
         """The files of a shard, as they were signed."""
@@ -66,18 +72,17 @@ class Before:
 
 def before(task: Task) -> Before | None:
     """What stands and is gone on with: shards of this recipe and format, unless new ones are asked for."""
-    return None if task.leave.reshard else _before(task.folders.home, task.folders.before, task)
-
-
-def _before(home: Path, old: Path, task: Task) -> Before | None:
-    # A kill may have come between two renames; where nothing is renamed, the old manifest alone is there.
-    place = home if task.folders.at_home or home.exists() else old
-    signed = manifest.load(home) or manifest.load(old)
+    folders = task.folders
+    # A kill may have come between two renames; in a store the signature alone is moved, and before the work.
+    place = next((one for one in (folders.home, folders.before) if manifest.load(one)), None)
+    if task.leave.reshard or place is None:
+        return None
+    signed = manifest.load(place)
     if signed is None or dict(signed.recipe) != task.recipe.table(task.folders.stage):
         return None
     if build.plan_of(signed.stage, signed.recipe, signed.inputs) != signed.plan:  # of another format
         return None
-    return Before(home=place, signed=signed)
+    return Before(home=folders.home if folders.at_home else place, signed=signed)
 
 
 def onto(task: Task) -> str:
@@ -86,7 +91,7 @@ def onto(task: Task) -> str:
     return found.signed.digest if found is not None else ""
 
 
-def again(task: Task) -> bool:
+def is_unfinished(task: Task) -> bool:
     """Whether shards of several rounds are to become those of one."""
     signed = manifest.load(task.folders.home)
     return task.leave.reshard and signed is not None and bool(signed.named(ROUNDS))
@@ -108,7 +113,12 @@ def _entries(found: Before) -> Iterator[rounds.Entries]:
 
 def standing(task: Task) -> Standing:
     """Where the pairs stand."""
-    return Standing(task.folders.scratch, removals_of(task.folders.root / FOLDER))
+    return _standing(task.folders.scratch, task.folders.root / FOLDER, task.plan)
+
+
+@cache  # once a process
+def _standing(scratch: Path, removed: Path, plan: str) -> Standing:
+    return Standing(scratch, removals_of(removed))
 
 
 def removals_of(folder: Path) -> Removals:
@@ -124,7 +134,7 @@ def _removals(folder: Path, version: str) -> Removals:
 def following(task: Task) -> int:
     """The number of the first shard that a round adds."""
     found = before(task)
-    return found.shards[-1] + 1 if found is not None and found.shards else 0
+    return found.following if found is not None else 0
 
 
 def units(task: Task) -> Sequence[Unit]:
@@ -139,12 +149,12 @@ def keep(task: Task, unit: Unit) -> Done:
     assert found is not None, "shards that stand were found before"
     pairs = scratch / f"shard-{unit.name}.parquet"
     present = {pair.key: pair for pair in rows.read(pairs, Pair)} if pairs.exists() else {}
+    told = scratch / f"removed-{unit.name}.parquet"
+    # In a store the shard may be written already, and lack what this would find to be gone.
+    gone = {item.key: item for item in rows.read(told, Removed)} if told.exists() else {}
     removals = removals_of(task.folders.root / FOLDER)
     sample = rounds.compare(rows.read(found.home / f"{unit.name}.parquet", Row), present, removals)
-    # What leaves first, then the shard: in a store that is written where it is read, and kills come between.
-    told = scratch / f"removed-{unit.name}.parquet"
-    earlier = {item.key: item for item in rows.read(told, Removed)} if told.exists() else {}
-    gone = {**sample.gone, **earlier}
+    gone.update(sample.gone)
     write_whole(told, Removed, gone.values())
     write_whole(scratch / f"changed-{unit.name}.parquet", Row, sample.changed)
     files = rewrite_shard(found.home, unit.name, out, gone)
@@ -158,6 +168,8 @@ def keep(task: Task, unit: Unit) -> Done:
 
 def link(source: Path, target: Path) -> None:
     """The same file under a second name, as no file of a stage is ever written to; or a copy."""
+    if source == target:
+        return
     target.unlink(missing_ok=True)
     try:
         os.link(source, target)
@@ -168,7 +180,8 @@ def link(source: Path, target: Path) -> None:
 def removed(task: Task, names: Iterable[str]) -> list[Removed]:
     """The samples that have left their shards, in this round, of the shards `names`, and before."""
     found, gone = before(task), list(said(task, "removed", Removed, names))
-    earlier = found.removed if found is not None else []
+    keys = {item.key for item in gone}  # in a store they may be told already
+    earlier = [item for item in found.removed if item.key not in keys] if found is not None else []
     why = displaced.reasons({item.pair_key for item in gone if not item.list}, _told(task))
     return [*earlier, *(item if item.list else replace(item, reason=why[item.pair_key]) for item in gone)]
 

@@ -8,13 +8,24 @@ import shutil
 import tarfile
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from wit_pipeline.fetch.removal import BlockList, entry_hash
 from wit_pipeline.shard import Row, stats
 from wit_pipeline.vocabulary import rows, tar
-from wit_pipeline.vocabulary.manifest import File, aside, describe, write_json
+from wit_pipeline.vocabulary.manifest import (
+    Counts,
+    File,
+    Manifest,
+    aside,
+    describe,
+    load,
+    reread,
+    sign,
+    write_json,
+)
 from wit_pipeline.vocabulary.records import Reason
 from wit_pipeline.vocabulary.store import open_ranged, place
 
@@ -69,6 +80,28 @@ class Removals:
 def lists(folder: Path) -> list[Path]:
     """The lists that a root was given, the oldest first."""
     return sorted(path for path in folder.glob("*.txt") if not path.name.endswith(FOUND))
+
+
+def manifest_of(paths: Iterable[Path], time: datetime) -> Manifest:
+    """What signs for the lists of a root, and for the sums that they led to."""
+    said = time.isoformat(timespec="seconds")
+    return Manifest(
+        stage=FOLDER,
+        plan="",
+        inputs={},
+        recipe={},
+        counts=Counts(),
+        files=tuple(sorted(map(reread, paths), key=lambda file: file.name)),
+        started=said,
+        finished=said,
+    )
+
+
+def sign_lists(folder: Path, time: datetime) -> None:
+    """Sign for the lists that an earlier release has left, which signed for none."""
+    paths = sorted(folder.glob("*.txt")) if folder.exists() else []
+    if paths and load(folder) is None:
+        sign(folder, manifest_of(paths, time))
 
 
 def found_of(path: Path) -> Path:

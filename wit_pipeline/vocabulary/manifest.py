@@ -18,6 +18,7 @@ from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.store import StorePath, in_store, sizes
 
 MANIFEST = "manifest.json"
+SEAL = "seal"  # of a manifest's or a receipt's other values; earlier releases wrote none
 AT_ONCE = 32  # small objects of a store that are read at once: one after another each costs a round trip
 REMEMBERED = 1024  # files that were uploaded and not described yet; most never are
 
@@ -164,8 +165,18 @@ def _files(values: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
     return tuple(File(**value) for value in values)
 
 
+def seal_of(value: Mapping[str, Any]) -> str:
+    """What all values of a signature come to, but for the seal: of a manifest, or of a receipt."""
+    return digest({name: item for name, item in value.items() if name != SEAL})
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a manifest's or a receipt's values, and their seal: what is changed later does not go unseen."""
+    write_json(path, {**{name: item for name, item in value.items() if name != SEAL}, SEAL: seal_of(value)})
+
+
 def write_receipt(path: Path, receipt: Receipt) -> None:
-    write_json(path, dataclasses.asdict(receipt))
+    write_sealed(path, dataclasses.asdict(receipt))
 
 
 def read_receipt(path: Path, plan: str = "", files: Path | None = None) -> Receipt | None:
@@ -198,7 +209,11 @@ def read_receipts(paths: Sequence[Path], plan: str = "", files: Path | None = No
 
 
 def _receipt(path: Path) -> Receipt:
-    value = read_json(path)
+    return receipt_of(read_json(path))
+
+
+def receipt_of(value: Mapping[str, Any]) -> Receipt:
+    """The receipt that a file's JSON says; a `KeyError` or a `TypeError` where it says none."""
     return Receipt(
         unit=value["unit"],
         plan=value["plan"],
@@ -222,7 +237,7 @@ def sign(folder: Path, manifest: Manifest) -> None:
             f"{manifest.stage}: {manifest.counts.read} records read, but {manifest.counts.kept} kept and "
             f"{sum(manifest.counts.rejected.values())} rejected: records were lost, nothing was signed"
         )
-    write_json(folder / MANIFEST, {**dataclasses.asdict(manifest), "digest": manifest.digest})
+    write_sealed(folder / MANIFEST, {**dataclasses.asdict(manifest), "digest": manifest.digest})
 
 
 def load(folder: Path) -> Manifest | None:
@@ -245,6 +260,10 @@ _manifests: dict[str, tuple[tuple[int, int, int], Manifest]] = {}
 
 
 def _manifest(path: Path) -> Manifest:
-    value = read_json(path)
-    value.pop("digest")
+    return manifest_of(read_json(path))
+
+
+def manifest_of(value: Mapping[str, Any]) -> Manifest:
+    """The manifest that a file's JSON says; a `KeyError` or a `TypeError` where it says none."""
+    value = {name: item for name, item in value.items() if name not in ("digest", SEAL)}
     return Manifest(**{**value, "counts": Counts(**value["counts"]), "files": _files(value["files"])})

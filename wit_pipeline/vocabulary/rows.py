@@ -205,17 +205,6 @@ def batches(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Itera
         )
 
 
-def matching(path: Path, bounds: Sequence[tuple[str, str, Any]]) -> Iterator[dict[str, Any]]:
-    """The rows of a Parquet file that are within some bounds, (column, "<=" and the like, value).
-
-    Row groups that have none are not read, where the file is in order of the column.
-    """
-    try:
-        yield from pq.read_table(source(path), filters=list(bounds)).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise RunError(f"{path}: cannot be read as Parquet: {error}") from None
-
-
 def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, in order, as dicts of the named columns (all by default)."""
     try:

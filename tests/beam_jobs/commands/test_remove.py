@@ -146,6 +146,20 @@ def test_croissant_gives_the_records_that_stay(world: World, root: Path) -> None
     assert json.loads(done.stdout) == [row.caption for row in samples(root).values()]
 
 
+def test_the_report_is_made_anew(world: World, root: Path) -> None:
+    """It tells of the overlap, whose pictures are gone, and of how many samples there are."""
+    assert main(["report", "--root", str(root)]) == 0
+    before = (root / "report" / "index.html").read_text()
+    take_down(root, world.web.url("/2.jpg"))
+    after = (root / "report" / "index.html").read_text()
+    assert "taken_down" in after
+    assert "taken_down" not in before
+    told = signed(root, "report").inputs
+    assert told == {name: signed(root, name).digest for name in told}
+    assert "audit" not in told
+    assert main(["verify", "--root", str(root)]) == 0
+
+
 def files_of(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file()]
 
@@ -211,7 +225,7 @@ def test_a_list_that_names_nothing_here_is_kept_and_changes_no_stage(root: Path)
     assert take_down(root, "elsewhere.test").startswith("0 samples taken down")
     after = tree(root)
     assert {name: after[name] for name in before} == before
-    assert len(after) == len(before) + 1
+    assert len(after) == len(before) + 2  # and its signature
 
 
 class Killed(Exception):

@@ -444,6 +444,11 @@ def test_a_take_down_reaches_what_was_moved_aside(
     rows.write(part, Candidate, page)
     if not signed_crawl:
         (aside / "manifest.json").unlink()
+    of_frontier = manifest.load(part.parent)
+    assert of_frontier is not None
+    files = tuple(manifest.describe(part.parent / file.name, file.rows) for file in of_frontier.files)
+    by = {"crawl": "signed" if signed_crawl else ""}
+    manifest.sign(part.parent, replace(of_frontier, files=files, inputs=by))
     (tmp_path / "list.txt").write_text(f"http://page.test/p\n{named[1]}\n")
     images = {url: rows_of(known[url]) for url in named}
     assert all(any(content_of(aside, *place)) for place in images.values())

@@ -4,7 +4,7 @@ import itertools
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from hashlib import sha256
@@ -21,11 +21,13 @@ from beam_jobs.engine.stage import Leave
 from beam_jobs.stages import shard, shard_rounds
 from tests.beam_jobs.signed import sign_files, sign_pairs, sign_rejects
 from tests.factories import encoded, pair, photograph
+from tests.stores import Server, s3
 from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Row, ShardConfig, position, present, tables_of
 from wit_pipeline.takedown.takedown import FOLDER, Removed
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import Manifest
 from wit_pipeline.vocabulary.records import Candidate, Pair, Reason, reject
+from wit_pipeline.vocabulary.store import place
 
 SAMPLES = 4  # a shard
 IMAGES = 12
@@ -105,6 +107,17 @@ def samples_of(root: Path) -> dict[str, Row]:
 def left(root: Path) -> dict[str, Reason]:
     path = root / "shard" / REMOVED
     return {item.key: item.reason for item in rows.read(path, Removed)} if path.exists() else {}
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Server]:
+    with s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_root(store: Server, tmp_path: Path) -> Callable[[], Path]:
+    return lambda: place(store.at(tmp_path.name))
 
 
 def test_what_is_new_comes_after_what_stands_which_keeps_its_files(tmp_path: Path) -> None:
@@ -323,7 +336,7 @@ class Killed(RuntimeError):  # as Beam makes one of what it does not know
 def killing(real: Callable[..., object], last: int, calls: "itertools.count[int]") -> Callable[..., object]:
     def stopped(*arguments: object, **named: object) -> object:
         if next(calls) == last:
-            raise Killed
+            raise Killed("Killed")
         return real(*arguments, **named)
 
     return stopped
@@ -379,3 +392,30 @@ def test_what_a_kill_left_of_other_shards_is_of_no_use(
             shards(root, PAIRS, reshard=True)
     assert not (root / "shard").exists()
     assert shards(root, PAIRS).digest == shards(whole, PAIRS).digest
+
+
+@pytest.mark.parametrize("last", [-1, 3, 8, 13, 18, 23, 28])
+def test_rounds_in_a_store_are_those_of_a_disk_whatever_is_killed(
+    tmp_path: Path, s3_root: Callable[[], Path], last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is renamed there: shards are written over where they lie, and what left them is noted first."""
+    root, there = crawl(tmp_path / "root"), s3_root()
+    second = [replace(PAIRS[0], texts=("more",)), *PAIRS[2:]]
+    for number, pairs in enumerate([PAIRS[:7], second]):
+        made = shards(root, pairs)
+        for stage in ("crawl", "balance"):
+            for path in sorted((root / stage).iterdir()):
+                with manifest.aside(there / stage / path.name) as temporary:
+                    temporary.write_bytes(path.read_bytes())
+        recipe = Recipe(shard=ShardConfig(samples=SAMPLES))
+        engine = Engine(workers=Workers(1, ()))
+        with monkeypatch.context() as patched:
+            if number and last >= 0:
+                killed = killing(manifest._uploaded, last, itertools.count())
+                patched.setattr(manifest, "_uploaded", killed)
+                with pytest.raises(RuntimeError, match="Killed"):
+                    build.run_stage(shard.STAGE, recipe, there, engine)
+        found = build.run_stage(shard.STAGE, recipe, there, engine)
+        assert found.digest == made.digest
+        for file in found.files:
+            assert manifest.reread(there / "shard" / file.name).sha256 == file.sha256
