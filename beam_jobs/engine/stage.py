@@ -101,7 +101,7 @@ class Folders:
         remove_folder(self.own)
         if self.at_home:
             (self.home / manifest.MANIFEST).unlink(missing_ok=True)  # first: half a folder is not signed
-        if self.in_place:  # others are swept in a store when they are signed: steps may look at what was there
+        if self.in_place:  # others are swept when they are signed: steps may look at what was there
             remove_folder(self.home)
 
 
