@@ -14,6 +14,7 @@ from typing import NoReturn
 from beam_jobs.commands import drop, inspect, remove, verify
 from beam_jobs.engine import build, engine, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
+from beam_jobs.engine.outlook import outlook
 from beam_jobs.engine.stage import Leave, Stage
 from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
@@ -168,6 +169,8 @@ def run_build(arguments: argparse.Namespace) -> None:
     )
     try:
         with _stopping_at_once(display):
+            for line in outlook(stages, loaded, arguments.root, leave):
+                progress.tell("note", text=line)
             build.run_stages(stages, loaded, arguments.root, running, leave, take_over=arguments.take_over)
         if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
             progress.tell("note", text=f"   crawl  {left}")

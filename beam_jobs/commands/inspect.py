@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from beam_jobs.engine import recipe
+from beam_jobs.engine.outlook import outlook
 from beam_jobs.stages import frontier, keeping
 from beam_jobs.stages.chances import unanswered
 from beam_jobs.stages.crawl import largest_host
@@ -131,7 +132,7 @@ def run_report(arguments: argparse.Namespace) -> None:
 
 
 def run_plan(arguments: argparse.Namespace) -> None:
-    """wit plan: the recipe checked, and the outside files that each stage would read."""
+    """wit plan: the recipe checked, what each stage would read, and of a root what would be done."""
     loaded = recipe.load(arguments.recipe)
     for stage in STAGES.values():
         reads = [*stage.reads, *(f"{path} ({version})" for path, version in stage.inputs(loaded).items())]
@@ -140,6 +141,8 @@ def run_plan(arguments: argparse.Namespace) -> None:
         if stage.name == "crawl" and loaded.crawl.as_agents:
             say(f"{stage.name:>8}  {agents(loaded)}")
     if arguments.root is not None:
+        for line in outlook(list(STAGES.values()), loaded, arguments.root):
+            say(line)
         for line in (*standing(arguments.root), *largest_host(arguments.root, loaded.crawl.host_interval)):
             say(line)
 

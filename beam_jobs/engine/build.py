@@ -93,6 +93,8 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: L
     if signed is not None and not stage.in_place:
         why = "its recipe or input has changed" if signed.plan != plan else "it was asked for"
         progress.tell("note", text=f"{stage.name:>8}  {why}: {'gone on with' if onto else 'built again'}")
+    if stage.foretell is not None:
+        progress.tell("note", text=f"{stage.name:>8}  {stage.foretell(task)}")
     began, started = time.monotonic(), datetime.now(UTC)
     _prepare(task, table, inputs, goes_on=bool(onto))
     receipts = [receipt for step in stage.steps for receipt in _step(step, stage, task, engine)]

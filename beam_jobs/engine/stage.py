@@ -140,6 +140,11 @@ class Unit:
 Done = tuple[Counts, tuple[File, ...]]
 
 
+def is_finished(task: Task) -> bool:
+    """There is no more to be done of a stage that is signed."""
+    return False
+
+
 def nothing_more(task: Task, unit: Unit) -> None:
     """Most units leave nothing behind."""
 
@@ -198,7 +203,9 @@ class Stage:
     in_place: bool = False  # whole units stand in the folder before the stage is signed
     # Whether nothing is lost with the folder of a stage that keeps none of what it read.
     is_void: Callable[[Task], bool] = lambda task: True
-    is_unfinished: Callable[[Task], bool] = lambda task: False  # whether there is work although it is signed
+    is_unfinished: Callable[[Task], bool] = is_finished  # whether there is work although it is signed
+    # In words, what a stage that is to be made has and will ask for; None: what it read and kept so far.
+    foretell: Callable[[Task], str] | None = None
     # What may refuse: before all stages, by the recipe alone; and before the stage's own work.
     check: Callable[[Task], None] = lambda task: None
     settle: Callable[[Task], None] = lambda task: None

@@ -178,6 +178,21 @@ def lane_of(task: Task, unit: Unit) -> Lane:
     )
 
 
+def foretell(task: Task) -> str:
+    """What is to be asked of the frontier that stands; another may add to it."""
+    folders = task.folders
+    if load(folders.reads("frontier")) is None:
+        return ""
+    there, known, wanted = keeping.whole(folders.home), [0, 0], [0, 0]
+    for unit in units(task):
+        which = asking(unit.name)
+        found = known if which in there else wanted
+        found[0] += 1
+        found[1] += unit.records
+    has = f"of the frontier's URLs {known[1]:,} in {known[0]:,} units have a status, and keep it"
+    return f"{has}; {wanted[1]:,} in {wanted[0]:,} units are to be asked"
+
+
 def largest_host(root: Path, interval: float) -> Iterator[str]:
     """What a root's frontier has of its largest host, if that is larger than a unit.
 
@@ -270,6 +285,7 @@ STAGE = Stage(
         Work(name="Late", units=late, do=do_again, plan=plan, after=forget, repeats=True),
     ),
     is_unfinished=is_unfinished,
+    foretell=foretell,
     inputs=keeping.inputs,
     finish=finish,
     counts=counts,
