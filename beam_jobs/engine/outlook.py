@@ -100,4 +100,5 @@ def _holds(signed: Manifest | None, reasons: Sequence[str]) -> str:
         return ""
     size = size_in_words(sum(file.bytes for file in signed.files))
     counts, files = signed.counts, len(signed.files)
-    return f"it read {counts.read:,} and kept {counts.kept:,}, in {files:,} file{'s' * (files != 1)} of {size}"
+    which = f"{files:,} files" if files != 1 else "1 file"
+    return f"it read {counts.read:,} and kept {counts.kept:,}, in {which} of {size}"
