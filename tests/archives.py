@@ -5,10 +5,15 @@ import io
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from backports import zstd
 
-PACKS: dict[str, Callable[[bytes], bytes]] = {"plain": bytes, "gz": gzip.compress, "zst": zstd.compress}
+PACKS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gz": partial(gzip.compress, mtime=0),
+    "zst": zstd.compress,
+}
 
 
 def page(number: int, more: str = "") -> bytes:

@@ -12,9 +12,8 @@ from beam_jobs.__main__ import main
 from beam_jobs.stages import extract as job
 from tests.interfaces import commons, file, in_turn, interface
 from tests.web import Answer, Endpoint, Web, whole
-from wit_pipeline.fetch import pace
 from wit_pipeline.sources.web import api
-from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary import machine, manifest, rows
 from wit_pipeline.vocabulary.manifest import Manifest
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
 
@@ -116,7 +115,7 @@ def test_an_interface_that_stops_for_the_day_is_asked_for_the_rest_the_day_after
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(api, "SPLIT_REQUESTS", 1)
-    monkeypatch.setattr(pace, "_own_folder", lambda: tmp_path)
+    monkeypatch.setattr(machine, "folder", lambda: tmp_path)
     found = {f'"{word}"': [file(number)] for number, word in enumerate(("dog", "red", "cat"))}
     stop: Answer = whole(b"", "Retry-After: 70000", status="429 Too Many Requests")
     answer = commons(found)

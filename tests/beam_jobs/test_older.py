@@ -55,9 +55,8 @@ def test_a_round_goes_on_from_it(recipe: Path) -> None:
         listed = recipe.parent / "list.jsonl"
         row = json.dumps({"url": web.url("/new.jpg"), "caption": "A red dog, new"})
         listed.write_text(f"{listed.read_text()}\n{row}")
-        recipe.write_text(
-            recipe.read_text().replace('allow_hosts = ["', f'allow_hosts = ["{web.authority}", "')
-        )
+        allowed = f'allow_hosts = ["{web.authority}", "'
+        recipe.write_text(recipe.read_text().replace('allow_hosts = ["', allowed))
         assert build(recipe) == 0
         assert [path for path in web.log.paths if path.endswith(".jpg")] == ["/new.jpg"]
     crawl = recipe.parent / "root" / "crawl"
