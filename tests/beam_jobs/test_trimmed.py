@@ -136,3 +136,36 @@ def test_what_was_fetched_for_another_query_does_not_tighten_the_limit(built) ->
 def test_what_is_kept_is_nested_in_t(built, mode: str) -> None:  # type: ignore[no-untyped-def]
     (_, fewer), (_, more) = built(T // 2, mode), built(T, mode)
     assert {pair.key for pair in fewer} < {pair.key for pair in more}
+
+
+@pytest.mark.parametrize("rounds", [2, pytest.param(12, marks=pytest.mark.slow)])
+def test_rounds_keep_what_one_round_keeps(rounds: int, built, world: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """The limits of early rounds are higher than those of the last, and what they let through is not used."""
+    recipe, root = tmp_path / "recipe.toml", tmp_path / "root"
+    recipe.write_text(RECIPE.format(world=tmp_path, t=T, mode="expected"))
+    (tmp_path / "dump.xml").write_bytes((world / "dump.xml").read_bytes())
+    with tarfile.open(world / "a.tar") as whole:
+        samples = [(item.name, whole.extractfile(item).read()) for item in whole]  # type: ignore[union-attr]
+    for number in range(rounds):
+        with tarfile.open(tmp_path / f"{number:02d}.tar", "w") as archive:
+            for name, content in samples:
+                if int(name.partition(".")[0]) % rounds == number:
+                    add(archive, name, content)
+        last = "balance" if number == rounds - 1 else "crawl"
+        command = ["build", "--recipe", f"{recipe}", "--root", f"{root}", "--workers", "1", "--to", last]
+        assert main(command) == 0
+    counts, kept = built(T, "expected")
+    balance = next(item for item in signed(root) if item.stage == "balance")
+    keys = {
+        key for file in balance.named("part-") for key in rows.column(root / "balance" / file.name, "key")
+    }
+    assert keys == {pair.key for pair in kept}
+    found = {item.query_id: item for item in rows.read(root / "balance" / "counts.parquet", QueryCount)}
+    assert found == {item.query_id: item for item in counts.values()}
+    crawled = sum(
+        rows.column(root / "crawl" / file.name, "status").count("success")
+        for item in signed(root)
+        if item.stage == "crawl"
+        for file in item.named("unit-", ".parquet")
+    )
+    assert crawled > balance.counts.read  # of rounds that did not know yet how many there would be
