@@ -169,9 +169,15 @@ def run_build(arguments: argparse.Namespace) -> None:
     )
     try:
         with _stopping_at_once(display):
-            for line in outlook(stages, loaded, arguments.root, leave):
-                progress.tell("note", text=line)
-            build.run_stages(stages, loaded, arguments.root, running, leave, take_over=arguments.take_over)
+            build.run_stages(
+                stages,
+                loaded,
+                arguments.root,
+                running,
+                leave,
+                take_over=arguments.take_over,
+                begin=lambda: progress.tell_all("note", outlook(stages, loaded, arguments.root, leave)),
+            )
         if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
             progress.tell("note", text=f"   crawl  {left}")
         if arguments.last == list(STAGES)[-1]:

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,10 +59,12 @@ def run_stages(
     leave: Leave = NO_LEAVE,
     *,
     take_over: bool = False,
+    begin: Callable[[], None] = lambda: None,
 ) -> list[Manifest]:
     """Sign every stage in order, doing only what is missing; what the recipe gets wrong is said first.
 
-    What of it needs more than the recipe's word is done where `leave` says so.
+    What of it needs more than the recipe's word is done where `leave` says so. `begin` is called once nothing
+    is refused and before anything is done.
     """
     for stage in stages:
         stage.inputs(recipe)
@@ -71,6 +73,7 @@ def run_stages(
         sign_lists(root / FOLDER, datetime.now(UTC))
         for stage in stages:
             stage.check(Task(folders=stage.folders(root), recipe=recipe, leave=leave))
+        begin()
         return [run_stage(stage, recipe, root, engine, leave) for stage in stages]
 
 

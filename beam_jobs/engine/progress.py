@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -33,6 +33,12 @@ def tell(event: str, **facts: Any) -> None:
     """Say that something happened: from a unit of work as well as from the command itself."""
     if _sink is not None:
         _sink({"event": event, **facts})
+
+
+def tell_all(event: str, texts: Iterable[str]) -> None:
+    """Say some lines."""
+    for text in texts:
+        tell(event, text=text)
 
 
 class Pulse:

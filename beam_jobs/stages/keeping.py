@@ -8,9 +8,7 @@ numbers what would be asked for again; with `--refetch` the crawl is moved aside
     ROOT/crawl.DATE/frontier/   the candidates that it was made for: what was found on which page
 """
 
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -27,7 +25,7 @@ from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import OF_BYTES, CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
-from wit_pipeline.vocabulary.store import in_store, remove_folder, sizes
+from wit_pipeline.vocabulary.store import link, remove_folder, sizes
 
 STAGE = "crawl"
 ASIDE = re.compile(r"crawl\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\.[0-9]+)?")
@@ -183,7 +181,7 @@ def set_aside(root: Path, time: datetime) -> str:
     home, frontier = root / STAGE, root / "frontier"
     signed = manifest.load(frontier)
     for path in parts(frontier, signed).values():
-        _link(path, home / CANDIDATES / path.name)
+        link(path, home / CANDIDATES / path.name)
     if signed is not None:
         held = {path.name for path in parts(frontier, signed).values()}
         files = tuple(file for file in signed.files if file.name in held)
@@ -202,20 +200,6 @@ def _names(time: datetime) -> Iterator[str]:
     yield day
     for number in range(2, 1_000_000):
         yield f"{day}.{number}"
-
-
-def _link(source: Path, target: Path) -> None:
-    """The same file under a second name, as no file of a stage is ever written to; or a copy."""
-    there = in_store(source)
-    if there is not None:
-        return there.copy(target)
-    target.parent.mkdir(exist_ok=True)
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-    return None
 
 
 def aside(root: Path) -> list[Path]:

@@ -7,8 +7,6 @@
 A shard that loses nothing is the same file in the new folder: a second name, no bytes.
 """
 
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -27,6 +25,7 @@ from wit_pipeline.takedown.takedown import FOLDER, Removals, Removed, rewrite_sh
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, describe, read_json, write_json
 from wit_pipeline.vocabulary.records import Pair, Reason
+from wit_pipeline.vocabulary.store import link
 
 R = TypeVar("R")
 
@@ -164,17 +163,6 @@ def keep(task: Task, unit: Unit) -> Done:
             link(found.home / file.name, out / file.name)
     progress.tell("records", count=len(present))
     return counts_of(len(present), files[0].rows), files
-
-
-def link(source: Path, target: Path) -> None:
-    """The same file under a second name, as no file of a stage is ever written to; or a copy."""
-    if source == target:
-        return
-    target.unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def removed(task: Task, names: Iterable[str]) -> list[Removed]:

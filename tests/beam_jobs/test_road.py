@@ -160,7 +160,8 @@ def test_a_second_build_does_nothing(world: World, root: Path) -> None:
     with contextlib.redirect_stdout(out):
         assert build(world, root, "--json") == 0
     events = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [(event["event"], event["stage"]) for event in events[:-1]] == [
+    assert events[0]["text"].endswith("to audit: is signed, nothing to do")
+    assert [(event["event"], event["stage"]) for event in events[1:-1]] == [
         ("skip", stage) for stage in STAGES
     ]
     assert events[-1]["event"] == "note"

@@ -187,7 +187,8 @@ class Found:
     ) -> None:
         self._rows: dict[str, tuple[dict[str, Any], Path, int, int]] = {}
         for path in paths:
-            with path.open("rb") as file:
+            # Those of units that others end meanwhile go, and were of no use to this one.
+            with suppress(FileNotFoundError), path.open("rb") as file:
                 self._read(file, path, which, made, wanted)
 
     def _read(self, file: BinaryIO, path: Path, which: Asking, made: Made, wanted: Container[str]) -> None:

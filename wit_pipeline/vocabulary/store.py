@@ -182,11 +182,22 @@ class StorePath:
         return State(info.size or 0, info.mtime_ns or 0)
 
     def listed(self, *, below: bool = False) -> list[tuple["StorePath", fs.FileInfo]]:
-        """What lies in a folder, or anywhere below it, in order of name: a request for each thousand."""
+        """What lies in a folder, or anywhere below it, in order of name: a request for each thousand.
+
+        Of gs:// pyarrow lists all that lies below in either case, and then leaves out the folders.
+        """
+        derived = not below and self.store.scheme in ("gs", "gcs")
         found = self.store.files.get_file_info(
-            fs.FileSelector(self.key, allow_not_found=True, recursive=below)
+            fs.FileSelector(self.key, allow_not_found=True, recursive=below or derived)
         )
         bucket = PurePosixPath(self.store.name)
+        if derived:
+            depth = len(PurePosixPath(self.key).parts) + 1
+            tops = {info.path: info for info in found if len(PurePosixPath(info.path).parts) == depth}
+            for info in found:
+                top = "/".join(PurePosixPath(info.path).parts[:depth])
+                tops.setdefault(top, fs.FileInfo(top, fs.FileType.Directory))
+            found = list(tops.values())
         paths = ((self._at(PurePosixPath(info.path).relative_to(bucket)), info) for info in found)
         return sorted((item for item in paths if item[0] != self), key=lambda item: item[0]._key)
 
@@ -408,6 +419,21 @@ def array(path: Path) -> NDArray[Any]:
     if found is None:
         return cast(NDArray[Any], np.load(path, mmap_mode="r"))
     return cast(NDArray[Any], np.load(io.BytesIO(found.read_bytes())))
+
+
+def link(source: Path, target: Path) -> None:
+    """The same file under a second name, as no file of a stage is ever written to; or a copy."""
+    there = in_store(source)
+    if source == target:
+        return None
+    if there is not None:
+        return there.copy(target)
+    target.parent.mkdir(exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def remove_folder(path: Path) -> None:

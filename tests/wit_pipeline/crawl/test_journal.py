@@ -81,3 +81,10 @@ def test_a_whole_unit_leaves_no_journal(tmp_path: Path) -> None:
     earlier = write(tmp_path, made=Made(plan="p", frontier="before"))
     done(tmp_path, UNIT, MADE)
     assert set(journals(tmp_path)) == {other, earlier}
+
+
+def test_a_journal_that_goes_meanwhile_is_none(tmp_path: Path) -> None:
+    """Its unit was ended by another worker, between our list of the folder and our look at the file."""
+    write(tmp_path)
+    gone = tmp_path / "journal-000004-00000000.log"
+    assert len(Found([gone, *journals(tmp_path), gone], UNIT, MADE, URLS)) == len(ROWS)
