@@ -76,6 +76,11 @@ def begin(task: Task) -> None:
     _keep(task.folders, _state(task.folders))
 
 
+def began(task: Task) -> datetime:
+    """When the build began to ask, in whichever run of it."""
+    return datetime.fromisoformat(_state(task.folders).began)
+
+
 def end(task: Task) -> None:
     """The crawl is about to be signed."""
     _place(task.folders).unlink(missing_ok=True)
@@ -134,15 +139,15 @@ def _first(found: Moments) -> datetime:
 
 def moments(folders: Folders, unit: Unit, wants: Wants) -> Moments:
     """When URLs of a unit that are still wanted may be asked for again, of those that are to be."""
-    receipts = list(_askings(folders, unit.name))
+    receipts = list(askings(folders, unit.name))
     if not receipts or not any(may_pass(receipt.counts) for _, receipt in receipts):
         return {}
-    found = due([_read(*tables) for tables in _tables(folders, receipts)], wants)
+    found = due([_read(*tables) for tables in tables(folders, receipts)], wants)
     wanted = set(rows.column(place(unit.covers), "url")) if found else set()
     return {url: item for url, item in found.items() if url in wanted}
 
 
-def _askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
+def askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
     """The receipts of a unit and of its chances, which follow one another. No folder is listed for them."""
     which = asking(name)
     while which is not None:
@@ -153,7 +158,7 @@ def _askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
         which = Asking(which.unit, max(which.chance, 1) + 1)
 
 
-def _tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
+def tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
     """The tables of URLs and of times that receipts name, the earliest first."""
     found: list[tuple[Path, Path]] = []
     for which, receipt in receipts:
@@ -167,19 +172,23 @@ def _read(table: Path, times: Path) -> tuple[Sequence[Said], Sequence[Timed]]:
 
 
 def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: Wants) -> Unit:
-    receipts = list(_askings(folders, unit.name))
-    last, _ = receipts[-1]
+    receipts = list(askings(folders, unit.name))
     return replace(
         unit,
-        name=f"unit-{Asking(last.unit, max(last.chance, 1) + 1)}",
+        name=following(receipts[-1][0]),
         covers=Again(
             part=str(unit.covers),
-            tables=tuple((str(table), str(times)) for table, times in _tables(folders, receipts)),
+            tables=tuple((str(table), str(times)) for table, times in tables(folders, receipts)),
             moment=_iso(now),
             wants=wants,
         ),
         records=sum(item.moment <= now for item in found.values()),
     )
+
+
+def following(which: Asking) -> str:
+    """The name of the chance after a unit, or after a chance of it."""
+    return f"unit-{Asking(which.unit, max(which.chance, 1) + 1)}"
 
 
 def candidates(covers: Again) -> list[Candidate]:
