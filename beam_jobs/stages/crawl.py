@@ -172,7 +172,8 @@ def hear(task: Task) -> Sequence[Unit]:
 
 def is_unfinished(task: Task) -> bool:
     """Whether a crawl that is signed is to ask all the same."""
-    return task.leave.again and chances.any_due(task, units(task))
+    asks = task.leave.again or task.recipe.crawl.max_age > 0
+    return asks and chances.any_due(task, units(task))
 
 
 def settle(task: Task) -> None:

@@ -301,3 +301,32 @@ def test_what_a_host_forbids_when_it_is_asked_again_is_taken_down(tmp_path: Path
         assert place.wit("build", "--to", "filter")[0] == 0
         assert place.statuses() == {SUCCESS: 20, "robots_disallowed": 6}
         assert main(["verify", "--root", f"{place.root}"]) == 0
+
+
+def test_pictures_older_than_max_age_are_asked_for_again_and_a_410_takes_them_down(tmp_path: Path) -> None:
+    """A 404 does not, nor a failure that may pass; who is younger is not asked, nor is anybody by default."""
+    later = dict(zip(paths(3), ("410 Gone", "404 Not Found", "503 Busy"), strict=True))
+    status = dict.fromkeys(later, "200 OK")
+
+    def answer(visit: Visit) -> Iterable[bytes]:
+        return whole(PICTURE, status=status.get(visit.target, "200 OK"))(visit)
+
+    with Web(serving(6, answer)) as web:
+        place = Place(tmp_path, map(web.url, paths(6)), [web.authority])
+        assert place.wit("build", "--to", "filter")[0] == 0
+        status.update(later)
+        for more in ("", "max_age = 1.0"):
+            place.write(more)
+            assert place.wit("build", "--to", "filter")[0] == 0
+            assert len(pictures(web)) == 6
+        place.write("max_age = 1e-9")
+        code, said = place.wit("build", "--to", "filter")
+        assert code == 0, said
+        assert Counter(pictures(web)) == dict.fromkeys(paths(6), 2)
+        assert place.statuses() == {SUCCESS: 5, "http_not_found": 1}
+        signed = manifest.load(place.root / "filter")
+        assert signed is not None
+        assert signed.counts.read == 5
+        assert place.wit("build", "--to", "filter")[0] == 0
+        assert pictures(web).count("/0.jpg") == 2  # it was taken down, and is left alone
+        assert pictures(web).count("/1.jpg") == 3
