@@ -28,7 +28,7 @@ UNIT = "unit"
 TIMES = "times"  # kinds of tables
 
 # What a site states of use. BLOCK_LISTED is none of it: it is our rule, and holds as long as its list does.
-NOES = {Reason.ROBOTS_DISALLOWED, Reason.AGENTS_DISALLOWED, Reason.OPTED_OUT, Reason.PAYMENT_REQUIRED}
+SAYS_NO = {Reason.ROBOTS_DISALLOWED, Reason.AGENTS_DISALLOWED, Reason.OPTED_OUT, Reason.PAYMENT_REQUIRED}
 # Statuses that do: taken away for good, and by a legal demand (RFC 9110, 15.5.11; RFC 7725, 3).
 TAKEN_AWAY = {410, 451}
 
@@ -76,7 +76,7 @@ def is_no(status: str, http_status: int) -> bool:
     >>> is_no("http_not_found", 410), is_no("http_not_found", 404), is_no("http_error", 403)
     (True, False, False)
     """
-    return status != SUCCESS and (status in NOES or http_status in TAKEN_AWAY)
+    return status != SUCCESS and (status in SAYS_NO or http_status in TAKEN_AWAY)
 
 
 def displaces(before: _Answer, later: _Answer) -> bool:

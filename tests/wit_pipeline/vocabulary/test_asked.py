@@ -65,7 +65,7 @@ def test_the_latest_chance_of_a_url_counts(tmp_path: Path) -> None:
         asked.tar(image(unit=3))
 
 
-NOES = {
+SAY_NO = {
     *((reason, 0) for reason in ("robots_disallowed", "agents_disallowed", "opted_out", "payment_required")),
     *(("opted_out", code) for code in (200, 206)),
     ("payment_required", 402),
@@ -90,7 +90,7 @@ def test_a_later_no_takes_a_stored_picture_down_and_nothing_else_does(reason: Re
         paths = [tmp_path / f"{code}.{number}.parquet" for number in range(3)]
         for path, told in zip(paths, askings, strict=True):
             rows.write(path, Told, [Told(**told)])  # type: ignore[arg-type]  # fields of several types
-        no = (reason, code) in NOES
+        no = (reason, code) in SAY_NO
         assert is_no(reason, code) == no
         assert [item.status for item in standing(paths[:2], Told)] == [reason if no else SUCCESS]
         kept = [item.status == SUCCESS for item in standing(paths, Told)]
