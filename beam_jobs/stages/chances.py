@@ -1,8 +1,9 @@
 """Chances: URLs of a unit that are asked for again, by the rule of `wit_pipeline.crawl.chances`.
 
 At the end of a build those whose host asked for a pause, as soon as it is over, for `crawl.patience` in all;
-by `wit crawl --again` what a signed crawl has no final answer for; by running again what an outage left. What
-is asked of unit 12 for the second time is `unit-000012.2`, with a tar, tables and a receipt of its own.
+pictures older than `crawl.max_age`, by any build; by `wit crawl --again` what a signed crawl has no final
+answer for; by running again what an outage left. What is asked of unit 12 for the second time is
+`unit-000012.2`, with a tar, tables and a receipt of its own.
 
 What a build has to remember of it until its crawl is signed lies in ROOT/.work, beside the stage's folder.
 """
@@ -21,7 +22,7 @@ from wit_pipeline.crawl.accounts import Class, Outcome
 from wit_pipeline.crawl.chances import Due, Said, Wants, due
 from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.crawl.finality import is_passing, may_pass
-from wit_pipeline.fetch.sites import forget_failures
+from wit_pipeline.fetch.sites import DAY, forget_failures
 from wit_pipeline.frontier import host_of
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.asked import Asked, Asking, asking
@@ -76,6 +77,11 @@ def begin(task: Task) -> None:
     _keep(task.folders, _state(task.folders))
 
 
+def began(task: Task) -> datetime:
+    """When the build began to ask, in whichever run of it."""
+    return datetime.fromisoformat(_state(task.folders).began)
+
+
 def end(task: Task) -> None:
     """The crawl is about to be signed."""
     _place(task.folders).unlink(missing_ok=True)
@@ -91,6 +97,7 @@ def _wants(task: Task, state: State) -> Wants:
         again=task.leave.again,
         again_after=task.recipe.crawl.again_after,
         outage=state.outage,
+        max_age=task.recipe.crawl.max_age * DAY,
     )
 
 
@@ -119,7 +126,7 @@ def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
 
 
 def any_due(task: Task, fetched: Iterable[Unit]) -> bool:
-    """Whether `--again` has anything to ask for by now of a crawl that is signed; if not, it is said when."""
+    """Whether anything of a crawl that is signed is to be asked for by now; if not, it is said when."""
     wants, now = _wants(task, _state(task.folders)), datetime.now(UTC)
     found = [moments(task.folders, unit, wants) for unit in fetched]
     if any(_first(item) <= now for item in found if item):
@@ -134,15 +141,21 @@ def _first(found: Moments) -> datetime:
 
 def moments(folders: Folders, unit: Unit, wants: Wants) -> Moments:
     """When URLs of a unit that are still wanted may be asked for again, of those that are to be."""
-    receipts = list(_askings(folders, unit.name))
-    if not receipts or not any(may_pass(receipt.counts) for _, receipt in receipts):
+    receipts = list(askings(folders, unit.name))
+    if not receipts or not (wants.max_age or any(may_pass(receipt.counts) for _, receipt in receipts)):
         return {}
-    found = due([_read(*tables) for tables in _tables(folders, receipts)], wants)
-    wanted = set(rows.column(place(unit.covers), "url")) if found else set()
-    return {url: item for url, item in found.items() if url in wanted}
+    found = due([_read(*tables) for tables in tables(folders, receipts)], wants)
+    wanted = _wanted(unit.covers, found) if found else ()
+    return {item.url: found[item.url] for item in wanted}
 
 
-def _askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
+def _wanted(part: str, found: Moments) -> list[Candidate]:
+    """The candidates that may be asked for; pictures whose bytes came with a source do not age."""
+    candidates = (item for item in rows.read(place(part), Candidate) if item.url in found)
+    return [item for item in candidates if not (item.held and found[item.url].aged)]
+
+
+def askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
     """The receipts of a unit and of its chances, which follow one another. No folder is listed for them."""
     which = asking(name)
     while which is not None:
@@ -153,7 +166,7 @@ def _askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
         which = Asking(which.unit, max(which.chance, 1) + 1)
 
 
-def _tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
+def tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
     """The tables of URLs and of times that receipts name, the earliest first."""
     found: list[tuple[Path, Path]] = []
     for which, receipt in receipts:
@@ -167,14 +180,13 @@ def _read(table: Path, times: Path) -> tuple[Sequence[Said], Sequence[Timed]]:
 
 
 def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: Wants) -> Unit:
-    receipts = list(_askings(folders, unit.name))
-    last, _ = receipts[-1]
+    receipts = list(askings(folders, unit.name))
     return replace(
         unit,
-        name=f"unit-{Asking(last.unit, max(last.chance, 1) + 1)}",
+        name=following(receipts[-1][0]),
         covers=Again(
             part=str(unit.covers),
-            tables=tuple((str(table), str(times)) for table, times in _tables(folders, receipts)),
+            tables=tuple((str(table), str(times)) for table, times in tables(folders, receipts)),
             moment=_iso(now),
             wants=wants,
         ),
@@ -182,12 +194,16 @@ def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: 
     )
 
 
+def following(which: Asking) -> str:
+    """The name of the chance after a unit, or after a chance of it."""
+    return f"unit-{Asking(which.unit, max(which.chance, 1) + 1)}"
+
+
 def candidates(covers: Again) -> list[Candidate]:
     """The candidates of those URLs that a chance asks for."""
     found = due([_read(place(table), place(times)) for table, times in covers.tables], covers.wants)
     moment = datetime.fromisoformat(covers.moment)
-    urls = {url for url, item in found.items() if item.moment <= moment}
-    return [item for item in rows.read(place(covers.part), Candidate) if item.url in urls]
+    return _wanted(covers.part, {url: item for url, item in found.items() if item.moment <= moment})
 
 
 # --- waiting --------------------------------------------------------------------------------------
@@ -205,7 +221,7 @@ def _wait(seconds: float, found: Sequence[Moments]) -> None:
 
 
 def _tell_of_those_left(found: Iterable[Moments]) -> None:
-    left = [item.moment for each in found for item in each.values()]
+    left = [item.moment for each in found for item in each.values() if not item.aged]
     if left:
         when = f"{min(left):%Y-%m-%d %H:%M:%S} UTC"
         last = f", all of them from {max(left):%Y-%m-%d %H:%M:%S} UTC" if max(left) > min(left) else ""

@@ -15,7 +15,7 @@ from beam_jobs.engine.files import block_lists, open_exactly, open_input, source
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
-from beam_jobs.stages import chances, keeping
+from beam_jobs.stages import chances, heard, keeping
 from wit_pipeline.crawl import journal
 from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
 from wit_pipeline.crawl.bounds import NO_BOUNDS, NO_LANE, Bounds, Lane
@@ -106,6 +106,11 @@ def do_again(task: Task, unit: Unit) -> Done:
     return fetch(task, unit, chances.candidates(unit.covers), NO_BOUNDS)
 
 
+def do_heard(task: Task, unit: Unit) -> Done:
+    """Write down what sites forbid of a unit's pictures: the client refuses those URLs before it asks."""
+    return fetch(task, unit, heard.candidates(unit.covers), NO_BOUNDS)
+
+
 def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bounds) -> Done:
     """Ask for the URLs of some candidates."""
     which = asking(unit.name)
@@ -157,9 +162,18 @@ def late(task: Task) -> Sequence[Unit]:
     return chances.units(task, units(task))
 
 
+def hear(task: Task) -> Sequence[Unit]:
+    """The chances that take down what hosts, asked in this build, forbid of earlier builds' pictures."""
+    config = task.recipe.crawl
+    # Not the process's own: a process that is forked from here has to have no client's thread.
+    made = partial(Client, config, folder=task.folders.own / chances.HOSTS, waits=config.timeout)
+    return heard.units(task, units(task), made)
+
+
 def is_unfinished(task: Task) -> bool:
     """Whether a crawl that is signed is to ask all the same."""
-    return task.leave.again and chances.any_due(task, units(task))
+    asks = task.leave.again or task.recipe.crawl.max_age > 0
+    return asks and chances.any_due(task, units(task))
 
 
 def settle(task: Task) -> None:
@@ -283,6 +297,7 @@ STAGE = Stage(
     steps=(
         Work(name="Fetch", units=units, do=do, plan=plan, after=forget),
         Work(name="Late", units=late, do=do_again, plan=plan, after=forget, repeats=True),
+        Work(name="Heard", units=hear, do=do_heard, plan=plan, after=forget, repeats=True),
     ),
     is_unfinished=is_unfinished,
     foretell=foretell,

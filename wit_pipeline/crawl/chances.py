@@ -1,4 +1,7 @@
-"""When a URL that has no final answer may be asked for again, by the tables of its unit and its chances."""
+"""When a URL may be asked for again, by the tables of its unit and its chances.
+
+It is one that has no final answer, or whose picture is older than `crawl.max_age`.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,6 +12,7 @@ from typing import NamedTuple
 from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.crawl.finality import is_passing
 from wit_pipeline.frontier import host_of
+from wit_pipeline.vocabulary.asked import displaces
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 MOST = 4  # times that a URL is asked for by a crawl and by `--again` together: the first, and three more
@@ -32,6 +36,7 @@ class Wants:
     again: bool = False  # what is passing of earlier builds, too, …
     again_after: float = 0.0  # … so many seconds after it was asked for last
     outage: bool = False  # what is passing of earlier builds, as they met an outage
+    max_age: float = 0.0  # seconds after which pictures of earlier builds are asked for again; 0: never
 
 
 class Due(NamedTuple):
@@ -39,6 +44,7 @@ class Due(NamedTuple):
 
     moment: datetime
     parked: bool  # by its host, in this build: the build waits for it
+    aged: bool = False  # it is a picture that is stored, and old
 
 
 Asking = tuple[Sequence[Said], Sequence[Timed]]  # a table of a unit, or of a chance of it, and when it was
@@ -51,11 +57,14 @@ def due(askings: Sequence[Asking], wants: Wants) -> dict[str, Due]:
     pauses in two chances that followed one another is waited for no longer.
     """
     last: dict[str, tuple[Said, Timed]] = {}
+    stands = dict[str, Said]()
     asked, stored, closed = Counter[str](), set[str](), dict[str, str]()
     for answers, times in askings:
         for answer, timed in zip(answers, times, strict=True):
             last[answer.url] = answer, timed
             asked[answer.url] += answer.status != Reason.HOST_PAUSED
+            if answer.url not in stands or displaces(stands[answer.url], answer):
+                stands[answer.url] = answer
             if answer.status == SUCCESS:
                 stored.add(answer.url)
             if timed.not_before:
@@ -66,13 +75,17 @@ def due(askings: Sequence[Asking], wants: Wants) -> dict[str, Due]:
     )
     found = {}
     for url, (answer, timed) in last.items():
-        if url in stored or not is_passing(answer.status, answer.http_status, answer.error_message):
+        aged = stands[url].status == SUCCESS and wants.max_age > 0
+        passes = is_passing(answer.status, answer.http_status, answer.error_message)
+        if not aged and (url in stored or not passes):  # nor is it asked for whose picture was taken down
             continue
         at = datetime.fromisoformat(timed.fetched_at)
         opens = max(at, datetime.fromisoformat(closed.get(host_of(url), timed.fetched_at)))
         if at >= wants.began:
             if answer.status == Reason.HOST_PAUSED and not barren:
-                found[url] = Due(opens, parked=True)
+                found[url] = Due(opens, parked=True, aged=aged)
+        elif aged:
+            found[url] = Due(max(opens, at + timedelta(seconds=wants.max_age)), parked=False, aged=True)
         elif wants.outage:
             found[url] = Due(opens, parked=False)
         elif wants.again and asked[url] < MOST:

@@ -221,6 +221,22 @@ class Client:
             self._gate(target).keep_apart(self._config.host_interval)
         return self._gate(target).interval
 
+    async def refusal(self, url: str, found: Origin = NOWHERE) -> FetchError | None:
+        """Why the files of the site of `url` do not let it be asked for, or cannot be had, or None.
+
+        `url` itself is not asked for, and the files only where nobody has them yet.
+        """
+        fetch = _Fetch(
+            url, Deadline(self._config.timeout), 0, opt_out=bool(self._config.opt_outs), found=found
+        )
+        try:
+            target = guard.parse(url)
+            await self._addresses(target, fetch)
+            await self._check_site(target, fetch)
+        except FetchError as error:
+            return error
+        return None
+
     async def _follow(self, fetch: _Fetch) -> tuple[Response, Ticket]:
         target = guard.parse(fetch.url)
         fetch.origin = target.origin

@@ -4,7 +4,8 @@
     unit-000012.2.parquet    its second chance: some of those URLs, asked for again later
     unit-000012-1f3a9c07.tar the same unit on a store, under the name of the attempt that was whole
 
-A URL's *standing* is what the latest chance that has it says.
+A URL's *standing* is what the latest chance that has it says; but a picture that is stored stands until it is
+stored anew, or until whoever it is of says no. That it is gone from where it was says nothing about its use.
 """
 
 import re
@@ -16,7 +17,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Manifest
-from wit_pipeline.vocabulary.records import Image
+from wit_pipeline.vocabulary.records import SUCCESS, Image, Reason
 from wit_pipeline.vocabulary.store import in_store, sizes
 
 NAME = re.compile(
@@ -25,6 +26,11 @@ NAME = re.compile(
 RECEIPT = ".receipt.json"
 UNIT = "unit"
 TIMES = "times"  # kinds of tables
+
+# What a site states of use. BLOCK_LISTED is none of it: it is our rule, and holds as long as its list does.
+SAYS_NO = {Reason.ROBOTS_DISALLOWED, Reason.AGENTS_DISALLOWED, Reason.OPTED_OUT, Reason.PAYMENT_REQUIRED}
+# Statuses that do: taken away for good, and by a legal demand (RFC 9110, 15.5.11; RFC 7725, 3).
+TAKEN_AWAY = {410, 451}
 
 
 class Asking(NamedTuple):
@@ -52,12 +58,33 @@ def attempt(folder: Path) -> str:
     return "" if in_store(folder) is None else f"-{secrets.token_hex(4)}"
 
 
-class _HasUrl(Protocol):
+class _Answer(Protocol):
     @property
     def url(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def http_status(self) -> int: ...
 
 
-U = TypeVar("U", bound=_HasUrl)
+U = TypeVar("U", bound=_Answer)
+
+
+def is_no(status: str, http_status: int) -> bool:
+    """Whether an answer says that a picture is not to be used, not only that it was not to be had.
+
+    >>> is_no("http_not_found", 410), is_no("http_not_found", 404), is_no("http_error", 403)
+    (True, False, False)
+    """
+    return status != SUCCESS and (status in SAYS_NO or http_status in TAKEN_AWAY)
+
+
+def displaces(before: _Answer, later: _Answer) -> bool:
+    """Whether what was heard later stands, and not what was heard before.
+
+    Where a no stands no picture does, so a failure after it may: only a picture brings a picture back.
+    """
+    return later.status == SUCCESS or before.status != SUCCESS or is_no(later.status, later.http_status)
 
 
 class Asked:
@@ -125,7 +152,7 @@ _asked: dict[str, tuple[Manifest, Asked]] = {}  # by the crawl's path
 
 
 def standing(tables: Iterable[Path], record: type[U]) -> list[U]:
-    """What some tables, the earliest first, say of each URL by the last of them that has it."""
+    """How each URL of some tables, the earliest first, stands."""
     found: dict[str, U] = {}
     for path in tables:
         once = set[str]()
@@ -133,7 +160,9 @@ def standing(tables: Iterable[Path], record: type[U]) -> list[U]:
             if item.url in once:
                 raise RunError(f"{path}: has {item.url} more than once; it was changed after it was written")
             once.add(item.url)
-            found[item.url] = item
+            before = found.get(item.url)
+            if before is None or displaces(before, item):
+                found[item.url] = item
     return list(found.values())
 
 

@@ -56,6 +56,7 @@ class CrawlConfig:
     connect_timeout: float = 10.0  # seconds for one address to accept, TLS included
     patience: float = 3600.0  # seconds that a build waits in all for hosts that asked for a pause
     again_after: float = how(86_400.0)  # seconds before `wit crawl --again` asks for a URL again, at least
+    max_age: float = how(0.0)  # days after which a stored picture is asked for again, by any build; 0: never
     passing: float = how(0.2)  # share of failures that may pass, above which a crawl met an outage; 1: none
     host_hours: float = 0.0  # that one host may take of a crawl, at the pace that it wants; 0: no bound
     host_urls: int = 0  # that one host is asked for in a crawl; 0: no bound
@@ -97,7 +98,7 @@ class CrawlConfig:
                 raise ValueError(f"{name} must be above 0, found {getattr(self, name)}")
         at_least_0 = (
             "min_speed", "patience", "max_redirects", "retries", "host_interval", "backoff", "again_after",
-            "host_hours", "host_urls",
+            "host_hours", "host_urls", "max_age",
         )  # fmt: skip
         for name in at_least_0:
             if getattr(self, name) < 0:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import itertools
 import json
+import shutil
 import socket
 import threading
 import time
@@ -255,3 +256,77 @@ def test_both_sides_of_the_share_that_is_an_outage(
         urls = [good.url(path) for path in paths(100 - failing)] + [bad.url(path) for path in paths(failing)]
         place = Place(tmp_path, urls, [good.authority, bad.authority], f"passing = {share}")
         assert place.crawl()[0] == code
+
+
+def test_what_a_host_forbids_when_it_is_asked_again_is_taken_down(tmp_path: Path) -> None:
+    """By its robots.txt of now: no picture is asked for again, and hosts that are not asked are left."""
+    rules = ["User-agent: *\nDisallow:\n"]
+
+    def robots(visit: Visit) -> Iterable[bytes]:
+        return whole(rules[0].encode(), "Content-Type: text/plain")(visit)
+
+    served = [f"/{folder}/{n}.jpg" for folder in ("open", "shut") for n in range(6)]
+    endpoints = {path: Endpoint(whole(PICTURE), SUCCESS) for path in [*served, "/open/new.jpg"]}
+    endpoints["/robots.txt"] = Endpoint(robots, SUCCESS)
+    with Web(endpoints) as one, Web(endpoints) as other:
+        urls = [web.url(path) for web in (one, other) for path in served]
+        hosts = [one.authority, other.authority]
+        place = Place(tmp_path, urls, hosts)
+        code, said = place.wit("build", "--to", "filter")
+        assert (code, place.statuses()) == (0, {SUCCESS: 24}), said
+        rules[0] = "User-agent: *\nDisallow: /shut/\n"
+        shutil.rmtree(place.root / ".work")  # what it knew of hosts is a day old
+        asked = len(pictures(one)), len(other.log.paths)
+        place = Place(tmp_path, [*urls, one.url("/open/new.jpg")], hosts)
+        code, said = place.wit("build", "--to", "filter")
+        assert code == 0, said
+        assert pictures(one)[asked[0] :] == ["/open/new.jpg"]
+        assert len(other.log.paths) == asked[1]
+        assert one.log.paths.count("/robots.txt") == 2
+        assert place.statuses() == {SUCCESS: 19, "robots_disallowed": 6}
+        told = {
+            item.url: item.status
+            for unit in place.asked().units
+            for item in place.asked().standing(unit, Fetched)
+        }
+        assert {url for url, status in told.items() if status != SUCCESS} == {
+            one.url(path) for path in served if path.startswith("/shut/")
+        }
+        signed = manifest.load(place.root / "filter")
+        assert signed is not None
+        assert signed.counts.read == 19
+        rules[0] = "User-agent: *\nDisallow:\n"  # a no that was heard holds until a picture is had again
+        shutil.rmtree(place.root / ".work")
+        place = Place(tmp_path, [*urls, one.url("/open/new.jpg"), other.url("/open/new.jpg")], hosts)
+        assert place.wit("build", "--to", "filter")[0] == 0
+        assert place.statuses() == {SUCCESS: 20, "robots_disallowed": 6}
+        assert main(["verify", "--root", f"{place.root}"]) == 0
+
+
+def test_pictures_older_than_max_age_are_asked_for_again_and_a_410_takes_them_down(tmp_path: Path) -> None:
+    """A 404 does not, nor a failure that may pass; who is younger is not asked, nor is anybody by default."""
+    later = dict(zip(paths(3), ("410 Gone", "404 Not Found", "503 Busy"), strict=True))
+    status = dict.fromkeys(later, "200 OK")
+
+    def answer(visit: Visit) -> Iterable[bytes]:
+        return whole(PICTURE, status=status.get(visit.target, "200 OK"))(visit)
+
+    with Web(serving(6, answer)) as web:
+        place = Place(tmp_path, map(web.url, paths(6)), [web.authority])
+        assert place.wit("build", "--to", "filter")[0] == 0
+        status.update(later)
+        for more in ("", "max_age = 1.0"):
+            place.write(more)
+            assert place.wit("build", "--to", "filter")[0] == 0
+            assert len(pictures(web)) == 6
+        place.write("max_age = 1e-9")
+        code, said = place.wit("build", "--to", "filter")
+        assert code == 0, said
+        assert Counter(pictures(web)) == dict.fromkeys(paths(6), 2)
+        assert place.statuses() == {SUCCESS: 5, "http_not_found": 1}
+        signed = manifest.load(place.root / "filter")
+        assert signed is not None
+        assert signed.counts.read == 5
+        assert place.wit("build", "--to", "filter")[0] == 0
+        assert pictures(web).count("/0.jpg") == 2  # it was taken down, and is left alone
+        assert pictures(web).count("/1.jpg") == 3

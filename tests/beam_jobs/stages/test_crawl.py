@@ -86,7 +86,7 @@ def test_a_crawl_that_lost_a_url_is_not_signed(tmp_path: Path) -> None:
         rows.write(path, Outcome, [told])
         return Counts(read=2, kept=2), (describe(path, 1),)
 
-    step, _ = crawl.STAGE.steps
+    step, *_ = crawl.STAGE.steps
     assert isinstance(step, Work)
     stage = replace(crawl.STAGE, steps=(replace(step, do=lose),))
     with pytest.raises(RunError, match="unit 000000: of 2 URLs 1 have no status"):

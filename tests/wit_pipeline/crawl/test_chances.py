@@ -82,3 +82,21 @@ def test_what_is_stored_is_not_asked_for_because_a_later_answer_was_none() -> No
         due([asking({"a.test/1": GOOD}, 2), asking({"a.test/1": LATE}, 3)], Wants(began=at(9), again=True))
         == {}
     )
+
+
+def test_pictures_age_from_when_they_were_asked_for_last_and_those_taken_down_do_not() -> None:
+    """A picture that the build asked for itself is young, and one that it parked is waited for."""
+    names = {f"a.test/{number}": GOOD for number in range(5)}
+    gone = ("http_not_found", 410)
+    later = asking({"a.test/1": GONE, "a.test/2": gone, "a.test/3": PAUSED, "a.test/4": GOOD}, 48)
+    after = [asking(names, 2), later]
+    assert due(after, Wants(began=at(100))) == {}
+    assert due(after, Wants(began=at(100), max_age=24 * 3600)) == {
+        "http://a.test/0": Due(at(26), parked=False, aged=True),
+        **{f"http://a.test/{n}": Due(at(72), parked=False, aged=True) for n in (1, 3, 4)},
+    }
+    found = due(after, Wants(began=at(40), max_age=24 * 3600))
+    assert found == {
+        "http://a.test/0": Due(at(26), parked=False, aged=True),
+        "http://a.test/3": Due(at(48), parked=True, aged=True),
+    }

@@ -8,15 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import image
+from wit_pipeline.crawl.finality import RULES
 from wit_pipeline.vocabulary import rows
-from wit_pipeline.vocabulary.asked import Asked, Asking, asking, everything
+from wit_pipeline.vocabulary.asked import Asked, Asking, asking, everything, is_no, standing
 from wit_pipeline.vocabulary.errors import RunError
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
     url: str
     status: str
+    http_status: int = 0
 
 
 @given(
@@ -60,6 +63,40 @@ def test_the_latest_chance_of_a_url_counts(tmp_path: Path) -> None:
     assert asked.tar(image(unit=3, chance=2)) == tmp_path / "unit-000003.2.tar"
     with pytest.raises(RunError, match=r"no tar of unit 000003,"):
         asked.tar(image(unit=3))
+
+
+SAY_NO = {
+    *((reason, 0) for reason in ("robots_disallowed", "agents_disallowed", "opted_out", "payment_required")),
+    *(("opted_out", code) for code in (200, 206)),
+    ("payment_required", 402),
+    ("http_not_found", 410),
+    ("http_error", 451),
+}  # of use; all else says that a picture could not be had, or is a rule of ours
+CODES = {
+    Reason.OPTED_OUT: (0, 200, 206),
+    Reason.PAYMENT_REQUIRED: (0, 402),
+    Reason.HTTP_NOT_FOUND: (0, 404, 410),
+    Reason.HTTP_ERROR: (0, 400, 401, 403, 405, 409, 418, 429, 451, 500, 503),
+}
+
+
+@pytest.mark.parametrize("reason", RULES)
+def test_a_later_no_takes_a_stored_picture_down_and_nothing_else_does(reason: Reason, tmp_path: Path) -> None:
+    """For each reason that a crawl gives: what it says after a picture, and what comes after that."""
+    for code in CODES.get(reason, (0,)):
+        later = {"url": "a", "status": reason, "http_status": code}
+        askings = [{"url": "a", "status": SUCCESS, "http_status": 200}, later]
+        askings += [{"url": "a", "status": "http_not_found", "http_status": 404}]
+        paths = [tmp_path / f"{code}.{number}.parquet" for number in range(3)]
+        for path, told in zip(paths, askings, strict=True):
+            rows.write(path, Told, [Told(**told)])  # type: ignore[arg-type]  # fields of several types
+        no = (reason, code) in SAY_NO
+        assert is_no(reason, code) == no
+        assert [item.status for item in standing(paths[:2], Told)] == [reason if no else SUCCESS]
+        kept = [item.status == SUCCESS for item in standing(paths, Told)]
+        assert kept == [not no]
+        paths.append(paths[0])  # a picture again
+        assert [item.status for item in standing(paths, Told)] == [SUCCESS]
 
 
 def test_a_table_that_has_a_url_twice_is_told(tmp_path: Path) -> None:
