@@ -1,5 +1,6 @@
 """A root in a store: the same bytes as on this machine, one build at a time, and every command over it."""
 
+import json
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from beam_jobs.engine import lock
 from beam_jobs.stages.stages import STAGES
 from tests.beam_jobs.world import World, make
 from tests.stores import Server, gs, s3
+from tests.web import Endpoint, whole
 from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.asked import asked_of
 from wit_pipeline.vocabulary.errors import RunError, UserError
@@ -143,6 +145,63 @@ def test_inputs_may_lie_in_a_store(world: World, here: Path, server: Server, tmp
         assert found_stage is not None
         assert wanted is not None
         assert found_stage.digest == wanted.digest, stage
+
+
+@pytest.mark.slow
+def test_rounds_in_a_store_are_those_of_this_machine(server: Server, tmp_path: Path) -> None:
+    """Two rounds and a take-down between them; each URL is asked for once by each root."""
+    made = make(tmp_path / "world")
+    listed, first = made.recipe.parent / "list.jsonl", (made.recipe.parent / "list.jsonl").read_text()
+    (tmp_path / "gone.txt").write_text(f"{made.web.url('/7.jpg')}\n")
+    there, asked = server.at("rounds/root"), []
+    with made.web:
+        for root in (there, str(tmp_path / "root")):
+            listed.write_text(first)
+            before = len(made.web.log.paths)
+            assert build(made, root) == 0
+            assert main(["remove", "--root", root, "--list", str(tmp_path / "gone.txt")]) == 0
+            more = [
+                json.dumps({"url": made.web.url(f"/{i}.jpg?2"), "caption": f"A river, {i}"}) for i in (1, 9)
+            ]
+            listed.write_text("\n".join([first, *more]))
+            assert build(made, root) == 0
+            assert main(["verify", "--root", root]) == 0
+            asked.append(sorted(path for path in made.web.log.paths[before:] if ".jpg" in path))
+    assert asked[0] == asked[1]
+    assert len(asked[0]) == len(set(asked[0])) > 30
+    store, here = place(there), tmp_path / "root"
+    for stage in STAGES:
+        found, wanted = manifest.load(store / stage), manifest.load(here / stage)
+        assert found is not None, stage
+        assert wanted is not None
+        assert found.counts == wanted.counts, stage
+        for name in [file.name for file in wanted.files if stage == "shard" and file.name.endswith(".tar")]:
+            assert (store / stage / name).read_bytes() == (here / stage / name).read_bytes()
+    assert bytes_of(store / "crawl") == bytes_of(here / "crawl")
+
+
+@pytest.mark.slow
+def test_what_had_no_answer_is_asked_again_in_a_store(server: Server, tmp_path: Path) -> None:
+    made = make(tmp_path / "world")
+    recipe = made.recipe
+    recipe.write_text(recipe.read_text().replace("[crawl]\n", "[crawl]\nretries = 0\nagain_after = 0.0\n"))
+    root = server.at("again/root")
+    good = made.web.endpoints["/5.jpg"]
+    made.web.endpoints["/5.jpg"] = Endpoint(whole(b"", status="503 Busy"), "")
+    with made.web:
+        assert build(made, root, "--to", "crawl") == 0
+        found = manifest.load(place(root) / "crawl")
+        assert found is not None
+        assert found.counts.rejected["http_error"] == 1
+        made.web.endpoints["/5.jpg"] = good
+        before = len(made.web.log.paths)
+        assert main(["crawl", "--recipe", str(recipe), "--root", root, "--workers", "1", "--again"]) == 0
+        assert [path for path in made.web.log.paths[before:] if ".jpg" in path] == ["/5.jpg"]
+        assert build(made, root, "--to", "filter") == 0
+    found = manifest.load(place(root) / "crawl")
+    assert found is not None
+    assert "http_error" not in found.counts.rejected
+    assert main(["verify", "--root", root]) == 0
 
 
 def test_two_launchers_one_wins(server: Server) -> None:
