@@ -1,13 +1,18 @@
 """A journal gives back what is whole of it, wherever it was cut, and only what was made alike."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.stores import s3
+from wit_pipeline.crawl import journal
 from wit_pipeline.crawl.journal import Found, Journal, Made, done, journals, records
 from wit_pipeline.vocabulary.asked import Asking
+from wit_pipeline.vocabulary.store import place
 
 MADE = Made(plan="p", frontier="f")
 UNIT = Asking(3)
@@ -88,3 +93,41 @@ def test_a_journal_that_goes_meanwhile_is_none(tmp_path: Path) -> None:
     write(tmp_path)
     gone = tmp_path / "journal-000004-00000000.log"
     assert len(Found([gone, *journals(tmp_path), gone], UNIT, MADE, URLS)) == len(ROWS)
+
+
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::DeprecationWarning"
+)
+def test_a_journal_in_a_store_is_sealed_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a segment holds is there whatever ends the attempt; a store that is away for a while ends none."""
+    monkeypatch.setattr(journal, "SEALED", 0.05)
+    with s3() as server:
+        folder = place(server.at("root/crawl"))
+        attempt = Journal(folder, UNIT, MADE, 1000)
+        for row, stored in ROWS[:5]:
+            attempt.put(row, stored)
+        _wait(lambda: len(Found(journals(folder), UNIT, MADE, URLS)) == 5)
+        with monkeypatch.context() as away:
+            away.setattr(journal, "aside", _away)
+            for row, stored in ROWS[5:7]:
+                attempt.put(row, stored)
+            time.sleep(0.3)
+        assert attempt.take(attempt.put(*ROWS[7])) == ROWS[7][1]
+        _wait(lambda: len(Found(journals(folder), UNIT, MADE, URLS)) == 8)
+        attempt.__exit__()
+        found = Found(journals(folder), UNIT, MADE, URLS)
+        assert [found.get(url) for url in URLS] == [*ROWS[:8], None]
+        assert len(journals(folder)) > 1
+        done(folder, UNIT, MADE)
+        assert journals(folder) == []
+
+
+def _away(path: Path) -> None:
+    raise OSError("the store is away")
+
+
+def _wait(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
