@@ -394,7 +394,9 @@ def test_what_a_kill_left_of_other_shards_is_of_no_use(
     assert shards(root, PAIRS).digest == shards(whole, PAIRS).digest
 
 
-@pytest.mark.parametrize("last", [-1, 3, 8, 13, 18, 23, 28])
+@pytest.mark.parametrize(
+    "last", [-1, 13, *(pytest.param(last, marks=pytest.mark.slow) for last in (3, 8, 18, 23, 28))]
+)
 def test_rounds_in_a_store_are_those_of_a_disk_whatever_is_killed(
     tmp_path: Path, s3_root: Callable[[], Path], last: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

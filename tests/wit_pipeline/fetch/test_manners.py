@@ -423,7 +423,8 @@ def test_a_host_that_was_down_is_tried_again_after_a_while(monkeypatch: pytest.M
             assert "host is down" in failure(asking, f"http://{authority}/a").detail
             monkeypatch.setattr(time, "monotonic", lambda: monotonic() + DOWN)
             threading.Thread(target=lambda: listener.accept()[0].close()).start()
-            assert "closed without an answer" in failure(asking, f"http://{authority}/a").detail
+            said = failure(asking, f"http://{authority}/a").detail
+            assert "closed without an answer" in said or "reset" in said  # as the bytes under way have it
 
 
 def test_a_host_that_accepts_and_then_loses_connections_is_not_down() -> None:
