@@ -55,7 +55,7 @@ def verify(root: Path) -> Iterator[Said]:
     if not there & {*STAGES, *kept}:
         raise UserError(f"--root {root}: holds no signed stage; run `wit build` first")
     for name in sorted(there - {*STAGES, *kept, *BESIDE}):
-        yield Said(f"{root / name}: is of no stage")
+        yield Said(f"{root / name}: is of no stage, so nobody signed it", wrong=False)  # a recipe, a model, …
     if (pending.folder(root) / pending.READY).exists():
         yield Said(f"{pending.folder(root)}: a `wit remove` was cut short; run it again")
     found: dict[str, Manifest] = {}
