@@ -25,7 +25,7 @@ from wit_pipeline.crawl.finality import is_passing, may_pass
 from wit_pipeline.fetch.sites import DAY, forget_failures
 from wit_pipeline.frontier import host_of
 from wit_pipeline.vocabulary import manifest, rows
-from wit_pipeline.vocabulary.asked import Asked, Asking, asking
+from wit_pipeline.vocabulary.asked import RECEIPT, Asked, Asking, asking
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Receipt
 from wit_pipeline.vocabulary.records import Candidate
@@ -159,11 +159,11 @@ def askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
     """The receipts of a unit and of its chances, which follow one another. No folder is listed for them."""
     which = asking(name)
     while which is not None:
-        receipt = manifest.read_receipt(folders.home / f"unit-{which}.receipt.json")
+        receipt = manifest.read_receipt(folders.home / f"unit-{which}{RECEIPT}")
         if receipt is None:
             return
         yield which, receipt
-        which = Asking(which.unit, max(which.chance, 1) + 1)
+        which = which.following
 
 
 def tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
@@ -196,7 +196,7 @@ def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: 
 
 def following(which: Asking) -> str:
     """The name of the chance after a unit, or after a chance of it."""
-    return f"unit-{Asking(which.unit, max(which.chance, 1) + 1)}"
+    return f"unit-{which.following}"
 
 
 def candidates(covers: Again) -> list[Candidate]:

@@ -4,7 +4,6 @@ import atexit
 import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache, partial
 from itertools import islice
 from pathlib import Path
@@ -126,12 +125,13 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
+        bounds=bounds,
         is_passing=lambda item: is_passing(item.status, item.http_status, item.error_message),
     )
     with progress.Pulse(unit=unit.name, lane=unit.lane, among=unit.records) as pulse:
         return crawl(
             candidates,
-            replace(supply, bounds=bounds),
+            supply,
             folder=task.folders.out,
             which=which,
             seed=task.recipe.seed,

@@ -87,7 +87,7 @@ def of(folders: Folders) -> Crawl | None:
 
 def next_unit(folders: Folders) -> int:
     """The number of the first unit of a new round: nothing of a unit that has a receipt is written again."""
-    named = (asking(path.name) for path in folders.reads(STAGE).glob("unit-*.receipt.json"))
+    named = (asking(path.name) for path in folders.reads(STAGE).glob(f"unit-*{RECEIPT}"))
     return max((which.unit + 1 for which in named if which is not None), default=0)
 
 
@@ -171,7 +171,7 @@ def _keep(task: Task, crawl: Crawl) -> None:
     """This release's plan for receipts of an earlier one. Whatever kills this, it may be done again."""
     now = plan(task.recipe)
     for which, receipt in crawl.receipts.items():
-        path = crawl.home / f"unit-{which}.receipt.json"
+        path = crawl.home / f"unit-{which}{RECEIPT}"
         if receipt.plan != now or not path.exists():
             manifest.write_receipt(path, replace(receipt, plan=now))
 

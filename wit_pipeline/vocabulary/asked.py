@@ -42,6 +42,11 @@ class Asking(NamedTuple):
     def __str__(self) -> str:
         return f"{self.unit:06d}.{self.chance}" if self.chance else f"{self.unit:06d}"
 
+    @property
+    def following(self) -> "Asking":
+        """The chance after this one."""
+        return Asking(self.unit, max(self.chance, 1) + 1)
+
 
 def asking(name: str) -> Asking | None:
     """The unit and chance in the name of a crawl's file, or of its unit of work; None where there is none."""
