@@ -126,7 +126,7 @@ class Sites:
             raise error.again() from None
 
     async def _read(self, target: Target, path: str, kind: Kind) -> Any:
-        """The rules in the file at `path` of the target's authority: what came of asking, for all who wait."""
+        """The rules in the file at `path` beside the target: what came of asking, for all who wait."""
         entry = self._entries[target.origin + path]
         if entry.asked is None or (entry.asked.done() and time.monotonic() > entry.expires):
             entry.expires = time.monotonic() + DAY
