@@ -81,6 +81,7 @@ class Journal:
 
     def put(self, row: Row, stored: bytes) -> Place:
         """Write down what is known of a URL, the sum of its bytes among it; returns where they are."""
+        assert not stored or SUM in row, "without its sum it would never be read back"
         place = self._write(row, stored)
         if len(stored) <= self._room:
             self._room -= len(stored)
