@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 BLOCK = 512  # bytes
 END = bytes(2 * BLOCK)
@@ -27,7 +28,7 @@ class Writer:
         self._offset = start + len(content) + len(padding)
         return start
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
