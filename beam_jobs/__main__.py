@@ -1,6 +1,7 @@
 """The `wit` command."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -222,6 +223,7 @@ def _stopping_at_once(display: progress.Display | progress.JsonLines) -> Iterato
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    gc.freeze()  # what was imported need not be looked through, nor taken apart one by one at the end
     given = list(sys.argv[1:] if argv is None else argv)
     own, _, beam = _split(given)
     arguments = parser().parse_args(own)
