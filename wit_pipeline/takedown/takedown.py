@@ -142,8 +142,8 @@ def named(image: Stored, pages: Iterable[str], entries: BlockList) -> bool:
 def rewrite_shard(home: Path, name: str, out: Path, gone: Collection[str]) -> tuple[File, ...]:
     """Write shard `name` of `home` anew to `out`, without the keys that are `gone`; no file where none is.
 
-    Everything else keeps its key and its bytes. Where `out` is `home` itself, in a store, a kill may leave the
-    files of a shard at odds: the table is the first to be another, so what it lacks may still be in the tar.
+    Everything else keeps its key and its bytes. Where `out` is `home` itself, in a store, a kill may leave
+    the files at odds: the table is the first to be another, so what it lacks may still be in the tar.
     """
     if not gone:
         return ()

@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -38,6 +39,8 @@ SCHEMES = ("s3", "gs", "gcs")
 OPTIONS = re.compile(r"\?((?:[a-z_]+=[^?&=]*)(?:&[a-z_]+=[^?&=]*)*)\Z")
 RETRIES = "retry_limit_seconds"  # pyarrow's for gs://: a quarter of an hour unless something is said
 FIRST, MOST = 1 << 16, 1 << 23  # bytes fetched at once: after a seek, and when reading goes on and on
+
+AT_ONCE = 32  # objects that are read or moved at once: one after another each costs a round trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +272,10 @@ class StorePath:
 
     def rename(self, target: "StorePath") -> None:
         """The same of a folder, object by object: for what may be begun again where it is cut short."""
-        for path, info in self.listed(below=True):
-            if info.type == fs.FileType.File:
-                path.replace(cast(Path, target / str(path.relative_to(self))))
+        found = [path for path, info in self.listed(below=True) if info.type == fs.FileType.File]
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rename") as pool:
+            each = (cast(Path, target / str(path.relative_to(self))) for path in found)
+            list(pool.map(StorePath.replace, found, each))
         self.clear()
 
     def clear(self) -> None:
