@@ -205,7 +205,7 @@ def set_aside(root: Path, time: datetime) -> str:
 
 
 def move_on(root: Path) -> None:
-    """Move what is left of a crawl that is on its way, object by object: whatever kills this may begin it again.
+    """Move what is left of a crawl that is on its way, object by object; a kill leaves it to whoever is next.
 
     Its signature goes first, so that nobody reads half of it as the crawl of the root.
     """

@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from beam_jobs.engine import build
@@ -23,6 +22,7 @@ from tests.beam_jobs.signed import sign_files, sign_pairs, sign_rejects
 from tests.factories import encoded, pair, photograph
 from tests.stores import Server, s3
 from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Row, ShardConfig, position, present, tables_of
+from wit_pipeline.takedown import displaced
 from wit_pipeline.takedown.takedown import FOLDER, Removed
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import Manifest
@@ -197,12 +197,13 @@ def test_each_stage_is_asked_why(tmp_path: Path, reason: Reason, told: Reason) -
 
 
 def test_the_crawl_is_asked_why(tmp_path: Path) -> None:
-    """What a URL's latest chance says counts, whatever came before."""
+    """It is the no that took a picture away, whatever was heard before and after it."""
     root = crawl(tmp_path)
     shards(root, PAIRS)
-    schema = pa.schema([("url", pa.string()), ("status", pa.string())])
-    for name, status in (("unit-000000.parquet", "success"), ("unit-000000.2.parquet", "opted_out")):
-        rows.write(root / "crawl" / name, schema, [{"url": PAIRS[1].candidate.url, "status": status}])
+    said = [("success", 200), ("http_not_found", 404), ("opted_out", 200), ("http_not_found", 404)]
+    for chance, (status, code) in zip(("", ".2", ".3", ".10"), said, strict=True):
+        answer = displaced.Answer(PAIRS[1].candidate.url, status, code)
+        rows.write(root / "crawl" / f"unit-000000{chance}.parquet", displaced.Answer, [answer])
     (root / "crawl" / manifest.MANIFEST).unlink()
     sign_files(root, "crawl", IMAGES, {"crawl": {}})
     (root / "frontier").mkdir()
