@@ -12,7 +12,7 @@ from typing import BinaryIO
 from beam_jobs.engine import build, progress
 from beam_jobs.engine.files import block_lists, open_exactly, open_input, source_files
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
+from beam_jobs.engine.stage import Done, Folders, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import chances, heard, keeping
 from wit_pipeline.crawl import journal
@@ -101,8 +101,10 @@ def do(task: Task, unit: Unit) -> Done:
 
 
 def do_again(task: Task, unit: Unit) -> Done:
-    """Crawl a chance of a unit. No host takes more by it than it was asked for before."""
-    return fetch(task, unit, chances.candidates(unit.covers), NO_BOUNDS)
+    """Crawl a chance of a unit. No host takes more by it than by the unit as a whole."""
+    urls = (url for url in rows.column(place(unit.covers.part), "url"))
+    bounds = Bounds(urls, task.recipe.crawl, task.recipe.seed, lane_of(task, unit))
+    return fetch(task, unit, chances.candidates(unit.covers), bounds)
 
 
 def do_heard(task: Task, unit: Unit) -> Done:
@@ -162,12 +164,14 @@ def late(task: Task) -> Sequence[Unit]:
     return chances.units(task, units(task))
 
 
-def hear(task: Task) -> Sequence[Unit]:
-    """The chances that take down what hosts, asked in this build, forbid of earlier builds' pictures."""
-    config = task.recipe.crawl
-    # Not the process's own: a process that is forked from here has to have no client's thread.
-    made = partial(Client, config, folder=task.folders.own / chances.HOSTS, waits=config.timeout)
-    return heard.units(task, units(task), made)
+def hear(task: Task, unit: Unit) -> Done:
+    """Hear what hosts, asked in this build, forbid of pictures of earlier builds."""
+    return heard.hear(task, unit, client(task.recipe.crawl, task.folders.own / chances.HOSTS))
+
+
+def was_heard(task: Task) -> Sequence[Unit]:
+    """The chances that take down what was heard to be forbidden."""
+    return heard.units(task, units(task))
 
 
 def is_unfinished(task: Task) -> bool:
@@ -178,18 +182,30 @@ def is_unfinished(task: Task) -> bool:
 
 def settle(task: Task) -> None:
     """Before the crawl's own work."""
+    before = keeping.table_of(task.folders)
     keeping.settle(task)
-    chances.begin(task)
+    chances.begin(task, before)
 
 
 def lane_of(task: Task, unit: Unit) -> Lane:
     """Where a unit lies among those of its host, where that is larger than one."""
-    if not unit.lane:
+    which = asking(unit.name)
+    if not unit.lane or which is None:
         return NO_LANE
-    urls = [(other.name, other.records) for other in units(task) if other.lane == unit.lane]
-    return Lane(
-        before=sum(count for name, count in urls if name < unit.name), urls=sum(count for _, count in urls)
-    )
+    urls = lanes(task.folders, task.folders.signed("frontier").digest)[unit.lane]
+    before = sum(count for number, count in urls.items() if number < which.unit)
+    return Lane(before=before, urls=sum(urls.values()))
+
+
+@cache  # once a process and frontier: a lane has as many units as its host takes
+def lanes(folders: Folders, frontier: str) -> dict[str, dict[int, int]]:
+    """The URLs of each lane's units, by number."""
+    found: dict[str, dict[int, int]] = {}
+    for path in folders.files("frontier", "units.parquet"):
+        for row in rows.read_rows(path, ["unit", "lane", "urls"]):
+            if row["lane"] and row["urls"]:
+                found.setdefault(row["lane"], {})[row["unit"]] = row["urls"]
+    return found
 
 
 def foretell(task: Task) -> str:
@@ -238,9 +254,10 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     earlier = [file for one in keeping.whole(out).values() for file in one.files if file.name not in listed]
     asked = Asked(out, (*listed, *(file.name for file in earlier)))
     found, hosts, statuses = task.folders.scratch / HOSTS, out / HOSTS, out / CLASSES
-    outage = chances.Outage()
-    write_whole(found, Host, accounts(task, asked, classes, outage))
+    outage, pauses = chances.Outage(), chances.Pauses()
+    write_whole(found, Host, accounts(task, asked, classes, outage, pauses))
     outage.check(task)
+    pauses.keep(task.folders)
     chances.end(task)
     host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
     class_count = write_whole(statuses, Class, classes.rows())
@@ -249,7 +266,9 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     return *earlier, describe(hosts, host_count), describe(statuses, class_count)
 
 
-def accounts(task: Task, asked: Asked, classes: Classes, outage: chances.Outage) -> Iterator[Host]:
+def accounts(
+    task: Task, asked: Asked, classes: Classes, outage: chances.Outage, pauses: chances.Pauses
+) -> Iterator[Host]:
     """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
     latest = latest_round(task)
     hosts, parts = Hosts(), keeping.parts(task.folders.reads("frontier"), task.folders.signed("frontier"))
@@ -264,6 +283,7 @@ def accounts(task: Task, asked: Asked, classes: Classes, outage: chances.Outage)
         for path in asked.times(unit):
             for item in rows.read(path, Timed):
                 seconds[item.url] = seconds.get(item.url, 0.0) + item.seconds
+                pauses.hear(item.url, item.not_before)
         yield from hosts.unit(found, seconds)
     yield from hosts.rest()
 
@@ -297,7 +317,14 @@ STAGE = Stage(
     steps=(
         Work(name="Fetch", units=units, do=do, plan=plan, after=forget),
         Work(name="Late", units=late, do=do_again, plan=plan, after=forget, repeats=True),
-        Work(name="Heard", units=hear, do=do_heard, plan=plan, after=forget, repeats=True),
+        Work(
+            name="Hear",
+            units=lambda task: heard.slices(task, units(task)),
+            do=hear,
+            plan=heard.plan,
+            scratch=True,
+        ),
+        Work(name="Heard", units=was_heard, do=do_heard, plan=plan, after=forget, repeats=True),
     ),
     is_unfinished=is_unfinished,
     foretell=foretell,

@@ -117,6 +117,12 @@ def _made(folders: Folders) -> Mapping[str, Any]:
     return found
 
 
+def table_of(folders: Folders) -> dict[str, Any]:
+    """The `[crawl]` by which a crawl was signed or begun, as this release would write it; else nothing."""
+    before = _made(folders).get("recipe", {}).get(STAGE)
+    return CrawlConfig.upgraded(before) if before is not None else {}
+
+
 def differences(crawl: Crawl, folders: Folders, recipe: Recipe) -> list[str]:
     """Why pictures that were stored would be others now, in words; none where they would not."""
     now = plan(recipe)

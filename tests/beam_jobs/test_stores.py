@@ -257,7 +257,7 @@ def put(folder: Path, root: Path) -> None:
     paths = [path for path in folder.rglob("*") if path.is_file() and ".work" not in path.parts]
     with ThreadPoolExecutor(8) as pool:
         there = [in_store(root / path.relative_to(folder).as_posix()) for path in paths]
-        list(pool.map(StorePath.upload, there, paths))  # type: ignore[arg-type]
+        list(pool.map(StorePath.upload, there, paths))
 
 
 def held(root: Path) -> dict[str, str]:

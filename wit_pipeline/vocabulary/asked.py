@@ -87,8 +87,8 @@ def is_no(status: str, http_status: int) -> bool:
 def displaces(before: _Answer, later: _Answer) -> bool:
     """Whether what was heard later stands, and not what was heard before.
 
-    A picture yields to another and to a no, a no to a picture and to another no: so what stands says why there
-    is no picture. Of other failures the last one counts.
+    A picture yields to another and to a no, a no to a picture and to another no, so that what stands says why
+    there is no picture. Of other failures the last one counts.
     """
     if later.status == SUCCESS or is_no(later.status, later.http_status):
         return True
