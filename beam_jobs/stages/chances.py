@@ -175,12 +175,22 @@ def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
 def any_due(task: Task, fetched: Iterable[Unit]) -> bool:
     """Whether anything of a crawl that is signed is to be asked for by now; if not, it is said when."""
     wants, now = _wants(task, _state(task.folders)), datetime.now(UTC)
-    of = chances_of(task.folders)
-    found = [moments(task.folders, unit, of(unit.name), wants) for unit in fetched]
-    if any(_first(item) <= now for item in found if item):
-        return True
-    _tell_of_those_left(found)
+    of, later = chances_of(task.folders), list[Moments]()
+    for unit in fetched:
+        found = moments(task.folders, unit, of(unit.name), wants)
+        if found and _first(found) <= now:
+            return True
+        later.append(found)
+    if wants.again:
+        _tell_of_those_left(later)
     return False
+
+
+def count_aged(task: Task, fetched: Iterable[Unit]) -> int:
+    """How many pictures are older than `crawl.max_age` by now."""
+    wants, now, of = _wants(task, _state(task.folders)), datetime.now(UTC), chances_of(task.folders)
+    found = (moments(task.folders, unit, of(unit.name), wants) for unit in fetched)
+    return sum(item.aged and item.moment <= now for each in found for item in each.values())
 
 
 def _first(found: Moments) -> datetime:
@@ -190,9 +200,12 @@ def _first(found: Moments) -> datetime:
 def moments(folders: Folders, unit: Unit, receipts: Askings, wants: Wants) -> Moments:
     """When URLs of a unit that are still wanted may be asked for again, of those that are to be."""
     ours = wants.rules is not None
-    if not receipts or not (wants.max_age or any(may_pass(one.counts, ours=ours) for _, one in receipts)):
-        return {}
-    found = due([_read(*tables) for tables in tables(folders, receipts)], wants)
+    paths = tables(folders, receipts)
+    if not any(may_pass(one.counts, ours=ours) for _, one in receipts):
+        youngest = _iso(datetime.now(UTC) - timedelta(seconds=wants.max_age))
+        if not wants.max_age or all(rows.bounds(times, "fetched_at")[0] > youngest for _, times in paths):
+            return {}
+    found = due([_read(*pair) for pair in paths], wants)
     wanted = _wanted(unit.covers, found) if found else ()
     return {item.url: found[item.url] for item in wanted}
 

@@ -28,10 +28,11 @@ from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.asked import Asked, asking
+from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
-from wit_pipeline.vocabulary.store import place
+from wit_pipeline.vocabulary.store import place, sizes
 
 HOSTS = "hosts.parquet"
 CLASSES = "classes.parquet"
@@ -210,11 +211,20 @@ def lanes(folders: Folders, frontier: str) -> dict[str, dict[int, int]]:
 
 def foretell(task: Task) -> str:
     """What is to be asked of the frontier that stands; another may add to it."""
-    folders = task.folders
-    if load(folders.reads("frontier")) is None:
+    folders, old = task.folders, ""
+    signed = load(folders.reads("frontier"))
+    if signed is None:
         return ""
+    if task.recipe.crawl.max_age:
+        aged = chances.count_aged(task, units(task))
+        old = f"; {aged:,} pictures are older than max_age, and are asked for again"
+    return _foretold(folders, signed.digest, digest(sorted(sizes(folders.home).items()))) + old
+
+
+@cache  # a build says it twice: before all stages, and before this one
+def _foretold(folders: Folders, frontier: str, files: str) -> str:
     there, known, wanted = keeping.whole(folders.home), [0, 0], [0, 0]
-    for unit in units(task):
+    for unit in units(Task(folders=folders, recipe=Recipe())):
         which = asking(unit.name)
         found = known if which in there else wanted
         found[0] += 1

@@ -374,8 +374,11 @@ def test_pictures_older_than_max_age_are_asked_for_again_and_a_410_takes_them_do
             assert place.wit("build", "--to", "filter")[0] == 0
             assert len(pictures(web)) == 6
         place.write("max_age = 1e-9")
+        assert "is made: some of it is asked for again" in place.plan()
+        assert "6 pictures are older than max_age, and are asked for again" in place.plan()
         code, said = place.wit("build", "--to", "filter")
         assert code == 0, said
+        assert said.count("6 pictures are older than max_age, and are asked for again") == 2
         assert Counter(pictures(web)) == dict.fromkeys(paths(6), 2)
         assert place.statuses() == {SUCCESS: 5, "http_not_found": 1}
         signed = manifest.load(place.root / "filter")
