@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,9 +29,9 @@ from beam_jobs.engine.stage import NO_LEAVE, Leave, Task
 from beam_jobs.stages import keeping
 from beam_jobs.stages.stages import STAGES
 from tests.beam_jobs.world import World, make
-from tests.stores import Server, gs, s3
+from tests.stores import CREDENTIALS, Server, gs, s3
 from tests.web import Endpoint, whole
-from wit_pipeline.vocabulary import manifest
+from wit_pipeline.vocabulary import manifest, store
 from wit_pipeline.vocabulary.asked import asked_of
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.store import StorePath, files_below, in_store, place
@@ -401,6 +402,97 @@ def test_a_root_that_cannot_be_is_one_line(
     assert code == 2
     assert said in told
     assert told.count("\n") == 1
+
+
+@contextmanager
+def answering(status: str) -> Iterator[str]:
+    """An authority that says one thing to everybody, or nothing at all."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    near, _ = listening.accept()
+                    kept.append(near)
+                    near.recv(1 << 16)
+                    if status:
+                        near.sendall(
+                            f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+                        )
+                        near.close()
+
+        kept = list[socket.socket]()
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+COMMANDS = {
+    "build": ["--recipe", "{recipe}"],
+    "plan": ["--recipe", "{recipe}"],
+    "report": [],
+    "why": ["a"],
+    "verify": [],
+    "remove": ["--list", "{recipe}"],
+    "drop": ["crawl.2020-01-01"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("root", "status", "said"),
+    [
+        ("s3://{bucket}/r?endpoint_override={authority}&scheme=http", "403 Forbidden", "ACCESS_DENIED"),
+        ("gs://{bucket}/r?endpoint_override={authority}&scheme=http", "403 Forbidden", "PERMISSION_DENIED"),
+        ("gs://{bucket}/r?endpoint_override={authority}&scheme=http", "", "no answer within 1 s"),
+        ("s3://{bucket}/r?endpoint_override={authority}&scheme=http", "", "no answer within 1 s"),
+    ],
+)
+def test_a_store_that_does_not_let_us_in_is_one_line_before_any_work(
+    world: World,
+    command: str,
+    root: str,
+    status: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    if not status:
+        monkeypatch.setattr(store, "ANSWERS", 1.0)
+    with answering(status) as authority:
+        text = root.format(bucket=f"wit-{command}", authority=authority)
+        more = [item.format(recipe=world.recipe) for item in COMMANDS[command]]
+        assert main([command, "--root", text, *more]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_a_root_that_may_be_read_but_not_locked_is_one_line(world: World, tmp_path: Path) -> None:
+    """Without credentials pyarrow asks as nobody, which a public bucket allows; to build takes a name."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with s3() as server:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "beam_jobs",
+                "build",
+                "--recipe",
+                str(world.recipe),
+                "--root",
+                server.at("no"),
+            ],
+            cwd=HOUSE,
+            env={**clean, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "cannot be locked: Unable to locate credentials" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @contextmanager

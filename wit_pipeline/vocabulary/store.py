@@ -18,6 +18,7 @@ import io
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -40,6 +41,8 @@ OPTIONS = re.compile(r"\?((?:[a-z_]+=[^?&=]*)(?:&[a-z_]+=[^?&=]*)*)\Z")
 RETRIES = "retry_limit_seconds"  # pyarrow's for gs://: a quarter of an hour unless something is said
 FIRST, MOST = 1 << 16, 1 << 23  # bytes fetched at once: after a seek, and when reading goes on and on
 
+ANSWERS = 30.0  # seconds within which a bucket is to answer before any work
+NO_TOKEN = "Could not create a OAuth2 access token"  # how pyarrow's client for gs:// says it, among much else
 AT_ONCE = 32  # objects that are read or moved at once: one after another each costs a round trip
 
 
@@ -382,6 +385,24 @@ def given(text: str) -> Path:
 
 @cache  # once a process and bucket
 def _amiss(store: Store) -> str:
+    """What is wrong with a bucket, or "". Clients may wait without end for who would lend credentials."""
+    said = list[str | UserError]()
+
+    def ask() -> None:
+        try:
+            said.append(_asked(store))
+        except UserError as error:
+            said.append(error)
+
+    asking = threading.Thread(target=ask, name="store", daemon=True)
+    asking.start()
+    asking.join(ANSWERS)
+    if said and isinstance(said[0], UserError):
+        raise said[0]
+    return str(said[0]) if said else f"no answer within {ANSWERS:g} s, of it or of who would lend credentials"
+
+
+def _asked(store: Store) -> str:
     if store.scheme != "s3" and RETRIES not in store.settings:  # who is asked before any work answers at once
         store = replace(store, options="&".join(filter(None, (store.options, f"{RETRIES}=5"))))
     bucket = StorePath(store, PurePosixPath())
@@ -390,7 +411,8 @@ def _amiss(store: Store) -> str:
             bucket.listed()  # a bucket may be seen by those who may not look into it
             return ""
     except (OSError, pa.ArrowException) as error:
-        return reason(error)
+        said = reason(error)
+        return f"there are no credentials for it here: {said}" if NO_TOKEN in said else said
     return f"there is no bucket {store.name}, or none that these credentials may see"
 
 
