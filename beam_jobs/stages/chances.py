@@ -223,8 +223,7 @@ def chances_of(folders: Folders) -> Callable[[str], Askings]:
         if name not in there or any(there.get(file.name) != file.bytes for file in receipt.files):
             del known[name]
     new = [name for name in sorted(there) if name.endswith(RECEIPT) and name not in known]
-    found = manifest.read_receipts([folders.home / name for name in new])
-    known.update((name, one) for name, one in zip(new, found, strict=True) if one is not None)
+    known.update(manifest.receipts_of(folders.home, new, there))
 
     def of(name: str) -> Askings:
         which, chain = asking(name), []

@@ -40,7 +40,12 @@ CLASSES = "classes.parquet"
 
 def units(task: Task) -> Sequence[Unit]:
     """The units that frontier signed; those of a large host are a lane."""
-    folder = task.folders.reads("frontier")
+    return _units(task.folders, task.folders.signed("frontier").digest)
+
+
+@cache  # once a process and frontier
+def _units(folders: Folders, frontier: str) -> Sequence[Unit]:
+    folder = folders.reads("frontier")
     return [
         Unit(
             name=f"unit-{row['unit']:06d}",
@@ -48,7 +53,7 @@ def units(task: Task) -> Sequence[Unit]:
             lane=row["lane"],
             records=row["urls"],
         )
-        for path in task.folders.files("frontier", "units.parquet")
+        for path in folders.files("frontier", "units.parquet")
         for row in rows.read_rows(path, ["unit", "lane", "urls"])
         if row["urls"]
     ]
@@ -202,10 +207,10 @@ def lane_of(task: Task, unit: Unit) -> Lane:
 def lanes(folders: Folders, frontier: str) -> dict[str, dict[int, int]]:
     """The URLs of each lane's units, by number."""
     found: dict[str, dict[int, int]] = {}
-    for path in folders.files("frontier", "units.parquet"):
-        for row in rows.read_rows(path, ["unit", "lane", "urls"]):
-            if row["lane"] and row["urls"]:
-                found.setdefault(row["lane"], {})[row["unit"]] = row["urls"]
+    for unit in _units(folders, frontier):
+        which = asking(unit.name)
+        if unit.lane and which is not None:
+            found.setdefault(unit.lane, {})[which.unit] = unit.records
     return found
 
 

@@ -90,12 +90,14 @@ def slices(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
     pairs = [pair for _, tables in units for pair in tables]
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="heard") as pool:
         spans = dict(zip(pairs, pool.map(_span, pairs), strict=True))
-    hosts = _write_hosts(task.folders.scratch / HOSTS, pairs, since)
     left = [
         Old(name=unit.name, part=str(unit.covers), tables=tuple((str(one), str(two)) for one, two in tables))
         for unit, tables in units
-        if hosts and any(spans[pair][0] < _text(since) for pair in tables)
+        if any(spans[pair][0] < _text(since) for pair in tables)
     ]
+    now = [pair for pair in pairs if left and spans[pair][1] >= _text(since)]
+    hosts = _write_hosts(task.folders.scratch / HOSTS, now, since) if now else ""
+    left = left if hosts else []
     groups = [tuple(left[first : first + EACH]) for first in range(0, len(left), EACH)]
     return [
         Unit(name=f"{SLICE}{number:06d}", covers=Slice(hosts=hosts, units=group))

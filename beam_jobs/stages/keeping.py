@@ -56,8 +56,10 @@ class Crawl:
 
 def whole(home: Path) -> dict[Asking, Receipt]:
     """The receipts of a crawl's folder, by unit and chance, of whatever plan."""
-    found = manifest.read_receipts(sorted(home.glob(f"unit-*{RECEIPT}")))
-    named = ((asking(receipt.unit), receipt) for receipt in found if receipt is not None)
+    there = sizes(home)
+    names = sorted(name for name in there if name.startswith("unit-") and name.endswith(RECEIPT))
+    found = manifest.receipts_of(home, names, there)
+    named = ((asking(receipt.unit), receipt) for receipt in found.values())
     return {which: receipt for which, receipt in named if which is not None}
 
 

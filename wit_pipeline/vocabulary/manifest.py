@@ -207,6 +207,15 @@ def read_receipts(paths: Sequence[Path], plan: str = "", files: Path | None = No
     return [whole.get(path) for path in paths]
 
 
+def receipts_of(folder: Path, names: Sequence[str], there: Mapping[str, int]) -> dict[str, Receipt]:
+    """The receipts of these names in a folder that has the files `there`: if whole."""
+    with ThreadPoolExecutor(AT_ONCE if in_store(folder) else 1, thread_name_prefix="receipt") as pool:
+        found = zip(names, pool.map(lambda name: _receipt(folder / name), names), strict=True)
+        return {
+            name: one for name, one in found if all(there.get(file.name) == file.bytes for file in one.files)
+        }
+
+
 def _receipt(path: Path) -> Receipt:
     return receipt_of(read_json(path))
 

@@ -244,7 +244,8 @@ class StorePath:
 
         The bytes are given in one call: pyarrow completes an upload whose writer was left by an error.
         """
-        with self.store.files.open_output_stream(self.key) as stream:
+        # By itself pyarrow would pack what goes to a name that ends with .gz, once more.
+        with self.store.files.open_output_stream(self.key, compression=None) as stream:
             if source.stat().st_size:
                 with pa.memory_map(str(source)) as file:
                     stream.write(file.read_buffer())
