@@ -34,7 +34,7 @@ class Life:
         self.folder, self.root, self.seed = folder, folder / "root", seed
         self.lines = self.listed.read_text().splitlines()[: FIRST + 40]
         self.count, self.per_query, self.quality, self.killed, self.since = FIRST, 20, 90, 0, 0
-        self.agains = 0
+        self.times_again = 0
         self.gone: set[str] = set()
         self.given: dict[str, str] = {}  # pair by key, of the samples of all shards since they were dealt
         self.recipe = self.world.recipe.read_text()
@@ -78,7 +78,7 @@ class Life:
         self.build()
 
     def again(self) -> None:
-        self.agains += 1
+        self.times_again += 1
         assert self.wit("crawl", "--again") == 0
         self.build()
 
@@ -94,7 +94,7 @@ class Life:
         self.quality = 175 - self.quality  # 90, 85, 90
         assert self.wit("build") == 2  # not by itself
         self.build("--refetch")
-        self.since, self.killed, self.agains = len(self.world.web.log.paths), 0, 0
+        self.since, self.killed, self.times_again = len(self.world.web.log.paths), 0, 0
 
     def reshard(self) -> None:
         self.given = {}
@@ -131,7 +131,7 @@ class Life:
         asked = Counter(path for path in self.world.web.log.paths[self.since :] if ".jpg" in path)
         # A kill may come between an answer and its place in the journal; of one worker that is two a host.
         assert sum(asked.values()) - len(asked) - asked[BAD] <= 2 * self.killed
-        assert asked[BAD] <= min(MOST, 1 + self.agains) + self.killed
+        assert asked[BAD] <= min(MOST, 1 + self.times_again) + self.killed
         live = {row.key: row.pair_key for row in self.samples()}
         assert not {row.url for row in self.samples()} & set(map(self.world.web.url, self.gone))
         left = self.root / "shard" / "removed.parquet"
