@@ -86,14 +86,16 @@ def parser() -> argparse.ArgumentParser:
     _add_take_over(delete)
     delete.set_defaults(run=drop.run)
     plan = commands.add_parser("plan", help="check a recipe and say what each stage would read")
-    plan.add_argument("--recipe", type=local, required=True, metavar="R.toml")
+    plan.add_argument("--recipe", type=anywhere, required=True, metavar="R.toml")
     plan.add_argument("--root", type=anywhere, metavar="DIR", help="also what was fetched into it so far")
     plan.set_defaults(run=inspect.run_plan)
     return top
 
 
 def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
-    command.add_argument("--recipe", type=local, required=True, metavar="R.toml", help="what the dataset is")
+    command.add_argument(
+        "--recipe", type=anywhere, required=True, metavar="R.toml", help="what the dataset is"
+    )
     command.add_argument("--root", type=anywhere, required=True, metavar="DIR", help="where it is built")
     command.add_argument(
         "--workers", type=_count, default=os.cpu_count() or 1, metavar="N", help="local processes (all cores)"
@@ -230,7 +232,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(own)
     arguments.beam = beam
     try:
-        for named in filter(None, (getattr(arguments, name, None) for name in ("root", "list", "diff"))):
+        for named in filter(
+            None, (getattr(arguments, name, None) for name in ("recipe", "root", "list", "diff"))
+        ):
             store.given(str(named))  # a store that cannot be asked is told before any work
         arguments.run(arguments)
     except WitError as error:

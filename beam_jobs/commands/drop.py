@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from beam_jobs.engine import lock, pending
-from beam_jobs.stages.keeping import aside, files_of
+from beam_jobs.stages.keeping import aside, files_of, move_on
 from wit_pipeline.crawl.standing import size_in_words
 from wit_pipeline.vocabulary.errors import UserError
 
@@ -23,6 +23,7 @@ def drop(root: Path, name: str, *, take_over: bool = False) -> str:
         raise UserError(f"{name}: no crawl of that name was moved aside in {root}; {known}")
     with lock.building(root, take_over=take_over):
         pending.check(root)
+        move_on(root)
         listed = files_of(root / name)
         pending.drop(root / name)
     size = sum(file.bytes for file in listed)

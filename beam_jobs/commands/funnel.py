@@ -1,15 +1,18 @@
 """Whether the counts of a signed stage are those of its tables, and follow from the stage before."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from beam_jobs.stages.stages import STAGES
 from wit_pipeline.crawl.accounts import Class, totals
 from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, tables_of
 from wit_pipeline.takedown.takedown import Removed
-from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import MANIFEST, Counts, File, Manifest, read_json
 from wit_pipeline.vocabulary.records import Reason
 
@@ -130,7 +133,7 @@ def _shard(signed: Manifest, folder: Path) -> Iterator[str]:
     if read_json(folder / "shards.json")["shardlist"] != index:
         yield f"{folder / 'shards.json'}: is of other shards"
     removed = list(rows.read(folder / REMOVED, Removed)) if REMOVED in files else []
-    down = sum(item.reason is Reason.TAKEN_DOWN for item in removed)
+    down = _taken_down(removed, signed, folder)
     kept = sum(entry["nsamples"] for entry in index)
     found = Counts(read=signed.counts.read, kept=kept, rejected={Reason.TAKEN_DOWN: down})
     yield from _differ(path, signed.counts, found, f"the shards and {REMOVED}")
@@ -143,6 +146,28 @@ def _shard(signed: Manifest, folder: Path) -> Iterator[str]:
             yield f"{folder / ROUNDS}: does not tell of all shards"
     elif CHANGED in files:
         yield f"{path}: names {CHANGED}, but no {ROUNDS}"
+
+
+def _taken_down(removed: Sequence[Removed], signed: Manifest, folder: Path) -> int:
+    """The pairs of the balance that were taken down from their shards, and are in none by now.
+
+    What was taken down and is no longer in the balance was not read. Of a balance that was made anew since,
+    which is said elsewhere, that is not known.
+    """
+    keys = {item.pair_key for item in removed if item.reason is Reason.TAKEN_DOWN}
+    balance = folder.parent / "balance"
+    made = manifest.load(balance) if keys else None
+    if made is None or made.digest != signed.inputs.get("balance"):
+        return min(len(keys), signed.counts.rejected.get(Reason.TAKEN_DOWN, 0))
+    read = _among(keys, (balance / file.name for file in made.named("part-")), "key")
+    return len(read - _among(read, (folder / file.name for file in tables_of(signed.files)), "pair_key"))
+
+
+def _among(keys: Collection[str], paths: Iterable[Path], column: str) -> set[str]:
+    """Those of some keys that a column of any table has."""
+    wanted = pa.array(sorted(keys), pa.string())
+    tables = (rows.table(path, [column])[column] for path in paths)
+    return {key for found in tables for key in found.filter(pc.is_in(found, value_set=wanted)).to_pylist()}
 
 
 def _audit(signed: Manifest, folder: Path) -> Iterator[str]:

@@ -63,6 +63,7 @@ def remove(root: Path, path: Path, clock: Clock = now, *, take_over: bool = Fals
         raise UserError(f"--root {root}: holds no signed crawl; there is nothing to remove from")
     with lock.building(root, take_over=take_over):
         pending.complete(root)
+        keeping.move_on(root)
         said = _Removal(root, pending.begin(root), clock()).run(path)
         if (root / "report" / "index.html").exists() and manifest.load(
             root / "crawl"

@@ -58,6 +58,8 @@ def verify(root: Path) -> Iterator[Said]:
         yield Said(f"{root / name}: is of no stage, so nobody signed it", wrong=False)  # a recipe, a model, …
     if (pending.folder(root) / pending.READY).exists():
         yield Said(f"{pending.folder(root)}: a `wit remove` was cut short; run it again")
+    if (moving := root / ".work" / keeping.MOVING).exists():
+        yield Said(f"{moving}: a --refetch was cut short while it moved what was fetched; run it again")
     found: dict[str, Manifest] = {}
     for name in STAGES:
         yield from _stage(root, name, found)

@@ -151,6 +151,7 @@ def _keep_signature(folders: Folders) -> None:
     """What was signed is known as long as what goes on with it is under way."""
     signed, kept = (folder / manifest.MANIFEST for folder in (folders.home, folders.before))
     if signed.exists():
+        remove_folder(folders.before)  # of what was signed since
         with manifest.aside(kept) as temporary:
             temporary.write_bytes(signed.read_bytes())
 

@@ -156,8 +156,11 @@ def _told(found: Found) -> str:
 
 @contextmanager
 def _in_store(root: StorePath, take_over: bool) -> Iterator[None]:
-    lock, done = _Lock(root), threading.Event()
-    lock.take(take_over)
+    try:
+        lock, done = _Lock(root), threading.Event()
+        lock.take(take_over)
+    except OSError as error:  # no credentials, or none that may write there
+        raise UserError(f"--root {root}: cannot be locked: {error}") from None
     _held[str(root)] = lock
     watch = threading.Thread(target=_watch, args=(lock, done), name="lock", daemon=True)
     watch.start()

@@ -70,6 +70,8 @@ def _reasons(stage: Stage, task: Task, signed: Manifest | None, made: Sequence[s
         yield "this release makes it otherwise"
     if task.leave != NO_LEAVE and stage.is_unfinished is not is_finished:
         yield "what the command asks for, if there is any"
+    elif stage.is_unfinished(task):
+        yield "some of it is asked for again"
 
 
 def _keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -68,3 +68,4 @@ def move(source: Path, target: Path) -> None:
     if source.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         source.replace(target)
+        manifest.forget(target)  # in a store a copy of the same second may look like what was there

@@ -1,9 +1,9 @@
 """Chances: URLs of a unit that are asked for again, by the rule of `wit_pipeline.crawl.chances`.
 
 At the end of a build those whose host asked for a pause, as soon as it is over, for `crawl.patience` in all;
-pictures older than `crawl.max_age`, by any build; by `wit crawl --again` what a signed crawl has no final
-answer for; by running again what an outage left. What is asked of unit 12 for the second time is
-`unit-000012.2`, with a tar, tables and a receipt of its own.
+pictures older than `crawl.max_age`, and what a rule of ours refused that is another now, by any build; by
+`wit crawl --again` what a signed crawl has no final answer for; by running again what an outage left. What is
+asked of unit 12 for the second time is `unit-000012.2`, with a tar, tables and a receipt of its own.
 
 What a build has to remember of it until its crawl is signed lies in ROOT/.work, beside the stage's folder.
 """
@@ -11,17 +11,19 @@ What a build has to remember of it until its crawl is signed lies in ROOT/.work,
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from beam_jobs.engine import progress
 from beam_jobs.engine.stage import Folders, Task, Unit
 from wit_pipeline.crawl.accounts import Class, Outcome
 from wit_pipeline.crawl.chances import Due, Said, Wants, due
 from wit_pipeline.crawl.crawl import Timed
-from wit_pipeline.crawl.finality import is_passing, may_pass
+from wit_pipeline.crawl.finality import OURS, is_passing, may_pass
+from wit_pipeline.fetch.client import shut
 from wit_pipeline.fetch.sites import DAY, forget_failures
 from wit_pipeline.frontier import host_of
 from wit_pipeline.vocabulary import manifest, rows
@@ -29,14 +31,18 @@ from wit_pipeline.vocabulary.asked import RECEIPT, Asked, Asking, asking
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Receipt
 from wit_pipeline.vocabulary.records import Candidate
-from wit_pipeline.vocabulary.store import place
+from wit_pipeline.vocabulary.store import place, sizes
 
+STAGE = "crawl"
 STATE = "crawl.chances.json"
+PAUSES = "crawl.pauses.json"
 FEW = 10  # passing failures that are no outage, whatever share they are
 HOSTS = "hosts"  # what the build's processes know of hosts, in the stage's work folder
 NAP = 1.0  # seconds between two looks at the clock: nobody can wake us
 
 Moments = Mapping[str, Due]
+Askings = list[tuple[Asking, Receipt]]  # of a unit and of its chances, which follow one another
+_known: dict[str, dict[str, Receipt]] = {}  # by folder and name: nothing that has a receipt is written again
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +52,7 @@ class State:
     began: str  # UTC, ISO: whoever was parked since is waited for
     waited: float = 0.0  # seconds, for hosts that asked for a pause
     outage: bool = False  # whether what was asked before `began` met an outage
+    other_rules: bool = False  # whether what was asked before `began` was asked by other rules of ours
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,9 +79,15 @@ def _keep(folders: Folders, state: State) -> State:
     return state
 
 
-def begin(task: Task) -> None:
-    """Before anything is asked: a build that goes on where one was killed waits for whom that one parked."""
-    _keep(task.folders, _state(task.folders))
+def begin(task: Task, before: Mapping[str, Any]) -> None:
+    """Before anything is asked: a build that goes on where one was killed waits for whom that one parked.
+
+    `before` is the `[crawl]` by which the crawl was signed or begun, with nothing in it where nobody knows.
+    """
+    _lay_down_pauses(task.folders)
+    state, now = _state(task.folders), task.recipe.table(STAGE)[STAGE]
+    other = any(before.get(key) != now[key] for key in OURS)
+    _keep(task.folders, replace(state, other_rules=state.other_rules or other))
 
 
 def began(task: Task) -> datetime:
@@ -98,7 +111,40 @@ def _wants(task: Task, state: State) -> Wants:
         again_after=task.recipe.crawl.again_after,
         outage=state.outage,
         max_age=task.recipe.crawl.max_age * DAY,
+        rules=task.recipe.crawl if state.other_rules else None,
     )
+
+
+# --- pauses that outlast a build ------------------------------------------------------------------
+
+
+class Pauses:
+    """Until when hosts want to be left alone: it holds for builds to come, and for all units of theirs."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, str] = {}  # by authority; UTC, ISO
+        self._now = _iso(datetime.now(UTC))
+
+    def hear(self, url: str, not_before: str) -> None:
+        """What was said with a URL; "" where nothing was."""
+        if not_before > self._now:
+            host = host_of(url)
+            self._until[host] = max(self._until.get(host, ""), not_before)
+
+    def keep(self, folders: Folders) -> None:
+        """Before what this machine knows of hosts is deleted."""
+        path = folders.root / ".work" / PAUSES
+        if self._until:
+            manifest.write_json(path, self._until)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _lay_down_pauses(folders: Folders) -> None:
+    path, now = folders.root / ".work" / PAUSES, datetime.now(UTC)
+    known = manifest.read_json(path) if path.exists() else {}
+    left = {host: (datetime.fromisoformat(until) - now).total_seconds() for host, until in known.items()}
+    shut(folders.own / HOSTS, {host: seconds for host, seconds in left.items() if seconds > 0})
 
 
 # --- who is due -----------------------------------------------------------------------------------
@@ -108,14 +154,15 @@ def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
     """The chances of some units that are due by now, after waiting for the next of them; none at the end."""
     state = _state(task.folders)
     wants = _wants(task, state)
-    left = {unit.name: unit for unit in fetched}
+    of = chances_of(task.folders)
+    found = ((unit, moments(task.folders, unit, of(unit.name), wants)) for unit in fetched)
+    left = {unit.name: (unit, when) for unit, when in found if when}
+    open_ = {name: when for name, (_, when) in left.items()}
     while True:
         now = datetime.now(UTC)
-        open_ = {unit.name: moments(task.folders, unit, wants) for unit in left.values()}
-        left = {name: unit for name, unit in left.items() if open_[name]}
-        ready = [unit for name, unit in left.items() if _first(open_[name]) <= now]
+        ready = [unit for name, (unit, _) in left.items() if _first(open_[name]) <= now]
         if ready:
-            return [_chance(task.folders, unit, open_[unit.name], now, wants) for unit in ready]
+            return [_chance(task.folders, unit, of(unit.name), open_[unit.name], wants) for unit in ready]
         parked = [item for name in left for item in open_[name].values() if item.parked]
         pause = (min(item.moment for item in parked) - now).total_seconds() if parked else 0.0
         if not parked or state.waited + pause > task.recipe.crawl.patience:
@@ -128,23 +175,37 @@ def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
 def any_due(task: Task, fetched: Iterable[Unit]) -> bool:
     """Whether anything of a crawl that is signed is to be asked for by now; if not, it is said when."""
     wants, now = _wants(task, _state(task.folders)), datetime.now(UTC)
-    found = [moments(task.folders, unit, wants) for unit in fetched]
-    if any(_first(item) <= now for item in found if item):
-        return True
-    _tell_of_those_left(found)
+    of, later = chances_of(task.folders), list[Moments]()
+    for unit in fetched:
+        found = moments(task.folders, unit, of(unit.name), wants)
+        if found and _first(found) <= now:
+            return True
+        later.append(found)
+    if wants.again:
+        _tell_of_those_left(later)
     return False
+
+
+def count_aged(task: Task, fetched: Iterable[Unit]) -> int:
+    """How many pictures are older than `crawl.max_age` by now."""
+    wants, now, of = _wants(task, _state(task.folders)), datetime.now(UTC), chances_of(task.folders)
+    found = (moments(task.folders, unit, of(unit.name), wants) for unit in fetched)
+    return sum(item.aged and item.moment <= now for each in found for item in each.values())
 
 
 def _first(found: Moments) -> datetime:
     return min(item.moment for item in found.values())
 
 
-def moments(folders: Folders, unit: Unit, wants: Wants) -> Moments:
+def moments(folders: Folders, unit: Unit, receipts: Askings, wants: Wants) -> Moments:
     """When URLs of a unit that are still wanted may be asked for again, of those that are to be."""
-    receipts = list(askings(folders, unit.name))
-    if not receipts or not (wants.max_age or any(may_pass(receipt.counts) for _, receipt in receipts)):
-        return {}
-    found = due([_read(*tables) for tables in tables(folders, receipts)], wants)
+    ours = wants.rules is not None
+    paths = tables(folders, receipts)
+    if not any(may_pass(one.counts, ours=ours) for _, one in receipts):
+        youngest = _iso(datetime.now(UTC) - timedelta(seconds=wants.max_age))
+        if not wants.max_age or all(rows.bounds(times, "fetched_at")[0] > youngest for _, times in paths):
+            return {}
+    found = due([_read(*pair) for pair in paths], wants)
     wanted = _wanted(unit.covers, found) if found else ()
     return {item.url: found[item.url] for item in wanted}
 
@@ -155,15 +216,23 @@ def _wanted(part: str, found: Moments) -> list[Candidate]:
     return [item for item in candidates if not (item.held and found[item.url].aged)]
 
 
-def askings(folders: Folders, name: str) -> Iterator[tuple[Asking, Receipt]]:
-    """The receipts of a unit and of its chances, which follow one another. No folder is listed for them."""
-    which = asking(name)
-    while which is not None:
-        receipt = manifest.read_receipt(folders.home / f"unit-{which}{RECEIPT}")
-        if receipt is None:
-            return
-        yield which, receipt
-        which = which.following
+def chances_of(folders: Folders) -> Callable[[str], Askings]:
+    """The receipts of each unit, by its name. Each is read once a process, as long as its files are there."""
+    there, known = sizes(folders.home), _known.setdefault(str(folders.home), {})
+    for name, receipt in list(known.items()):
+        if name not in there or any(there.get(file.name) != file.bytes for file in receipt.files):
+            del known[name]
+    new = [name for name in sorted(there) if name.endswith(RECEIPT) and name not in known]
+    known.update(manifest.receipts_of(folders.home, new, there))
+
+    def of(name: str) -> Askings:
+        which, chain = asking(name), []
+        while which is not None and (receipt := known.get(f"unit-{which}{RECEIPT}")):
+            chain.append((which, receipt))
+            which = which.following
+        return chain
+
+    return of
 
 
 def tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
@@ -179,8 +248,8 @@ def _read(table: Path, times: Path) -> tuple[Sequence[Said], Sequence[Timed]]:
     return list(rows.read(table, Said)), list(rows.read(times, Timed))
 
 
-def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: Wants) -> Unit:
-    receipts = list(askings(folders, unit.name))
+def _chance(folders: Folders, unit: Unit, receipts: Askings, found: Moments, wants: Wants) -> Unit:
+    now = datetime.now(UTC)
     return replace(
         unit,
         name=following(receipts[-1][0]),

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from beam_jobs.engine import build, progress
 from beam_jobs.engine.files import block_lists, open_exactly, open_input, source_files
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
+from beam_jobs.engine.stage import Done, Folders, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import chances, heard, keeping
 from wit_pipeline.crawl import journal
@@ -28,10 +28,11 @@ from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.asked import Asked, asking
+from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
-from wit_pipeline.vocabulary.store import place
+from wit_pipeline.vocabulary.store import place, sizes
 
 HOSTS = "hosts.parquet"
 CLASSES = "classes.parquet"
@@ -39,7 +40,12 @@ CLASSES = "classes.parquet"
 
 def units(task: Task) -> Sequence[Unit]:
     """The units that frontier signed; those of a large host are a lane."""
-    folder = task.folders.reads("frontier")
+    return _units(task.folders, task.folders.signed("frontier").digest)
+
+
+@cache  # once a process and frontier
+def _units(folders: Folders, frontier: str) -> Sequence[Unit]:
+    folder = folders.reads("frontier")
     return [
         Unit(
             name=f"unit-{row['unit']:06d}",
@@ -47,7 +53,7 @@ def units(task: Task) -> Sequence[Unit]:
             lane=row["lane"],
             records=row["urls"],
         )
-        for path in task.folders.files("frontier", "units.parquet")
+        for path in folders.files("frontier", "units.parquet")
         for row in rows.read_rows(path, ["unit", "lane", "urls"])
         if row["urls"]
     ]
@@ -100,8 +106,10 @@ def do(task: Task, unit: Unit) -> Done:
 
 
 def do_again(task: Task, unit: Unit) -> Done:
-    """Crawl a chance of a unit. No host takes more by it than it was asked for before."""
-    return fetch(task, unit, chances.candidates(unit.covers), NO_BOUNDS)
+    """Crawl a chance of a unit. No host takes more by it than by the unit as a whole."""
+    urls = (url for url in rows.column(place(unit.covers.part), "url"))
+    bounds = Bounds(urls, task.recipe.crawl, task.recipe.seed, lane_of(task, unit))
+    return fetch(task, unit, chances.candidates(unit.covers), bounds)
 
 
 def do_heard(task: Task, unit: Unit) -> Done:
@@ -161,12 +169,14 @@ def late(task: Task) -> Sequence[Unit]:
     return chances.units(task, units(task))
 
 
-def hear(task: Task) -> Sequence[Unit]:
-    """The chances that take down what hosts, asked in this build, forbid of earlier builds' pictures."""
-    config = task.recipe.crawl
-    # Not the process's own: a process that is forked from here has to have no client's thread.
-    made = partial(Client, config, folder=task.folders.own / chances.HOSTS, waits=config.timeout)
-    return heard.units(task, units(task), made)
+def hear(task: Task, unit: Unit) -> Done:
+    """Hear what hosts, asked in this build, forbid of pictures of earlier builds."""
+    return heard.hear(task, unit, client(task.recipe.crawl, task.folders.own / chances.HOSTS))
+
+
+def was_heard(task: Task) -> Sequence[Unit]:
+    """The chances that take down what was heard to be forbidden."""
+    return heard.units(task, units(task))
 
 
 def is_unfinished(task: Task) -> bool:
@@ -177,27 +187,48 @@ def is_unfinished(task: Task) -> bool:
 
 def settle(task: Task) -> None:
     """Before the crawl's own work."""
+    before = keeping.table_of(task.folders)
     keeping.settle(task)
-    chances.begin(task)
+    chances.begin(task, before)
 
 
 def lane_of(task: Task, unit: Unit) -> Lane:
     """Where a unit lies among those of its host, where that is larger than one."""
-    if not unit.lane:
+    which = asking(unit.name)
+    if not unit.lane or which is None:
         return NO_LANE
-    urls = [(other.name, other.records) for other in units(task) if other.lane == unit.lane]
-    return Lane(
-        before=sum(count for name, count in urls if name < unit.name), urls=sum(count for _, count in urls)
-    )
+    urls = lanes(task.folders, task.folders.signed("frontier").digest)[unit.lane]
+    before = sum(count for number, count in urls.items() if number < which.unit)
+    return Lane(before=before, urls=sum(urls.values()))
+
+
+@cache  # once a process and frontier: a lane has as many units as its host takes
+def lanes(folders: Folders, frontier: str) -> dict[str, dict[int, int]]:
+    """The URLs of each lane's units, by number."""
+    found: dict[str, dict[int, int]] = {}
+    for unit in _units(folders, frontier):
+        which = asking(unit.name)
+        if unit.lane and which is not None:
+            found.setdefault(unit.lane, {})[which.unit] = unit.records
+    return found
 
 
 def foretell(task: Task) -> str:
     """What is to be asked of the frontier that stands; another may add to it."""
-    folders = task.folders
-    if load(folders.reads("frontier")) is None:
+    folders, old = task.folders, ""
+    signed = load(folders.reads("frontier"))
+    if signed is None:
         return ""
+    if task.recipe.crawl.max_age:
+        aged = chances.count_aged(task, units(task))
+        old = f"; {aged:,} pictures are older than max_age, and are asked for again"
+    return _foretold(folders, signed.digest, digest(sorted(sizes(folders.home).items()))) + old
+
+
+@cache  # a build says it twice: before all stages, and before this one
+def _foretold(folders: Folders, frontier: str, files: str) -> str:
     there, known, wanted = keeping.whole(folders.home), [0, 0], [0, 0]
-    for unit in units(task):
+    for unit in units(Task(folders=folders, recipe=Recipe())):
         which = asking(unit.name)
         found = known if which in there else wanted
         found[0] += 1
@@ -237,9 +268,10 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     earlier = [file for one in keeping.whole(out).values() for file in one.files if file.name not in listed]
     asked = Asked(out, (*listed, *(file.name for file in earlier)))
     found, hosts, statuses = task.folders.scratch / HOSTS, out / HOSTS, out / CLASSES
-    outage = chances.Outage()
-    write_whole(found, Host, accounts(task, asked, classes, outage))
+    outage, pauses = chances.Outage(), chances.Pauses()
+    write_whole(found, Host, accounts(task, asked, classes, outage, pauses))
     outage.check(task)
+    pauses.keep(task.folders)
     chances.end(task)
     host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
     class_count = write_whole(statuses, Class, classes.rows())
@@ -248,7 +280,9 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     return *earlier, describe(hosts, host_count), describe(statuses, class_count)
 
 
-def accounts(task: Task, asked: Asked, classes: Classes, outage: chances.Outage) -> Iterator[Host]:
+def accounts(
+    task: Task, asked: Asked, classes: Classes, outage: chances.Outage, pauses: chances.Pauses
+) -> Iterator[Host]:
     """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
     latest = latest_round(task)
     hosts, parts = Hosts(), keeping.parts(task.folders.reads("frontier"), task.folders.signed("frontier"))
@@ -263,6 +297,7 @@ def accounts(task: Task, asked: Asked, classes: Classes, outage: chances.Outage)
         for path in asked.times(unit):
             for item in rows.read(path, Timed):
                 seconds[item.url] = seconds.get(item.url, 0.0) + item.seconds
+                pauses.hear(item.url, item.not_before)
         yield from hosts.unit(found, seconds)
     yield from hosts.rest()
 
@@ -296,7 +331,14 @@ STAGE = Stage(
     steps=(
         Work(name="Fetch", units=units, do=do, plan=plan, after=forget),
         Work(name="Late", units=late, do=do_again, plan=plan, after=forget, repeats=True),
-        Work(name="Heard", units=hear, do=do_heard, plan=plan, after=forget, repeats=True),
+        Work(
+            name="Hear",
+            units=lambda task: heard.slices(task, units(task)),
+            do=hear,
+            plan=heard.plan,
+            scratch=True,
+        ),
+        Work(name="Heard", units=was_heard, do=do_heard, plan=plan, after=forget, repeats=True),
     ),
     is_unfinished=is_unfinished,
     foretell=foretell,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from beam_jobs.engine import build, files, progress
+from beam_jobs.engine import build, files, pending, progress
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NOTE, Folders, Task
 from wit_pipeline.crawl.standing import Standing, changed, standing, told
@@ -25,13 +25,14 @@ from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import OF_BYTES, CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, Receipt
-from wit_pipeline.vocabulary.store import link, remove_folder, sizes
+from wit_pipeline.vocabulary.store import in_store, link, remove_folder, sizes
 
 STAGE = "crawl"
 ASIDE = re.compile(r"crawl\.[0-9]{4}-[0-9]{2}-[0-9]{2}(?:\.[0-9]+)?")
 UNKNOWN = "what began it is not known (an older release, or .work was deleted)"
 FORMAT = "the format of a crawl"
 CANDIDATES = "frontier"  # folder of a crawl that was moved aside
+MOVING = "crawl.moving.json"  # in ROOT/.work, of a store: the name that a crawl is on its way to
 KINDS = ("tar", "table", "times")  # files of a unit
 
 
@@ -55,8 +56,10 @@ class Crawl:
 
 def whole(home: Path) -> dict[Asking, Receipt]:
     """The receipts of a crawl's folder, by unit and chance, of whatever plan."""
-    found = manifest.read_receipts(sorted(home.glob(f"unit-*{RECEIPT}")))
-    named = ((asking(receipt.unit), receipt) for receipt in found if receipt is not None)
+    there = sizes(home)
+    names = sorted(name for name in there if name.startswith("unit-") and name.endswith(RECEIPT))
+    found = manifest.receipts_of(home, names, there)
+    named = ((asking(receipt.unit), receipt) for receipt in found.values())
     return {which: receipt for which, receipt in named if which is not None}
 
 
@@ -116,6 +119,12 @@ def _made(folders: Folders) -> Mapping[str, Any]:
     return found
 
 
+def table_of(folders: Folders) -> dict[str, Any]:
+    """The `[crawl]` by which a crawl was signed or begun, as this release would write it; else nothing."""
+    before = _made(folders).get("recipe", {}).get(STAGE)
+    return CrawlConfig.upgraded(before) if before is not None else {}
+
+
 def differences(crawl: Crawl, folders: Folders, recipe: Recipe) -> list[str]:
     """Why pictures that were stored would be others now, in words; none where they would not."""
     now = plan(recipe)
@@ -136,6 +145,10 @@ def differences(crawl: Crawl, folders: Folders, recipe: Recipe) -> list[str]:
 
 def check(task: Task) -> None:
     """Before any work: a `UserError` where all that was fetched would be asked for again."""
+    if task.leave.refetch:
+        move_on(task.folders.root)
+    elif (task.folders.root / ".work" / MOVING).exists():
+        raise UserError("crawl: a --refetch was cut short while it moved what was fetched: add it again")
     crawl = of(task.folders)
     other = differences(crawl, task.folders, task.recipe) if crawl is not None else []
     if crawl is not None and other and not task.leave.refetch:
@@ -191,8 +204,26 @@ def set_aside(root: Path, time: datetime) -> str:
         manifest.sign(home / CANDIDATES, replace(signed, files=files, inputs=by))
     remove_folder(root / ".work" / STAGE)
     name = next(name for name in _names(time) if not (root / name).exists())
-    home.rename(root / name)
+    if in_store(root) is None:
+        home.rename(root / name)
+    else:
+        manifest.write_json(root / ".work" / MOVING, {"name": name})
+        move_on(root)
     return name
+
+
+def move_on(root: Path) -> None:
+    """Move what is left of a crawl that is on its way, object by object; a kill leaves it to whoever is next.
+
+    Its signature goes first, so that nobody reads half of it as the crawl of the root.
+    """
+    note, home = root / ".work" / MOVING, root / STAGE
+    if not note.exists():
+        return
+    target = root / manifest.read_json(note)["name"]
+    pending.move(home / manifest.MANIFEST, target / manifest.MANIFEST)
+    home.rename(target)
+    note.unlink()
 
 
 def _names(time: datetime) -> Iterator[str]:

@@ -4,7 +4,11 @@
     scratch/high.npy …            where their pairs stand (`wit_pipeline.takedown.rounds`)
     scratch/shard-NNNNN.parquet   the pairs of the balance that stand in shard N
 
-A shard that loses nothing is the same file in the new folder: a second name, no bytes.
+A shard that loses nothing is the same file in the new folder: a second name, no bytes. In a store, where
+shards are written over, a kill and another recipe may come between; what has left is kept beside the old
+signature, which outlives both:
+
+    ROOT/.work/shard.old/removed-NNNNN.parquet    samples that a table of shard N may lack already
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +21,7 @@ from beam_jobs.engine import build, progress
 from beam_jobs.engine.files import version
 from beam_jobs.engine.stage import Done, Task, Unit
 from beam_jobs.engine.tables import write_whole
-from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Round, Row, counts_of, tables_of
+from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Round, Row, counts_of, shard_of, tables_of
 from wit_pipeline.takedown import displaced, rounds
 from wit_pipeline.takedown.displaced import Told
 from wit_pipeline.takedown.rounds import Standing
@@ -30,6 +34,7 @@ from wit_pipeline.vocabulary.store import link
 R = TypeVar("R")
 
 TELLS = ("balance", "dedup", "filter", "frontier")  # stages whose rejects have keys, the last first
+LEFT = "removed"  # kind of the tables of what has left one shard
 ENDINGS = (".tar", ".parquet", "_stats.json")  # of a shard's files
 
 
@@ -39,6 +44,7 @@ class Before:
 
     home: Path
     signed: Manifest
+    noted: Path | None = None  # in a store: where it is noted what leaves them, before it does
 
     @property
     def shards(self) -> list[int]:
@@ -52,8 +58,30 @@ class Before:
 
     @property
     def removed(self) -> list[Removed]:
-        """The samples that left them."""
-        return list(rows.read(self.home / REMOVED, Removed)) if self.signed.named(REMOVED) else []
+        """The samples that left them. In a store more may be told already, of shards that nobody signed."""
+        table = list(rows.read(self.home / REMOVED, Removed)) if self.signed.named(REMOVED) else []
+        found = {item.key: item for item in table if shard_of(item.key) < self.following}
+        for path in sorted(self.noted.glob(f"{LEFT}-*.parquet")) if self.noted is not None else ():
+            name = path.stem.removeprefix(f"{LEFT}-")
+            found.update((item.key, item) for item in self.left(name))
+        return list(found.values())
+
+    def left(self, name: str) -> list[Removed]:
+        """The samples that a round which was not signed has taken out of a shard."""
+        path = self._noted(name)
+        noted = list(rows.read(path, Removed)) if path is not None and path.exists() else []
+        # The table is the first of a shard's files to be written: what it still has is in all of them.
+        stays = set(rows.column(self.home / f"{name}.parquet", "key")) if noted else set()
+        return [item for item in noted if item.key not in stays]
+
+    def note(self, name: str, gone: Iterable[Removed]) -> None:
+        """Before a shard is written over where it is signed: what leaves it, now and before."""
+        path = self._noted(name)
+        if path is not None:
+            write_whole(path, Removed, gone)
+
+    def _noted(self, name: str) -> Path | None:
+        return self.noted / f"{LEFT}-{name}.parquet" if self.noted is not None else None
 
     @property
     def rounds(self) -> list[Round]:
@@ -81,7 +109,9 @@ def before(task: Task) -> Before | None:
         return None
     if build.plan_of(signed.stage, signed.recipe, signed.inputs) != signed.plan:  # of another format
         return None
-    return Before(home=folders.home if folders.at_home else place, signed=signed)
+    if folders.at_home:
+        return Before(home=folders.home, signed=signed, noted=folders.before)
+    return Before(home=place, signed=signed)
 
 
 def onto(task: Task) -> str:
@@ -148,13 +178,13 @@ def keep(task: Task, unit: Unit) -> Done:
     assert found is not None, "shards that stand were found before"
     pairs = scratch / f"shard-{unit.name}.parquet"
     present = {pair.key: pair for pair in rows.read(pairs, Pair)} if pairs.exists() else {}
-    told = scratch / f"removed-{unit.name}.parquet"
-    # In a store the shard may be written already, and lack what this would find to be gone.
-    gone = {item.key: item for item in rows.read(told, Removed)} if told.exists() else {}
+    gone = {item.key: item for item in found.left(unit.name)}
     removals = removals_of(task.folders.root / FOLDER)
     sample = rounds.compare(rows.read(found.home / f"{unit.name}.parquet", Row), present, removals)
     gone.update(sample.gone)
-    write_whole(told, Removed, gone.values())
+    if gone:
+        found.note(unit.name, gone.values())
+    write_whole(scratch / f"{LEFT}-{unit.name}.parquet", Removed, gone.values())
     write_whole(scratch / f"changed-{unit.name}.parquet", Row, sample.changed)
     files = rewrite_shard(found.home, unit.name, out, gone)
     if not files:
@@ -167,7 +197,7 @@ def keep(task: Task, unit: Unit) -> Done:
 
 def removed(task: Task, names: Iterable[str]) -> list[Removed]:
     """The samples that have left their shards, in this round, of the shards `names`, and before."""
-    found, gone = before(task), list(said(task, "removed", Removed, names))
+    found, gone = before(task), list(said(task, LEFT, Removed, names))
     keys = {item.key for item in gone}  # in a store they may be told already
     earlier = [item for item in found.removed if item.key not in keys] if found is not None else []
     why = displaced.reasons({item.pair_key for item in gone if not item.list}, _told(task))

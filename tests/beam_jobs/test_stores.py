@@ -1,29 +1,40 @@
 """A root in a store: the same bytes as on this machine, one build at a time, and every command over it."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from beam_jobs.__main__ import main
+from beam_jobs.commands import drop, remove, verify
 from beam_jobs.engine import lock
+from beam_jobs.engine.recipe import load
+from beam_jobs.engine.stage import NO_LEAVE, Leave, Task
+from beam_jobs.stages import keeping
 from beam_jobs.stages.stages import STAGES
 from tests.beam_jobs.world import World, make
-from tests.stores import Server, gs, s3
+from tests.stores import CREDENTIALS, Server, gs, s3
 from tests.web import Endpoint, whole
-from wit_pipeline.vocabulary import manifest
+from wit_pipeline.vocabulary import manifest, store
 from wit_pipeline.vocabulary.asked import asked_of
 from wit_pipeline.vocabulary.errors import RunError, UserError
-from wit_pipeline.vocabulary.store import in_store, place
+from wit_pipeline.vocabulary.store import StorePath, files_below, in_store, place
 
 HOUSE = Path(__file__).parents[2]
 
@@ -214,6 +225,128 @@ def test_two_launchers_one_wins(server: Server) -> None:
         pass
 
 
+class Killed(Exception):
+    """The process is no more."""
+
+
+@contextmanager
+def cut_at(last: int) -> Iterator[None]:
+    """Whatever is to change in a store after `last` changes of objects ends this process, so to speak."""
+    acts = itertools.count()
+
+    def counted(real: Callable[..., None]) -> Callable[..., None]:
+        def act(*arguments: object, **named: object) -> None:
+            if next(acts) >= last:
+                raise Killed
+            real(*arguments, **named)
+
+        return act
+
+    def clear(folder: StorePath) -> None:  # in one request for thousands, of which a part may be done
+        for path in files_below(cast(Path, folder)):
+            path.unlink(missing_ok=True)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(StorePath, "clear", clear)
+        for name in ("upload", "copy", "unlink"):
+            patched.setattr(StorePath, name, counted(getattr(StorePath, name)))
+        yield
+
+
+def put(folder: Path, root: Path) -> None:
+    """A folder of this machine in a store."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and ".work" not in path.parts]
+    with ThreadPoolExecutor(8) as pool:
+        there = [in_store(root / path.relative_to(folder).as_posix()) for path in paths]
+        list(pool.map(StorePath.upload, there, paths))
+
+
+def held(root: Path) -> dict[str, str]:
+    """The digests of a root's files, but for what is under way."""
+    found = {str(path.relative_to(root)): path for path in files_below(root)}
+    names = [name for name in found if not name.startswith(".work/")]
+    with ThreadPoolExecutor(8) as pool:
+        sums = pool.map(lambda name: manifest.reread(found[name]).sha256, names)
+        return dict(zip(names, sums, strict=True))
+
+
+@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_take_down_that_is_cut_at_any_object_is_completed(
+    world: World, here: Path, server: Server, tmp_path: Path, step: int
+) -> None:
+    """The n-th upload, copy or deletion is not made, for every n or some; then the command is run again."""
+    listed, moment = tmp_path / "list.txt", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    listed.write_text(f"{world.web.url('/2.jpg')}\n{world.web.url('/5.jpg')}\n")
+    shutil.copytree(here, tmp_path / "whole")
+    remove.remove(tmp_path / "whole", listed, lambda: moment)
+    wanted, kills = held(tmp_path / "whole"), 0
+    for last in range(0, 400, step):
+        root = place(server.at(f"cut{step}-{last}"))
+        put(here, root)
+        try:
+            with cut_at(last):
+                remove.remove(root, listed, lambda: moment)
+        except Killed:
+            kills += 1
+        else:
+            assert held(root) == wanted
+            break
+        remove.remove(root, listed, lambda: moment, take_over=True)
+        assert held(root) == wanted, last
+    assert kills >= 30 // step
+
+
+def killed(last: int, act: Callable[[], object]) -> bool:
+    """Whether an act was ended after so many changes; it may be done before."""
+    try:
+        with cut_at(last):
+            act()
+    except Killed:
+        return True
+    return False
+
+
+def test_a_refetch_that_is_cut_at_any_object_is_completed_and_so_is_a_drop(
+    world: World, here: Path, server: Server
+) -> None:
+    """What was fetched is moved object by object: all of it is there afterwards, once, under one name."""
+    recipe = load(world.recipe)
+    recipe = replace(recipe, crawl=replace(recipe.crawl, jpeg_quality=33))
+    before, kills = held(here), Counter[str]()
+
+    def settle(root: Path, leave: Leave) -> None:
+        task = Task(folders=STAGES["crawl"].folders(root), recipe=recipe, leave=leave)
+        keeping.check(task)
+        keeping.settle(task)
+
+    for last in range(0, 400, 11):
+        root = place(server.at(f"refetch-{last}"))
+        put(here, root)
+        with pytest.raises(UserError, match="would be asked again"):
+            settle(root, NO_LEAVE)
+        if killed(last, lambda root=root: settle(root, Leave(refetch=True))):  # type: ignore[misc]
+            kills["moves"] += 1
+            half = (root / ".work" / keeping.MOVING).exists()
+            assert any("--refetch was cut short" in said.text for said in verify.verify(root)) is half
+            with pytest.raises(UserError, match="was cut short" if half else "would be asked again"):
+                settle(root, NO_LEAVE)
+            settle(root, Leave(refetch=True))
+        found = held(root)
+        (day,) = {name.partition("/")[0] for name in found if name.startswith("crawl.")}
+        assert not [name for name in found if name.startswith("crawl/")]
+        crawl = {name: sha256 for name, sha256 in before.items() if name.startswith("crawl/")}
+        assert {name: found[name.replace("crawl/", f"{day}/")] for name in crawl} == crawl
+        parts = {name: sha256 for name, sha256 in before.items() if name.startswith("frontier/part-")}
+        assert {name: found[f"{day}/{name}"] for name in parts} == parts
+        if killed(last, lambda root=root, day=day: drop.drop(root, day)):  # type: ignore[misc]
+            kills["drops"] += 1
+            drop.drop(root, day, take_over=True)
+        assert not [name for name in held(root) if name.startswith("crawl")]
+        if last > 11 * max(kills.values()):
+            break
+    assert min(kills.values()) >= 2
+
+
 class Ended(Exception):
     """What stands for the end of this process."""
 
@@ -269,6 +402,97 @@ def test_a_root_that_cannot_be_is_one_line(
     assert code == 2
     assert said in told
     assert told.count("\n") == 1
+
+
+@contextmanager
+def answering(status: str) -> Iterator[str]:
+    """An authority that says one thing to everybody, or nothing at all."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    near, _ = listening.accept()
+                    kept.append(near)
+                    near.recv(1 << 16)
+                    if status:
+                        near.sendall(
+                            f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+                        )
+                        near.close()
+
+        kept = list[socket.socket]()
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+COMMANDS = {
+    "build": ["--recipe", "{recipe}"],
+    "plan": ["--recipe", "{recipe}"],
+    "report": [],
+    "why": ["a"],
+    "verify": [],
+    "remove": ["--list", "{recipe}"],
+    "drop": ["crawl.2020-01-01"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("root", "status", "said"),
+    [
+        ("s3://{bucket}/r?endpoint_override={authority}&scheme=http", "403 Forbidden", "ACCESS_DENIED"),
+        ("gs://{bucket}/r?endpoint_override={authority}&scheme=http", "403 Forbidden", "PERMISSION_DENIED"),
+        ("gs://{bucket}/r?endpoint_override={authority}&scheme=http", "", "no answer within 1 s"),
+        ("s3://{bucket}/r?endpoint_override={authority}&scheme=http", "", "no answer within 1 s"),
+    ],
+)
+def test_a_store_that_does_not_let_us_in_is_one_line_before_any_work(
+    world: World,
+    command: str,
+    root: str,
+    status: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    if not status:
+        monkeypatch.setattr(store, "ANSWERS", 1.0)
+    with answering(status) as authority:
+        text = root.format(bucket=f"wit-{command}", authority=authority)
+        more = [item.format(recipe=world.recipe) for item in COMMANDS[command]]
+        assert main([command, "--root", text, *more]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def test_a_root_that_may_be_read_but_not_locked_is_one_line(world: World, tmp_path: Path) -> None:
+    """Without credentials pyarrow asks as nobody, which a public bucket allows; to build takes a name."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with s3() as server:
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "beam_jobs",
+                "build",
+                "--recipe",
+                str(world.recipe),
+                "--root",
+                server.at("no"),
+            ],
+            cwd=HOUSE,
+            env={**clean, "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert "cannot be locked: Unable to locate credentials" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @contextmanager

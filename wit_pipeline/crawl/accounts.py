@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from wit_pipeline.crawl.bounds import ENOUGH
 from wit_pipeline.crawl.finality import is_passing
 from wit_pipeline.frontier import host_id_of, host_of
 from wit_pipeline.pictures.version import FIRST
@@ -154,7 +155,7 @@ class Classes:
             self._sums.setdefault(item.status, _Sums()).add(item, 0.0)
             self._candidates[item.status] += weights.get(item.url, 0)
             messages = self._messages.setdefault(item.status, Counter())
-            message = item.error_message[:CHARACTERS]
+            message = ENOUGH.sub("", item.error_message)[:CHARACTERS]  # what is said of all of a host
             if message and (message in messages or len(messages) < DISTINCT):
                 messages[message] += 1
 

@@ -5,6 +5,8 @@ beyond the bound is left out before it is asked, drawn by a hash: the same URLs 
 a lower bound leaves out.
 """
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 
 PURPOSE = "crawl:host"  # of the draw
 HOUR = 3600.0  # seconds
+ENOUGH = re.compile(r"; enough: (host_urls|host_hours) = ([0-9.]+)")  # said of a URL that is left out
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,24 +54,40 @@ class Bounds:
         return self._hours > 0 or self._urls > 0
 
     def refusal(self, url: str, interval: float) -> str:
-        """Why `url` is not asked for, or ""; `interval`: seconds between two requests to its host."""
+        """Why `url` is not asked for, or ""; `interval`: seconds between two requests to its host.
+
+        It also says which bound would be enough.
+        """
         if not self.any:
             return ""
         here = self._sizes[host_of(url)]
         whole = self._lane.urls or here
         if self._urls and self._ranks[url] >= self._share(self._urls, here, whole):
-            return f"its host has {whole:,} URLs, more than host_urls"
+            enough = self._enough(self._urls, self._ranks[url], here, whole)
+            return f"its host has {whole:,} URLs, more than host_urls; enough: host_urls = {enough}"
         takes = whole * interval / HOUR
         if self._hours and takes > self._hours:
             most = int(self._hours * HOUR / interval)
             if self._ranks[url] >= self._share(most, here, whole):
-                return f"its host would take {takes:,.1f} h, more than host_hours"
+                # Up to the next thousandth, and one more for what is lost in dividing.
+                hours = (
+                    math.ceil(self._enough(most, self._ranks[url], here, whole) * interval / HOUR * 1000) + 1
+                )
+                said = f"its host would take {takes:,.1f} h, more than host_hours"
+                return f"{said}; enough: host_hours = {hours / 1000:.3f}"
         return ""
 
     def _share(self, most: int, here: int, whole: int) -> int:
         """How many of a host's `most` URLs are this unit's, so that those of all its units make `most`."""
         before = self._lane.before
         return most * (before + here) // whole - most * before // whole
+
+    def _enough(self, most: int, rank: int, here: int, whole: int) -> int:
+        """The next larger bound with which the URL of that rank is asked for."""
+        most = max(most + 1, rank * whole // here - 1)
+        while self._share(most, here, whole) <= rank:
+            most += 1
+        return most
 
 
 NO_BOUNDS = Bounds((), CrawlConfig(), 0)

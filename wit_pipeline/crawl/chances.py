@@ -1,6 +1,7 @@
 """When a URL may be asked for again, by the tables of its unit and its chances.
 
-It is one that has no final answer, or whose picture is older than `crawl.max_age`.
+It is one that has no final answer, or that a rule of ours refused which is another now, or whose picture is
+older than `crawl.max_age`.
 """
 
 from collections import Counter
@@ -10,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from wit_pipeline.crawl.crawl import Timed
-from wit_pipeline.crawl.finality import is_passing
+from wit_pipeline.crawl.finality import is_passing, would_pass
 from wit_pipeline.frontier import host_of
 from wit_pipeline.vocabulary.asked import displaces
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 MOST = 4  # times that a URL is asked for by a crawl and by `--again` together: the first, and three more
@@ -37,6 +39,7 @@ class Wants:
     again_after: float = 0.0  # … so many seconds after it was asked for last
     outage: bool = False  # what is passing of earlier builds, as they met an outage
     max_age: float = 0.0  # seconds after which pictures of earlier builds are asked for again; 0: never
+    rules: CrawlConfig | None = None  # what other rules of ours refused in earlier builds and these let pass
 
 
 class Due(NamedTuple):
@@ -62,7 +65,7 @@ def due(askings: Sequence[Asking], wants: Wants) -> dict[str, Due]:
     for answers, times in askings:
         for answer, timed in zip(answers, times, strict=True):
             last[answer.url] = answer, timed
-            asked[answer.url] += answer.status != Reason.HOST_PAUSED
+            asked[answer.url] += answer.status not in (Reason.HOST_PAUSED, Reason.HOST_TOO_SLOW)
             if answer.url not in stands or displaces(stands[answer.url], answer):
                 stands[answer.url] = answer
             if answer.status == SUCCESS:
@@ -77,7 +80,8 @@ def due(askings: Sequence[Asking], wants: Wants) -> dict[str, Due]:
     for url, (answer, timed) in last.items():
         aged = stands[url].status == SUCCESS and wants.max_age > 0
         passes = is_passing(answer.status, answer.http_status, answer.error_message)
-        if not aged and (url in stored or not passes):  # nor is it asked for whose picture was taken down
+        ours = wants.rules is not None and would_pass(answer.status, answer.error_message, wants.rules)
+        if not aged and (url in stored or not (passes or ours)):  # nor whose picture was taken down
             continue
         at = datetime.fromisoformat(timed.fetched_at)
         opens = max(at, datetime.fromisoformat(closed.get(host_of(url), timed.fetched_at)))
@@ -86,7 +90,7 @@ def due(askings: Sequence[Asking], wants: Wants) -> dict[str, Due]:
                 found[url] = Due(opens, parked=True, aged=aged)
         elif aged:
             found[url] = Due(max(opens, at + timedelta(seconds=wants.max_age)), parked=False, aged=True)
-        elif wants.outage:
+        elif ours or wants.outage:
             found[url] = Due(opens, parked=False)
         elif wants.again and asked[url] < MOST:
             found[url] = Due(max(opens, at + timedelta(seconds=wants.again_after)), parked=False)

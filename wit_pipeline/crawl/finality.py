@@ -3,11 +3,17 @@
 Final is what the URL, its site or its bytes say; passing is what the way there says, the hour, or a host that
 asks to be left alone: the same request may bring another answer later. Judged by what a crawl's table holds,
 so that those of earlier releases can be, too.
+
+Between the two is what a rule of the recipe's refused, and nobody else: under another recipe it may pass. The
+messages hold what that has to be.
 """
 
+import re
 from collections.abc import Callable, Mapping
 
+from wit_pipeline.crawl.bounds import ENOUGH
 from wit_pipeline.fetch.lookup import TEMPORARY
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import Counts
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
@@ -72,6 +78,71 @@ RULES: Mapping[Reason, Rule] = {
     ),
 }  # fmt: skip
 
+# The keys of `[crawl]` that are rules of ours alone: no site stated them, and a body need not be had to know.
+OURS = (
+    "allow_hosts", "formats", "hash", "host_hours", "host_urls", "max_aspect", "max_bytes", "max_pixels",
+    "max_redirects",
+)  # fmt: skip
+SIZE = re.compile(r"(\d+) × (\d+), ")  # pixels
+LIMIT = re.compile(r"(?:(\d+) bytes, )?above (\d+) bytes")
+MORE_THAN = re.compile(r"more than (\d+)")
+
+OurRule = Callable[[str, CrawlConfig], bool]  # (message, recipe) -> whether it would pass
+
+
+def _within_bytes(message: str, config: CrawlConfig) -> bool:
+    found = LIMIT.fullmatch(message)
+    return found is not None and (
+        int(found[1]) <= config.max_bytes if found[1] else int(found[2]) < config.max_bytes
+    )
+
+
+def _within_pixels(message: str, config: CrawlConfig) -> bool:
+    found = SIZE.match(message)
+    return found is not None and int(found[1]) * int(found[2]) <= config.max_pixels
+
+
+def _within_aspect(message: str, config: CrawlConfig) -> bool:
+    found = SIZE.match(message)  # not of a picture that would be too long when it is stored
+    return found is not None and max(sides := (int(found[1]), int(found[2]))) <= config.max_aspect * min(
+        sides
+    )
+
+
+def _within_redirects(message: str, config: CrawlConfig) -> bool:
+    found = MORE_THAN.fullmatch(message)
+    return found is not None and int(found[1]) < config.max_redirects
+
+
+def _within_share(message: str, config: CrawlConfig) -> bool:
+    """Tables of earlier releases do not tell how much would be enough: without a bound it is."""
+    enough = ENOUGH.search(message)
+    key = enough[1] if enough else next((key for key in ("host_urls", "host_hours") if key in message), "")
+    bound = float(getattr(config, key)) if key else -1.0
+    return bound == 0 or (enough is not None and bound >= float(enough[2]))
+
+
+RULES_OF_OURS: Mapping[Reason, OurRule] = {
+    Reason.BLOCKED_ADDRESS: lambda message, config: message.partition(" is at ")[0] in config.allow_hosts,
+    Reason.HASH_MISMATCH: lambda message, config: config.hash == "flag",
+    Reason.HOST_TOO_SLOW: _within_share,
+    Reason.IMAGE_TOO_LONG: _within_aspect,
+    Reason.TOO_LARGE: _within_bytes,
+    Reason.TOO_MANY_PIXELS: _within_pixels,
+    Reason.TOO_MANY_REDIRECTS: _within_redirects,
+    Reason.UNSUPPORTED_FORMAT: lambda message, config: message.partition(", which")[0] in config.formats,
+}
+
+
+def would_pass(status: str, message: str, config: CrawlConfig) -> bool:
+    """Whether a rule of the recipe's alone refused a URL, that is none of `config`'s.
+
+    >>> [would_pass("too_large", "above 1000 bytes", CrawlConfig(max_bytes=size)) for size in (1000, 1001)]
+    [False, True]
+    """
+    rule = RULES_OF_OURS.get(Reason(status)) if status != SUCCESS else None
+    return rule is not None and rule(message, config)
+
 
 def is_passing(status: str, http_status: int, message: str) -> bool:
     """Whether a URL may be asked again: `status` is "success" or a Reason that a crawl gives.
@@ -82,6 +153,12 @@ def is_passing(status: str, http_status: int, message: str) -> bool:
     return status != SUCCESS and RULES[Reason(status)](http_status, message)
 
 
-def may_pass(counts: Counts) -> bool:
-    """Whether any of a unit's URLs may be passing, by the counts of its receipt: those of old have none."""
-    return not counts.read or any(RULES[Reason(status)] is not _never for status in counts.rejected)
+def may_pass(counts: Counts, *, ours: bool = False) -> bool:
+    """Whether any of a unit's URLs may be passing, by the counts of its receipt: those of old have none.
+
+    With `ours` also what a rule of ours refused.
+    """
+    reasons = map(Reason, counts.rejected)
+    return not counts.read or any(
+        RULES[reason] is not _never or (ours and reason in RULES_OF_OURS) for reason in reasons
+    )

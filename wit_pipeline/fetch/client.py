@@ -17,7 +17,7 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 from wit_pipeline.fetch import guard, licences, optout, sites
-from wit_pipeline.fetch.doors import Doors
+from wit_pipeline.fetch.doors import Doors, number
 from wit_pipeline.fetch.failure import FetchError as FetchError
 from wit_pipeline.fetch.http.head import Head
 from wit_pipeline.fetch.http.reply import BROUGHT, body_of, file_of, is_picture, redirected, response_of
@@ -91,6 +91,19 @@ class _Reply:
     head: Head
     body: bytes
     ticket: Ticket
+
+
+def _door(target: guard.Target) -> str:
+    """Whose door a request goes through: a host's, or that of one of its odd ports."""
+    return target.host if target.port in guard.PORTS.values() else target.authority
+
+
+def shut(folder: Path, pauses: Mapping[str, float]) -> None:
+    """Have the clients of a folder know of hosts, by authority, that want no request for so many seconds."""
+    doors = Doors(folder)
+    for authority, seconds in pauses.items():
+        doors.shut(number(_door(guard.parse(f"http://{authority}/"))), seconds)
+    doors.close()
 
 
 class Client:
@@ -351,7 +364,7 @@ class Client:
         return self._config.backoff * jitter * 2.0 ** (attempt - 1)
 
     def _gate(self, target: guard.Target) -> Gate:
-        return self._gates[target.host if target.port in guard.PORTS.values() else target.authority]
+        return self._gates[_door(target)]
 
     async def _ask(self, target: guard.Target, fetch: _Fetch) -> _Reply:
         """One request; a reply that is neither the body nor a redirect is a `FetchError`."""

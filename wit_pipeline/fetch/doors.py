@@ -114,6 +114,13 @@ class Doors:
             slower = RECOVERY * interval
             self._write(host, now, start, closed, slower if slower > FIRST_SLOWER / 4 else 0.0)
 
+    def shut(self, host: int, seconds: float) -> None:
+        """Starts no request for so long, as the host itself asked before anybody here knew of it."""
+        with self._record(host):
+            now = time.monotonic()
+            _, start, closed, interval = self._read(host, now)
+            self._write(host, now, start, max(closed, now + min(seconds, LONGEST_PAUSE)), interval)
+
     def slow_down(self, host: int, seconds: float, slowest: float) -> None:
         """Starts no request for so long, and goes slower from then on, `slowest` seconds apart at most."""
         with self._record(host):

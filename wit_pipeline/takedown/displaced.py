@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.asked import displaces
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
 
@@ -18,7 +20,16 @@ class Told:
     kept: Sequence[Path]  # the balance's parts
     rejects: Sequence[Path]  # of the stages from the last to the first
     wanted: Sequence[Path]  # the frontier's parts
-    crawled: Sequence[Path]  # the crawl's tables, those that count for more after the others
+    crawled: Sequence[Path]  # the crawl's tables, the chances of a unit after it
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a crawl's table says of a URL, as much as is needed to know how it stands."""
+
+    url: str
+    status: str
+    http_status: int
 
 
 def reasons(keys: Collection[str], told: Told) -> dict[str, Reason]:
@@ -40,13 +51,22 @@ def reasons(keys: Collection[str], told: Told) -> dict[str, Reason]:
     judged = ((key, Reason(reason)) for key, reason in _rows_of(told.rejects, ["key", "reason"], left))
     say((key, reason) for key, reason in judged if reason is not Reason.DUPLICATE_PAIR)
     urls = dict(_rows_of(told.wanted, ["key", "url"], left))
-    answers = dict(_rows_of(told.crawled, ["url", "status"], set(urls.values())))
-    failed = {url: status for url, status in answers.items() if status != SUCCESS}
-    say((key, Reason(failed[url])) for key, url in urls.items() if url in failed)
+    failed = _failed(told.crawled, set(urls.values()))
+    say((key, failed[url]) for key, url in urls.items() if url in failed)
     return found
 
 
-def _rows_of(paths: Sequence[Path], columns: list[str], wanted: Collection[str]) -> Iterator[list[str]]:
+def _failed(tables: Sequence[Path], urls: Collection[str]) -> dict[str, Reason]:
+    """How those of some URLs stand that have no picture by now."""
+    stand: dict[str, Answer] = {}
+    for row in _rows_of(tables, rows.schema_of(Answer).names, urls):
+        answer = Answer(*row)
+        if answer.url not in stand or displaces(stand[answer.url], answer):
+            stand[answer.url] = answer
+    return {url: Reason(answer.status) for url, answer in stand.items() if answer.status != SUCCESS}
+
+
+def _rows_of(paths: Sequence[Path], columns: list[str], wanted: Collection[str]) -> Iterator[list[Any]]:
     """Some columns of the rows whose first is `wanted`; nothing is read where nothing is."""
     if not wanted:
         return

@@ -142,14 +142,15 @@ def named(image: Stored, pages: Iterable[str], entries: BlockList) -> bool:
 def rewrite_shard(home: Path, name: str, out: Path, gone: Collection[str]) -> tuple[File, ...]:
     """Write shard `name` of `home` anew to `out`, without the keys that are `gone`; no file where none is.
 
-    Everything else keeps its key and its bytes.
+    Everything else keeps its key and its bytes. Where `out` is `home` itself, in a store, a kill may leave
+    the files at odds: the table is the first to be another, so what it lacks may still be in the tar.
     """
     if not gone:
         return ()
     tar_path, table_path, stats_path = (out / f"{name}{end}" for end in (".tar", ".parquet", "_stats.json"))
     with (
         aside(tar_path) as tar_aside,
-        aside(table_path) as table_aside,
+        aside(table_path) as table_aside,  # goes to its place before the tar does
         (home / f"{name}.tar").open("rb") as packed,
         tarfile.open(fileobj=packed) as source,
         tar.Summed(tar_aside) as archive,

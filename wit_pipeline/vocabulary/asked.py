@@ -87,9 +87,12 @@ def is_no(status: str, http_status: int) -> bool:
 def displaces(before: _Answer, later: _Answer) -> bool:
     """Whether what was heard later stands, and not what was heard before.
 
-    Where a no stands no picture does, so a failure after it may: only a picture brings a picture back.
+    A picture yields to another and to a no, a no to a picture and to another no, so that what stands says why
+    there is no picture. Of other failures the last one counts.
     """
-    return later.status == SUCCESS or before.status != SUCCESS or is_no(later.status, later.http_status)
+    if later.status == SUCCESS or is_no(later.status, later.http_status):
+        return True
+    return before.status != SUCCESS and not is_no(before.status, before.http_status)
 
 
 class Asked:

@@ -15,11 +15,10 @@ from typing import Any
 from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError
-from wit_pipeline.vocabulary.store import StorePath, in_store, sizes
+from wit_pipeline.vocabulary.store import AT_ONCE, StorePath, in_store, sizes
 
 MANIFEST = "manifest.json"
 SEAL = "seal"  # of a manifest's or a receipt's other values; earlier releases wrote none
-AT_ONCE = 32  # small objects of a store that are read at once: one after another each costs a round trip
 REMEMBERED = 1024  # files that were uploaded and not described yet; most never are
 
 
@@ -117,7 +116,7 @@ def _uploaded(path: StorePath) -> Iterator[Path]:
         _uploads[str(path)] = describe(temporary)
         if len(_uploads) > REMEMBERED:
             del _uploads[next(iter(_uploads))]
-        _manifests.pop(str(path), None)
+        forget(path)
         path.upload(temporary)
     finally:
         shutil.rmtree(temporary.parent, ignore_errors=True)
@@ -208,6 +207,15 @@ def read_receipts(paths: Sequence[Path], plan: str = "", files: Path | None = No
     return [whole.get(path) for path in paths]
 
 
+def receipts_of(folder: Path, names: Sequence[str], there: Mapping[str, int]) -> dict[str, Receipt]:
+    """The receipts of these names in a folder that has the files `there`: if whole."""
+    with ThreadPoolExecutor(AT_ONCE if in_store(folder) else 1, thread_name_prefix="receipt") as pool:
+        found = zip(names, pool.map(lambda name: _receipt(folder / name), names), strict=True)
+        return {
+            name: one for name, one in found if all(there.get(file.name) == file.bytes for file in one.files)
+        }
+
+
 def _receipt(path: Path) -> Receipt:
     return receipt_of(read_json(path))
 
@@ -257,6 +265,11 @@ def load(folder: Path) -> Manifest | None:
 # By path, with what tells one state from another. A store's time of an object is of seconds: what this
 # process writes is forgotten there and then, and one process alone signs in a root (`engine/lock`).
 _manifests: dict[str, tuple[tuple[int, int, int], Manifest]] = {}
+
+
+def forget(path: object) -> None:
+    """What was read at `path` is another by now."""
+    _manifests.pop(str(path), None)
 
 
 def _manifest(path: Path) -> Manifest:

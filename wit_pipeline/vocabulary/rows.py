@@ -184,6 +184,21 @@ def column(path: Path, name: str) -> list[Any]:
     return values
 
 
+def bounds(path: Path, name: str) -> tuple[str, str]:
+    """The least and the largest text of a column: by a file's statistics, or else by its rows.
+
+    Of a file without rows they are "~" and "", that is, no time lies within.
+    """
+    with opened(path) as file:
+        groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+        place = file.schema_arrow.get_field_index(name)
+        found = [group.column(place).statistics for group in groups if group.num_rows]
+        if all(one is not None and one.has_min_max for one in found):
+            return min((one.min for one in found), default="~"), max((one.max for one in found), default="")
+    values = column(path, name)
+    return min(values, default="~"), max(values, default="")
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """A Parquet file; a `RunError` where it is none."""

@@ -18,7 +18,9 @@ import io
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
@@ -38,6 +40,10 @@ SCHEMES = ("s3", "gs", "gcs")
 OPTIONS = re.compile(r"\?((?:[a-z_]+=[^?&=]*)(?:&[a-z_]+=[^?&=]*)*)\Z")
 RETRIES = "retry_limit_seconds"  # pyarrow's for gs://: a quarter of an hour unless something is said
 FIRST, MOST = 1 << 16, 1 << 23  # bytes fetched at once: after a seek, and when reading goes on and on
+
+ANSWERS = 30.0  # seconds within which a bucket is to answer before any work
+NO_TOKEN = "Could not create a OAuth2 access token"  # how pyarrow's client for gs:// says it, among much else
+AT_ONCE = 32  # objects that are read or moved at once: one after another each costs a round trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +244,8 @@ class StorePath:
 
         The bytes are given in one call: pyarrow completes an upload whose writer was left by an error.
         """
-        with self.store.files.open_output_stream(self.key) as stream:
+        # By itself pyarrow would pack what goes to a name that ends with .gz, once more.
+        with self.store.files.open_output_stream(self.key, compression=None) as stream:
             if source.stat().st_size:
                 with pa.memory_map(str(source)) as file:
                     stream.write(file.read_buffer())
@@ -269,9 +276,10 @@ class StorePath:
 
     def rename(self, target: "StorePath") -> None:
         """The same of a folder, object by object: for what may be begun again where it is cut short."""
-        for path, info in self.listed(below=True):
-            if info.type == fs.FileType.File:
-                path.replace(cast(Path, target / str(path.relative_to(self))))
+        found = [path for path, info in self.listed(below=True) if info.type == fs.FileType.File]
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="rename") as pool:
+            each = (cast(Path, target / str(path.relative_to(self))) for path in found)
+            list(pool.map(StorePath.replace, found, each))
         self.clear()
 
     def clear(self) -> None:
@@ -378,6 +386,24 @@ def given(text: str) -> Path:
 
 @cache  # once a process and bucket
 def _amiss(store: Store) -> str:
+    """What is wrong with a bucket, or "". Clients may wait without end for who would lend credentials."""
+    said = list[str | UserError]()
+
+    def ask() -> None:
+        try:
+            said.append(_asked(store))
+        except UserError as error:
+            said.append(error)
+
+    asking = threading.Thread(target=ask, name="store", daemon=True)
+    asking.start()
+    asking.join(ANSWERS)
+    if said and isinstance(said[0], UserError):
+        raise said[0]
+    return str(said[0]) if said else f"no answer within {ANSWERS:g} s, of it or of who would lend credentials"
+
+
+def _asked(store: Store) -> str:
     if store.scheme != "s3" and RETRIES not in store.settings:  # who is asked before any work answers at once
         store = replace(store, options="&".join(filter(None, (store.options, f"{RETRIES}=5"))))
     bucket = StorePath(store, PurePosixPath())
@@ -386,7 +412,8 @@ def _amiss(store: Store) -> str:
             bucket.listed()  # a bucket may be seen by those who may not look into it
             return ""
     except (OSError, pa.ArrowException) as error:
-        return reason(error)
+        said = reason(error)
+        return f"there are no credentials for it here: {said}" if NO_TOKEN in said else said
     return f"there is no bucket {store.name}, or none that these credentials may see"
 
 

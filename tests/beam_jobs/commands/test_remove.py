@@ -185,6 +185,29 @@ def test_a_rebuild_brings_nothing_back_and_numbers_the_rest_alike(
     assert main(["verify", "--root", str(root)]) == 0
 
 
+def test_what_was_taken_down_and_is_listed_no_more_is_no_loss(
+    world: World, root: Path, tmp_path: Path
+) -> None:
+    """Its pair is not read any more; removed.parquet tells of its sample for ever."""
+    url = world.web.url("/2.jpg")
+    take_down(root, url)
+    lines = (world.recipe.parent / "list.jsonl").read_text().splitlines()
+    (tmp_path / "list.jsonl").write_text("\n".join(line for line in lines if f'"{url}"' not in line))
+    text = world.recipe.read_text()
+    (tmp_path / "recipe.toml").write_text(
+        text.replace(f"{world.recipe.parent}/list.jsonl", f"{tmp_path}/list.jsonl")
+    )
+    assert build(replace(world, recipe=tmp_path / "recipe.toml"), root) == 0
+    counts = signed(root, "shard").counts
+    assert (counts.read, dict(counts.rejected)) == (counts.kept, {})
+    assert [item.reason for item in removed(root)] == ["taken_down"]
+    assert main(["verify", "--root", str(root)]) == 0
+    shard = signed(root, "shard")
+    forged = replace(shard.counts, read=shard.counts.read + 1, rejected={"taken_down": 1})
+    manifest.sign(root / "shard", replace(shard, counts=forged))
+    assert main(["verify", "--root", str(root)]) == 1
+
+
 def test_the_same_bytes_do_not_return_under_another_address(world: World, root: Path) -> None:
     """Of /1.jpg and /same.jpg, which have the same bytes, one is in the shards; the list names the other."""
     kept, dropped = world.web.url("/1.jpg"), world.web.url("/same.jpg")

@@ -1,6 +1,7 @@
 """What a build says before it begins is what it then does."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,7 +104,13 @@ def test_what_a_stage_has_to_say_itself_is_said(root: Path) -> None:
     talking = Stage(name="extract", about="", steps=made.steps, inputs=made.inputs, foretell=foretell)
     assert told(root, talking)[0].endswith("; 7 to be asked in extract")
     willing = Stage(
-        name="extract", about="", steps=made.steps, inputs=STAGES[0].inputs, is_unfinished=lambda task: True
+        name="extract",
+        about="",
+        steps=made.steps,
+        inputs=STAGES[0].inputs,
+        is_unfinished=lambda task: task.leave.again,
     )
     assert told(root, willing) == ["extract is signed, nothing to do"]
     assert "what the command asks for" in told(root, willing, leave=Leave(again=True))[0]
+    aging = replace(willing, is_unfinished=lambda task: True)
+    assert told(root, aging)[0].startswith("extract is made: some of it is asked for again")

@@ -47,6 +47,7 @@ evaluation = "flag"
 [train]
 model = "none"
 """
+PAUSE = 10  # seconds: longer than all else takes on a busy machine, and than `timeout`
 PICTURE = encoded(photograph(1, (160, 120)), quality=90)
 
 
@@ -127,7 +128,7 @@ def pausing_at(number: int, seconds: int) -> Answer:
 
 def test_one_answer_that_asks_for_a_pause_costs_nobody_else(tmp_path: Path) -> None:
     """Each URL gives its picture, none is asked within the pause, and other hosts go on meanwhile."""
-    with Web(serving(100, pausing_at(12, 5))) as paused, Web(serving(100)) as other:
+    with Web(serving(100, pausing_at(12, PAUSE))) as paused, Web(serving(100)) as other:
         urls = [web.url(path) for web in (paused, other) for path in paths(100)]
         place = Place(tmp_path, urls, [paused.authority, other.authority])
         code, said = place.crawl()
@@ -136,7 +137,7 @@ def test_one_answer_that_asks_for_a_pause_costs_nobody_else(tmp_path: Path) -> N
         assert "no final answer" not in said
         asked = [at for path, at in zip(paused.log.paths, paused.log.times, strict=True) if ".jpg" in path]
         gaps = [later - sooner for sooner, later in itertools.pairwise(asked)]
-        assert max(gaps) >= 5.0
+        assert max(gaps) >= PAUSE
         late = asked[gaps.index(max(gaps)) + 1]
         assert len(asked) == 101
         assert sum(at < late for at in asked) <= 12 + 1  # one may have been under way
@@ -167,6 +168,60 @@ def test_nobody_waits_longer_than_patience_and_again_asks_after_the_pause(tmp_pa
             time.sleep(max(0.0, 9.1 - (time.monotonic() - max(paused.log.times))))
             code, said = place.wit("crawl", "--again")
         assert (code, place.statuses()) == (0, {SUCCESS: 90}), said
+
+
+def test_a_pause_that_a_host_named_holds_after_the_crawl_was_signed(tmp_path: Path) -> None:
+    """For URLs that are new, too: the host is not so much as asked for its robots.txt."""
+    with Web(serving(40, pausing_at(5, 3600))) as paused, Web(serving(60)) as other:
+        urls = [paused.url(path) for path in paths(30)] + [other.url(path) for path in paths(30)]
+        more = "patience = 2.0\npassing = 0.9\nagain_after = 0.0"
+        place = Place(tmp_path, urls, [paused.authority, other.authority], more)
+        assert place.crawl()[0] == 0
+        left, asked = place.statuses()["host_paused"], len(paused.log.paths)
+        assert left >= 25
+        urls += [web.url(path) for web in (paused, other) for path in paths(40)[30:]]
+        place = Place(tmp_path, urls, [paused.authority, other.authority], more)
+        assert place.crawl()[0] == 0
+        assert place.wit("crawl", "--again")[0] == 0
+        assert len(paused.log.paths) == asked
+        assert place.statuses() == {SUCCESS: 80 - left - 10, "host_paused": left + 10}
+        assert Counter(pictures(other)) == Counter(paths(40))
+
+
+def test_what_a_rule_of_ours_refused_is_asked_for_when_the_rule_is_another(tmp_path: Path) -> None:
+    """Those that pass now, by any build, once; a host's own word is none of ours."""
+    large = Endpoint(whole(encoded(photograph(2, (400, 300)), quality=98)), SUCCESS)
+    shut = Endpoint(whole(b"", "X-Robots-Tag: noai"), "")
+    ends = {**serving(10), "/large/0.jpg": large, "/shut/0.jpg": shut}
+    with Web(ends) as web, Web(serving(4)) as private:
+        urls = [web.url(path) for path in ends] + [private.url(path) for path in paths(4)]
+        place = Place(tmp_path, urls, [web.authority], "max_bytes = 20000\nhost_urls = 8")
+        code, said = place.crawl()
+        before = place.statuses()
+        assert (code, before["host_too_slow"], before["blocked_address"]) == (0, 4, 4), said
+        asked = Counter(pictures(web))
+        assert place.crawl()[0] == 0
+        for more, hosts in (
+            ("max_bytes = 19000\nhost_urls = 8", [web.authority]),  # none of it passes by that
+            ("host_urls = 11", [web.authority]),
+            ("", [web.authority, private.authority]),
+            ("max_header_bytes = 9999", [web.authority, private.authority]),
+        ):
+            place = Place(tmp_path, urls, hosts, more)
+            code, said = place.crawl()
+            assert code == 0, said
+            if more.startswith("max_bytes"):
+                assert (place.statuses(), Counter(pictures(web))) == (before, asked)
+            elif more == "host_urls = 11":
+                assert (place.statuses()["host_too_slow"], sum(Counter(pictures(web)).values())) == (
+                    1,
+                    8 + 3 + asked["/large/0.jpg"],
+                )
+        assert place.statuses() == {SUCCESS: 15, "opted_out": 1}
+        twice = {"/large/0.jpg"} if asked["/large/0.jpg"] else set()
+        assert {path for path, count in Counter(pictures(web)).items() if count > 1} == twice
+        assert Counter(pictures(private)) == Counter(paths(4))
+        assert main(["verify", "--root", f"{place.root}"]) == 0
 
 
 @contextmanager
@@ -320,8 +375,11 @@ def test_pictures_older_than_max_age_are_asked_for_again_and_a_410_takes_them_do
             assert place.wit("build", "--to", "filter")[0] == 0
             assert len(pictures(web)) == 6
         place.write("max_age = 1e-9")
+        assert "is made: some of it is asked for again" in place.plan()
+        assert "6 pictures are older than max_age, and are asked for again" in place.plan()
         code, said = place.wit("build", "--to", "filter")
         assert code == 0, said
+        assert said.count("6 pictures are older than max_age, and are asked for again") == 2
         assert Counter(pictures(web)) == dict.fromkeys(paths(6), 2)
         assert place.statuses() == {SUCCESS: 5, "http_not_found": 1}
         signed = manifest.load(place.root / "filter")

@@ -11,7 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from beam_jobs.engine import build
@@ -23,6 +22,7 @@ from tests.beam_jobs.signed import sign_files, sign_pairs, sign_rejects
 from tests.factories import encoded, pair, photograph
 from tests.stores import Server, s3
 from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Row, ShardConfig, position, present, tables_of
+from wit_pipeline.takedown import displaced
 from wit_pipeline.takedown.takedown import FOLDER, Removed
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.manifest import Manifest
@@ -197,12 +197,13 @@ def test_each_stage_is_asked_why(tmp_path: Path, reason: Reason, told: Reason) -
 
 
 def test_the_crawl_is_asked_why(tmp_path: Path) -> None:
-    """What a URL's latest chance says counts, whatever came before."""
+    """It is the no that took a picture away, whatever was heard before and after it."""
     root = crawl(tmp_path)
     shards(root, PAIRS)
-    schema = pa.schema([("url", pa.string()), ("status", pa.string())])
-    for name, status in (("unit-000000.parquet", "success"), ("unit-000000.2.parquet", "opted_out")):
-        rows.write(root / "crawl" / name, schema, [{"url": PAIRS[1].candidate.url, "status": status}])
+    said = [("success", 200), ("http_not_found", 404), ("opted_out", 200), ("http_not_found", 404)]
+    for chance, (status, code) in zip(("", ".2", ".3", ".10"), said, strict=True):
+        answer = displaced.Answer(PAIRS[1].candidate.url, status, code)
+        rows.write(root / "crawl" / f"unit-000000{chance}.parquet", displaced.Answer, [answer])
     (root / "crawl" / manifest.MANIFEST).unlink()
     sign_files(root, "crawl", IMAGES, {"crawl": {}})
     (root / "frontier").mkdir()
@@ -421,3 +422,46 @@ def test_rounds_in_a_store_are_those_of_a_disk_whatever_is_killed(
         assert found.digest == made.digest
         for file in found.files:
             assert manifest.reread(there / "shard" / file.name).sha256 == file.sha256
+
+
+def bring(root: Path, there: Path, *stages: str) -> None:
+    """The files of some stages, as they lie in another root."""
+    for stage in stages:
+        for path in sorted((root / stage).iterdir()):
+            with manifest.aside(there / stage / path.name) as temporary:
+                temporary.write_bytes(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "last", [21, *(pytest.param(last, marks=pytest.mark.slow) for last in (*range(14, 21), *range(22, 35)))]
+)
+def test_what_a_round_took_out_is_told_by_the_next_though_it_was_killed_and_came_to_other_pairs(
+    tmp_path: Path, s3_root: Callable[[], Path], last: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a store shards are written over before they are signed: each key is a sample, or said to be gone."""
+    root, there, engine = crawl(tmp_path / "root"), s3_root(), Engine(workers=Workers(1, ()))
+    recipe = Recipe(shard=ShardConfig(samples=SAMPLES))
+    bring(root, there, "crawl")
+    given: dict[str, str] = {}  # pair by key, of all that was ever signed
+    for number, pairs in enumerate([PAIRS[:7], PAIRS[2:9], [PAIRS[0], *PAIRS[3:8]]]):
+        shutil.rmtree(root / "balance", ignore_errors=True)
+        sign_pairs(root, "balance", pairs, 2)
+        bring(root, there, "balance")
+        with monkeypatch.context() as patched:
+            if number == 1:
+                patched.setattr(manifest, "_uploaded", killing(manifest._uploaded, last, itertools.count()))
+                with pytest.raises(RuntimeError, match="Killed"):
+                    build.run_stage(shard.STAGE, recipe, there, engine)
+                continue
+            found = build.run_stage(shard.STAGE, recipe, there, engine)
+        for file in found.files:
+            assert manifest.reread(there / "shard" / file.name).sha256 == file.sha256, file.name
+        there_now = tmp_path / f"now{number}"
+        bring(there, there_now, "shard")
+        live = {key: row.pair_key for key, row in samples_of(there_now).items()}
+        assert sorted(live.values()) == sorted(item.key for item in pairs)
+        gone = left(there_now)
+        assert not live.keys() & gone.keys()
+        assert given.keys() <= live.keys() | gone.keys()
+        assert all(live.get(key, pair_key) == pair_key for key, pair_key in given.items())
+        given |= live

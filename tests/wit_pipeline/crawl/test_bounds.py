@@ -1,5 +1,6 @@
 """What a host may take, by the draws and by the server's own log."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import strategies as st
 from tests.factories import candidate, encoded, photograph
 from tests.web import Endpoint, Web, whole
 from tests.wit_pipeline.crawl.test_crawl import decode_here
-from wit_pipeline.crawl.bounds import Bounds, Lane
+from wit_pipeline.crawl.bounds import ENOUGH, Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, crawl
+from wit_pipeline.crawl.finality import would_pass
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.asked import Asking
@@ -60,6 +62,36 @@ def test_the_units_of_a_lane_share_what_their_host_may_take(sizes: list[int], mo
         found += len(asked(Bounds(urls, CrawlConfig(host_urls=most), 0, lane), 0.0, urls))
         before += size
     assert found == min(most, whole_)
+
+
+@given(
+    st.lists(st.integers(1, 30), min_size=1, max_size=6),
+    st.integers(1, 100),
+    st.sampled_from([0.0, 0.02, 1.5]),
+    st.sampled_from([0.1, 1.0, 7.3]),
+)
+def test_what_is_left_out_is_told_which_bound_would_be_enough(
+    sizes: list[int], most: int, hours: float, interval: float
+) -> None:
+    """With that it is asked for, whatever unit of its host it is in; with what is there now it is not."""
+    config, whole_, before = CrawlConfig(host_urls=most, host_hours=hours), sum(sizes), 0
+    for size in sizes:
+        urls = [f"http://a.test/{number}" for number in range(before, before + size)]
+        lane = Lane(before=before, urls=whole_)
+        bounds = Bounds(urls, config, 0, lane)
+        for url in urls:
+            said, now = bounds.refusal(url, interval), config
+            for _ in range(2):  # once for each of the bounds
+                if not said:
+                    break
+                assert not would_pass("host_too_slow", said, now)
+                key, enough = ENOUGH.findall(said)[0]
+                one = {"host_urls": int(enough)} if key == "host_urls" else {"host_hours": float(enough)}
+                now = replace(now, **one)
+                assert would_pass("host_too_slow", said, now)
+                said = Bounds(urls, now, 0, lane).refusal(url, interval)
+            assert said == ""
+        before += size
 
 
 def test_a_host_whose_rules_make_it_slow_is_not_asked_beyond_the_bound(tmp_path: Path) -> None:

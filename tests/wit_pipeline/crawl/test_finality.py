@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.web import ENDPOINTS, JPEG, RESET, Answer, Endpoint, Web, head, raw, whole
-from wit_pipeline.crawl.finality import RULES, is_passing
+from tests.factories import encoded, photograph
+from tests.web import ENDPOINTS, JPEG, RESET, Answer, Endpoint, Web, head, raw, to, whole
+from wit_pipeline.crawl.finality import OURS, RULES, RULES_OF_OURS, is_passing, would_pass
 from wit_pipeline.fetch.client import Client, FetchError
 from wit_pipeline.fetch.lookup import Lookup
+from wit_pipeline.pictures.image import Decoded, ImageError, decode
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.records import SUCCESS, Reason
 
@@ -160,6 +162,65 @@ def test_names(error: Exception, passing: bool) -> None:
 
     found = failure("a.test:80", "http://a.test/1.jpg", Lookup(ask))
     assert (found.reason, judged(found)) == (Reason.DNS_ERROR, passing)
+
+
+def refusal(web: Web, config: CrawlConfig, path: str) -> FetchError | ImageError:
+    """What is said of a picture of a server that a rule refuses."""
+    with Client(config) as client, pytest.raises((FetchError, ImageError)) as raised:
+        client.run(asked_and_decoded(client, web.url(path), config))
+    assert isinstance(raised.value, (FetchError, ImageError))
+    return raised.value
+
+
+async def asked_and_decoded(client: Client, url: str, config: CrawlConfig) -> Decoded:
+    async with client.ask(url) as response:
+        return decode(bytes(response.body), config)
+
+
+WIDE = encoded(photograph(1, (100, 10)), "PNG")
+OF_RULES: Sequence[tuple[Reason, dict[str, Any], dict[str, Any]]] = [  # a rule, and one that lets it pass
+    (Reason.TOO_MANY_PIXELS, {"max_pixels": 999}, {"max_pixels": 1000}),
+    (Reason.IMAGE_TOO_LONG, {"max_aspect": 9.9}, {"max_aspect": 10.0}),
+    (Reason.UNSUPPORTED_FORMAT, {"formats": ("JPEG", "GIF")}, {"formats": ("GIF", "PNG")}),
+    (Reason.TOO_LARGE, {"max_bytes": len(WIDE) - 1}, {"max_bytes": len(WIDE)}),
+    (Reason.TOO_MANY_REDIRECTS, {"max_redirects": 1}, {"max_redirects": 2}),
+    (Reason.BLOCKED_ADDRESS, {"allow_hosts": ("127.0.0.1:9",)}, {}),
+]
+
+
+@pytest.mark.parametrize(("reason", "rule", "other"), OF_RULES)
+def test_what_a_rule_of_ours_refused_would_pass_by_another_and_then_does(
+    reason: Reason, rule: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """By the messages that servers and pictures really lead to: nothing is asked again to no avail."""
+    ends = {"/a.png": to("/b.png"), "/b.png": to("/wide.png"), "/wide.png": whole(WIDE)}
+    with Web({path: Endpoint(answer, "") for path, answer in ends.items()}) as web:
+        named: dict[str, Any] = {
+            "allow_hosts": (web.authority,),
+            "user_agent": "wit-test/0.1 (+http://a.test)",
+        }
+        path = "/a.png" if reason is Reason.TOO_MANY_REDIRECTS else "/wide.png"
+        before, after = CrawlConfig(**{**named, **rule}), CrawlConfig(**{**named, **other})
+        said = refusal(web, before, path)
+        assert said.reason is reason
+        assert not would_pass(reason, said.detail, before)
+        assert would_pass(reason, said.detail, after)
+        with Client(after) as client:
+            client.run(asked_and_decoded(client, web.url(path), after))
+
+
+def test_rules_of_ours_are_final_and_their_keys_are_keys() -> None:
+    assert not any(RULES[reason](0, "") for reason in RULES_OF_OURS)
+    tried = {key for _, rule, _ in OF_RULES for key in rule} | {"host_hours", "host_urls", "hash"}
+    assert tried == set(OURS)
+    assert {reason for reason, _, _ in OF_RULES} | {Reason.HOST_TOO_SLOW, Reason.HASH_MISMATCH} == set(
+        RULES_OF_OURS
+    )
+    assert not would_pass("hash_mismatch", "sha1", CrawlConfig())
+    assert would_pass("hash_mismatch", "sha1", CrawlConfig(hash="flag"))
+    old = "its host has 300 URLs, more than host_urls"  # of earlier releases
+    assert not would_pass("host_too_slow", old, CrawlConfig(host_urls=1000))
+    assert would_pass("host_too_slow", old, CrawlConfig())
 
 
 def test_the_misbehaving_web_has_no_page_that_is_not_classed() -> None:

@@ -73,6 +73,21 @@ def test_starts_are_kept_apart_for_all(tmp_path: Path, clock: Clock) -> None:
     assert two.take(HOST, 2.0) == 0
 
 
+def test_a_pause_that_is_known_from_before_is_the_hosts_own(tmp_path: Path, clock: Clock) -> None:
+    one, two = Doors(tmp_path), Doors(tmp_path)
+    one.shut(HOST, 100.0)
+    assert two.pause(HOST) == (100.0, True)
+    one.shut(HOST, 50.0)  # the longer one holds
+    clock.now += 40.0
+    assert two.pause(HOST) == (60.0, True)
+    assert two.take(HOST, 0.1) == 60.0
+    assert not two.pause(OTHER)[1]
+    one.shut(OTHER, 10 * LONGEST_PAUSE)
+    assert two.pause(OTHER) == (LONGEST_PAUSE, True)
+    clock.now += 60.0
+    assert two.take(HOST, 0.1) == 0.0
+
+
 def test_a_rest_is_everybodys(tmp_path: Path, clock: Clock) -> None:
     one, two = Doors(tmp_path), Doors(tmp_path)
     one.rest(HOST, 5.0)

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +24,19 @@ def test_a_file_holds_the_records_in_order(tmp_path: Path) -> None:
     records = [candidate(f"http://a.test/{i}", "a dog", queries=(i, i + 1)) for i in range(10_000)]
     assert rows.write(tmp_path / "a.parquet", Candidate, records) == 10_000
     assert list(rows.read(tmp_path / "a.parquet", Candidate)) == records
+
+
+@given(st.lists(st.datetimes(), max_size=20), st.booleans(), st.integers(1, 7))
+def test_the_bounds_of_a_column_are_those_of_its_rows(
+    tmp_path_factory: pytest.TempPathFactory, moments: list[datetime], told: bool, group: int
+) -> None:
+    """With statistics and without, in one group of rows or in several."""
+    texts = [moment.replace(tzinfo=UTC).isoformat(timespec="milliseconds") for moment in moments]
+    path = tmp_path_factory.mktemp("bounds") / "a.parquet"
+    pq.write_table(pa.table({"x": texts}), path, write_statistics=told, row_group_size=group)
+    first, last = rows.bounds(path, "x")
+    assert (first, last) == ((min(texts), max(texts)) if texts else ("~", ""))
+    assert texts or not any(first <= moment <= last for moment in ("0001-01-01", "9999-12-31"))
 
 
 def test_the_bytes_depend_on_the_records_alone(tmp_path: Path) -> None:

@@ -138,6 +138,14 @@ def test_what_went_up_is_described_without_being_read(
     assert told.sha256 == manifest.describe(tmp_path / "a.txt").sha256
 
 
+@pytest.mark.parametrize("end", ["", ".gz", ".bz2", ".zst", ".lz4", ".tar.gz", ".br", ".sz"])
+def test_what_goes_up_is_what_was_written_whatever_its_name(end: str, tmp_path: Path) -> None:
+    path = of_local(tmp_path) / f"a{end}"
+    with manifest.aside(path) as temporary:  # type: ignore[arg-type]
+        temporary.write_bytes(b"as it is")
+    assert (tmp_path / f"a{end}").read_bytes() == b"as it is"
+
+
 def test_what_breaks_off_goes_nowhere(tmp_path: Path) -> None:
     path = of_local(tmp_path) / "a.txt"
 
