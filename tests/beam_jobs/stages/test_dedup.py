@@ -173,6 +173,18 @@ def test_of_images_with_one_caption_some_stay(tmp_path: Path, most: int, left: i
     assert told == ({f"one of 12 images with this caption, of which {most} stay"} if left < 12 else set())
 
 
+def test_several_captions_may_be_of_too_many_images(tmp_path: Path) -> None:
+    """Their limits are one table, in an order: a second one had ended every build that met it."""
+    given = [
+        pair(f"http://h.test/{i}", f"a post no. {i % 3}", sha256=f"{i:02x}" * 32, weak=0.9) for i in range(18)
+    ]
+    sign_counts(tmp_path, "crawl", Counts())
+    sign_pairs(tmp_path, "filter", given, 2)
+    kept, dropped = built(tmp_path, DedupConfig(per_caption=2), 1)
+    assert len(kept) == 6
+    assert {reason for reason, _ in dropped.values()} == {"repeated_caption"}
+
+
 def test_equal_bytes_alone(tmp_path: Path) -> None:
     kept, dropped = run(tmp_path, 2, DedupConfig(near=False))
     assert len(kept) in (8, 9)  # the image that is there twice has one text or two
