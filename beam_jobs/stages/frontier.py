@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -300,15 +299,10 @@ def routed(task: Task) -> Route:
     return route_of(task.folders.scratch, task.plan, task.recipe.seed)
 
 
-def span(units: int) -> int:
-    """The units of a bucket: about as many as there are buckets, so that neither are too many."""
-    return isqrt(max(units - 1, 0)) + 1
-
-
 def slice_part(task: Task, unit: Unit) -> Done:
     """Write a part's kept candidates by bucket, some thousand at a time."""
     route = routed(task)
-    width = span(route.units)
+    width = slices.span(route.units)
     path = task.folders.scratch / f"{unit.name}.slices"
     with (
         aside(path) as temporary,
@@ -331,7 +325,7 @@ def slice_units(task: Task) -> Sequence[Unit]:
 def buckets(task: Task) -> Sequence[Unit]:
     """The ranges of units of crawling."""
     units = routed(task).units
-    width = span(units)
+    width = slices.span(units)
     return [
         Unit(name=f"bucket-{number:05d}", covers=range(first, min(first + width, units)))
         for number, first in enumerate(range(0, units, width))

@@ -127,7 +127,7 @@ def test_what_was_routed_is_not_routed_again(tmp_path: Path, killed: list[int]) 
 
 @pytest.mark.parametrize(("units", "width"), [(0, 1), (1, 1), (2, 2), (4, 2), (5, 3), (9, 3), (100_000, 317)])
 def test_buckets_are_as_many_as_the_units_in_one(units: int, width: int) -> None:
-    assert frontier.span(units) == width
+    assert slices.span(units) == width
 
 
 def test_earlier_crawls_say_how_much_is_lost(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
     ROOT/shard as it is signed    the shards of before, what has left them, and which rounds there were
     scratch/high.npy …            where their pairs stand (`wit_pipeline.takedown.rounds`)
-    scratch/shard-NNNNN.parquet   the pairs of the balance that stand in shard N
 
 A shard that loses nothing is the same file in the new folder: a second name, no bytes.
 """
@@ -115,6 +114,11 @@ def standing(task: Task) -> Standing:
     return _standing(task.folders.scratch, task.folders.root / FOLDER, task.plan)
 
 
+def forget() -> None:
+    """What was read of a scratch folder holds no longer: another attempt may write another."""
+    _standing.cache_clear()
+
+
 @cache  # once a process
 def _standing(scratch: Path, removed: Path, plan: str) -> Standing:
     return Standing(scratch, removals_of(removed))
@@ -142,12 +146,14 @@ def units(task: Task) -> Sequence[Unit]:
     return [Unit(name=f"{shard:05d}", covers=shard) for shard in (found.shards if found else ())]
 
 
-def keep(task: Task, unit: Unit) -> Done:
-    """A shard that stands, without the samples that have left it; the same files where none has."""
+def keep(task: Task, unit: Unit, pairs: Iterable[Pair]) -> Done:
+    """A shard that stands, without the samples that have left it; the same files where none has.
+
+    `pairs` are those of the balance that stand in it.
+    """
     found, out, scratch = before(task), task.folders.out, task.folders.scratch
     assert found is not None, "shards that stand were found before"
-    pairs = scratch / f"shard-{unit.name}.parquet"
-    present = {pair.key: pair for pair in rows.read(pairs, Pair)} if pairs.exists() else {}
+    present = {pair.key: pair for pair in pairs}
     told = scratch / f"removed-{unit.name}.parquet"
     # In a store the shard may be written already, and lack what this would find to be gone.
     gone = {item.key: item for item in rows.read(told, Removed)} if told.exists() else {}
