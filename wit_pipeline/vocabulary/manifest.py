@@ -254,6 +254,18 @@ def load(folder: Path) -> Manifest | None:
     return known[1]
 
 
+def kind(folder: Path, signed: Manifest, prefix: str, suffix: str = "") -> Sequence[File]:
+    """`signed.named`, looked up once: a folder that is asked for each of its files has a hundred thousand."""
+    known = _kinds.get(str(folder))
+    if known is None or known[0] is not signed:
+        known = _kinds[str(folder)] = (signed, {})
+    if (prefix, suffix) not in known[1]:
+        known[1][prefix, suffix] = tuple(signed.named(prefix, suffix))
+    return known[1][prefix, suffix]
+
+
+_kinds: dict[str, tuple[Manifest, dict[tuple[str, str], tuple[File, ...]]]] = {}  # by the folder's path
+
 # By path, with what tells one state from another. A store's time of an object is of seconds: what this
 # process writes is forgotten there and then, and one process alone signs in a root (`engine/lock`).
 _manifests: dict[str, tuple[tuple[int, int, int], Manifest]] = {}
