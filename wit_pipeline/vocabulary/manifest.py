@@ -40,17 +40,22 @@ class Counts:
     read: int = 0
     kept: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)  # by reason
+    kinds: Mapping[str, int] = field(default_factory=dict)  # of what was kept, where a unit tells them apart
 
     def __add__(self, other: "Counts") -> "Counts":
-        reasons = sorted({*self.rejected, *other.rejected})
         return Counts(
             read=self.read + other.read,
             kept=self.kept + other.kept,
-            rejected={name: self.rejected.get(name, 0) + other.rejected.get(name, 0) for name in reasons},
+            rejected=_added(self.rejected, other.rejected),
+            kinds=_added(self.kinds, other.kinds),
         )
 
     def adds_up(self) -> bool:
         return self.read == self.kept + sum(self.rejected.values())
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
