@@ -185,12 +185,9 @@ def measure(count: int, folder: Path, to: str = "shard", keys: int = passes.KEYS
         away.clear()
         wall, start = time.monotonic(), cpu()
         build.run_stage(stage, Recipe(), folder, Apart(workers=Workers(1, ())))
-        here = [item for item in spent if item.step.startswith(f"{stage.name} ")]
-        rest = time.monotonic() - wall - sum(item.wall for item in here)
-        own = cpu() - start - sum(item.cpu for item in here)
-        spent.append(
-            Spent(f"{stage.name} (launcher)", max(rest, 0.0), max(own, 0.0), high_water(os.getpid()))
-        )
+        others, theirs = (sum(each) for each in zip(*away, strict=True))
+        took = (time.monotonic() - wall - others, cpu() - start - theirs)
+        spent.append(Spent(f"{stage.name} (launcher)", *took, high_water(os.getpid())))
     found: dict[str, Spent] = {}
     for item in spent:
         one = found.get(item.step, Spent(item.step, 0.0, 0.0, 0.0))
