@@ -137,7 +137,7 @@ class Parts(Sequence[Path]):
 
     def _files(self) -> Sequence[File]:
         signed = self.folders.signed(self.stage)
-        return manifest.kind(self.folders.reads(self.stage), signed, self.prefix, self.suffix)
+        return manifest.once(self.folders.reads(self.stage), signed, Manifest.named, self.prefix, self.suffix)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from beam_jobs.engine import progress
 from beam_jobs.engine.stage import Folders, Task, Unit
@@ -249,6 +250,16 @@ class Outage:
             if is_passing(item.status, item.http_status, item.error_message):
                 self._passing[item.status] += 1
                 self._messages.setdefault(item.status, item.error_message)
+
+    def told(self) -> dict[str, Any]:
+        """All that was heard, as JSON can say it."""
+        return {"urls": self._urls, "passing": dict(self._passing), "messages": self._messages}
+
+    def add(self, told: Mapping[str, Any]) -> None:
+        """Hear what others that came after have `told`."""
+        self._urls += told["urls"]
+        self._passing.update(told["passing"])
+        self._messages = {**told["messages"], **self._messages}
 
     def check(self, task: Task) -> None:
         """A `RunError` where more than `crawl.passing` of them failed in ways that may pass."""

@@ -10,8 +10,9 @@ from beam_jobs.engine import passes
 from beam_jobs.engine.failure import remembered
 from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part, unit_of
 from beam_jobs.engine.tables import SHARES, Shares, WriteTable, write_whole
-from beam_jobs.stages import comparing, sets
-from beam_jobs.stages.comparing import meeting, verdicts_on
+from beam_jobs.stages import sets
+from beam_jobs.stages.copies import comparing
+from beam_jobs.stages.copies.comparing import meeting, verdicts_on
 from wit_pipeline.copies import evaluation, thresholds
 from wit_pipeline.copies.evaluation import EvaluationImage
 from wit_pipeline.copies.evaluation_index import Evaluation

@@ -5,17 +5,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.store import StorePath, in_store, sizes
+
+T = TypeVar("T")
 
 MANIFEST = "manifest.json"
 SEAL = "seal"  # of a manifest's or a receipt's other values; earlier releases wrote none
@@ -259,17 +261,25 @@ def load(folder: Path) -> Manifest | None:
     return known[1]
 
 
-def kind(folder: Path, signed: Manifest, prefix: str, suffix: str = "") -> Sequence[File]:
-    """`signed.named`, looked up once: a folder that is asked for each of its files has a hundred thousand."""
-    known = _kinds.get(str(folder))
+def once(folder: Path, signed: Manifest, what: Callable[..., T], *arguments: str) -> T:
+    """`what(signed, *arguments)`, found once while the folder's manifest is this one, and not to be changed.
+
+    A folder of a hundred thousand files is asked about each of them.
+    """
+    known = _known.get(str(folder))
     if known is None or known[0] is not signed:
-        known = _kinds[str(folder)] = (signed, {})
-    if (prefix, suffix) not in known[1]:
-        known[1][prefix, suffix] = tuple(signed.named(prefix, suffix))
-    return known[1][prefix, suffix]
+        known = _known[str(folder)] = (signed, {})
+    if (what, arguments) not in known[1]:
+        known[1][what, arguments] = what(signed, *arguments)
+    return cast(T, known[1][what, arguments])
 
 
-_kinds: dict[str, tuple[Manifest, dict[tuple[str, str], tuple[File, ...]]]] = {}  # by the folder's path
+def by_name(signed: Manifest) -> Mapping[str, File]:
+    """The files of a manifest, by name."""
+    return {file.name: file for file in signed.files}
+
+
+_known: dict[str, tuple[Manifest, dict[Any, Any]]] = {}  # by the folder's path: what follows of its manifest
 
 # By path, with what tells one state from another. A store's time of an object is of seconds: what this
 # process writes is forgotten there and then, and one process alone signs in a root (`engine/lock`).

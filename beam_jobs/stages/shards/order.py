@@ -22,8 +22,8 @@ from beam_jobs.engine.stage import Done, Task, Unit
 from beam_jobs.stages.shards import rounds
 from wit_pipeline.shard import cut, position, range_of
 from wit_pipeline.takedown.rounds import COLUMNS
-from wit_pipeline.vocabulary import rows, slices
-from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
+from wit_pipeline.vocabulary import manifest, rows, slices
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest, aside, describe
 from wit_pipeline.vocabulary.records import Pair
 from wit_pipeline.vocabulary.store import array
 
@@ -63,7 +63,8 @@ def groups(task: Task) -> Groups:
 
 def parts(task: Task) -> Sequence[File]:
     """The pairs that balance signed."""
-    return task.folders.signed("balance").named("part-")
+    home = task.folders.reads("balance")
+    return manifest.once(home, task.folders.signed("balance"), Manifest.named, "part-")
 
 
 def slice_units(task: Task) -> Sequence[Unit]:

@@ -42,7 +42,7 @@ class Before:
     @property
     def shards(self) -> list[int]:
         """Their numbers, ascending."""
-        return sorted(int(file.name.removesuffix(".parquet")) for file in tables_of(self.signed.files))
+        return manifest.once(self.home, self.signed, _numbers)
 
     @property
     def following(self) -> int:
@@ -64,8 +64,12 @@ class Before:
 
     def files(self, name: str) -> tuple[File, ...]:
         """The files of a shard, as they were signed."""
-        found = {file.name: file for file in self.signed.files}
+        found = manifest.once(self.home, self.signed, manifest.by_name)
         return tuple(found[name + ending] for ending in ENDINGS)
+
+
+def _numbers(signed: Manifest) -> list[int]:
+    return sorted(int(file.name.removesuffix(".parquet")) for file in tables_of(signed.files))
 
 
 def before(task: Task) -> Before | None:

@@ -11,8 +11,9 @@ import pytest
 from beam_jobs.engine import build, passes, tables
 from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.stages import comparing, dedup
-from beam_jobs.stages.comparing import Rooted
+from beam_jobs.stages import dedup
+from beam_jobs.stages.copies import comparing
+from beam_jobs.stages.copies.comparing import Rooted
 from tests.beam_jobs.signed import sign_counts, sign_pairs
 from tests.dedup_reference import Item, crowd, verdicts
 from tests.factories import flip, pair
