@@ -18,7 +18,7 @@ from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.pictures.structure import EXTENSIONS, extension
 from wit_pipeline.vocabulary import rows, tar
 from wit_pipeline.vocabulary.chance import SCALE, draw
-from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
+from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_jsons, write_json
 from wit_pipeline.vocabulary.records import SUCCESS, Example, Image, Pair, Reason
 
 STAGE = "shard"
@@ -280,6 +280,7 @@ def stats(count: int, md5: str) -> dict[str, Any]:
 
 def wids_index(folder: Path, shards: Sequence[File]) -> dict[str, Any]:
     """The index that webdataset's `wids` reads: each shard with its number of samples, size and MD5."""
+    told = read_jsons([folder / file.name.replace(".tar", "_stats.json") for file in shards])
     return {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,
@@ -288,9 +289,9 @@ def wids_index(folder: Path, shards: Sequence[File]) -> dict[str, Any]:
                 "url": file.name,
                 "nsamples": file.rows,
                 "filesize": file.bytes,
-                "md5sum": read_json(folder / file.name.replace(".tar", "_stats.json"))["md5"],
+                "md5sum": item["md5"],
             }
-            for file in shards
+            for file, item in zip(shards, told, strict=True)
         ],
     }
 

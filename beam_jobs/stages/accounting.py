@@ -17,7 +17,7 @@ from wit_pipeline.crawl.accounts import Classes, Host, Hosts, Outcome, check
 from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.asked import RECEIPT, Asked, asking
-from wit_pipeline.vocabulary.manifest import Counts, Manifest, describe, once, read_json, write_json
+from wit_pipeline.vocabulary.manifest import Counts, Manifest, describe, once, read_jsons, write_json
 from wit_pipeline.vocabulary.store import place
 
 WIDTH = 256  # units of crawling in one of ours
@@ -111,8 +111,7 @@ def told_of_hosts(task: Task) -> Iterator[Host]:
 def told_of_statuses(task: Task) -> tuple[Classes, chances.Outage]:
     """The sums of all statuses, and what of the latest round would tell an outage."""
     classes, outage = Classes(), chances.Outage()
-    for unit in units(task):
-        told = read_json(told_at(task, unit)[1])
+    for told in read_jsons([told_at(task, unit)[1] for unit in units(task)]):
         classes.add(told["classes"])
         outage.add(told["outage"])
     return classes, outage

@@ -168,6 +168,14 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path}: cannot be read: {error}") from None
 
 
+def read_jsons(paths: Sequence[Path]) -> list[Any]:
+    """The values in many JSON files; of a store, many at once."""
+    if not paths or in_store(paths[0]) is None:
+        return [read_json(path) for path in paths]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="json") as pool:
+        return list(pool.map(read_json, paths))
+
+
 def _files(values: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
     return tuple(File(**value) for value in values)
 
