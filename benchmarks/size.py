@@ -140,12 +140,12 @@ class Apart(Engine):
     """Each step in a process of its own."""
 
     def shuffle(self, step: Shuffle, task: Task) -> None:
-        self.spend(step, task, ())
+        self._spend(step, task, ())
 
     def work(self, step: Work, task: Task, units: Sequence[Unit]) -> None:
-        self.spend(step, task, units)
+        self._spend(step, task, units)
 
-    def spend(self, step: Work | Shuffle, task: Task, units: Sequence[Unit]) -> None:
+    def _spend(self, step: Work | Shuffle, task: Task, units: Sequence[Unit]) -> None:
         """Have a process do it, and note what it took."""
         asked = task.folders.work / "step.pickle"
         asked.write_bytes(pickle.dumps((task, step.name, units)))
@@ -153,11 +153,17 @@ class Apart(Engine):
         wall, start = time.monotonic(), cpu()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         away.append((time.monotonic() - wall, cpu() - start))
-        spent.append(Spent(**json.loads(done.stdout.splitlines()[-1])))
+        note(Spent(**json.loads(done.stdout.splitlines()[-1])))
 
 
 spent: list[Spent] = []
 away: list[tuple[float, float]] = []  # seconds of other processes, wall and CPU, their start too
+
+
+def note(item: Spent) -> None:
+    """Remember what a step took, and say so at once: a large size lasts for hours."""
+    spent.append(item)
+    sys.stderr.write(f"{item.step}: {item.wall:.1f} s, {item.cpu:.1f} s of CPU, {item.peak:,.0f} MB\n")
 
 
 def do_step(asked: Path) -> Spent:
@@ -173,7 +179,9 @@ def do_step(asked: Path) -> Spent:
     return Spent(told, time.monotonic() - wall, cpu() - start, high_water(os.getpid()))
 
 
-def measure(count: int, folder: Path, to: str = "shard", keys: int = passes.KEYS) -> list[Spent]:
+def measure(
+    count: int, folder: Path, to: str = "shard", keys: int = passes.KEYS, kind: type[Engine] = Apart
+) -> list[Spent]:
     """What each step takes, passes of one step together; the last is this process, which launches them."""
     spent.clear()
     passes.KEYS = keys
@@ -184,10 +192,10 @@ def measure(count: int, folder: Path, to: str = "shard", keys: int = passes.KEYS
             continue
         away.clear()
         wall, start = time.monotonic(), cpu()
-        build.run_stage(stage, Recipe(), folder, Apart(workers=Workers(1, ())))
-        others, theirs = (sum(each) for each in zip(*away, strict=True))
+        build.run_stage(stage, Recipe(), folder, kind(workers=Workers(1, ())))
+        others, theirs = (sum(each) for each in zip((0.0, 0.0), *away, strict=True))
         took = (time.monotonic() - wall - others, cpu() - start - theirs)
-        spent.append(Spent(f"{stage.name} (launcher)", *took, high_water(os.getpid())))
+        note(Spent(f"{stage.name} (launcher)", *took, high_water(os.getpid())))
     found: dict[str, Spent] = {}
     for item in spent:
         one = found.get(item.step, Spent(item.step, 0.0, 0.0, 0.0))

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from beam_jobs.engine import passes
+from beam_jobs.engine.engine import Engine
 from benchmarks import size
 from wit_pipeline.vocabulary import manifest
 
@@ -12,20 +14,22 @@ WITHIN = 100  # MB
 
 
 def test_all_that_is_made_up_comes_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But for the copies, each of which is one image more."""
+    """But for the copies: one in twenty is dropped."""
     monkeypatch.setattr(size, "PART", 30)
-    found = {item.step for item in size.measure(100, tmp_path, keys=60)}
-    assert {"frontier Pairs", "dedup Bytes", "balance Draw", "shard Group", "shard (launcher)"} <= found
+    monkeypatch.setattr(passes, "KEYS", passes.KEYS)  # put back afterwards
+    size.measure(100, tmp_path, keys=60, kind=Engine)
     signed = manifest.load(tmp_path / "shard")
     assert signed is not None
     assert signed.counts.kept == 95
-    assert manifest.read_json(tmp_path / "shard" / "shards.json")["shardlist"][0]["nsamples"] == 95
+    (shard,) = manifest.read_json(tmp_path / "shard" / "shards.json")["shardlist"]
+    assert shard["nsamples"] == 95
 
 
 @pytest.mark.slow
 def test_the_peak_of_every_step_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight times the candidates. There are more parts, units and shards, and none is longer."""
     monkeypatch.setattr(size, "PART", 20_000)
+    monkeypatch.setattr(passes, "KEYS", passes.KEYS)  # put back afterwards
     few, many = (
         {item.step: item.peak for item in size.measure(rows, tmp_path / str(rows), keys=KEYS)}
         for rows in (KEYS, 8 * KEYS)
