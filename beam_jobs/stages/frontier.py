@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -294,27 +295,28 @@ def asked(path: Path, task: Task) -> Iterator[tuple[int, str, str, tuple[int, ..
         for batch in rows.batches(file, ["url", "queries"]):
             urls, queries = (batch.column(name).to_pylist() for name in ("url", "queries"))
             for url, named, unit in zip(urls, queries, known.of(urls).tolist(), strict=True):
-                host = host_id(url)
-                table = int(host[:8], 16) % count
-                if task.turn.has(table):
+                name = url_id(url)
+                if task.turn.has(int(name[:8], 16)):  # by URL: one host may have most of them
+                    host = host_id(url)
                     limited = tuple(query for query in named if query in limits)
-                    yield table, host, url_id(url) if unit < 0 else "", limited
+                    yield int(host[:8], 16) % count, host, name if unit < 0 else "", limited
 
 
-def hosts_at(scratch: Path, table: int) -> Path:
-    """Where some hosts are."""
-    return scratch / f"hosts-{table:03d}.parquet"
+def hosts_at(scratch: Path, table: int, turn: int) -> Path:
+    """Where some hosts are, with as many of their URLs as a pass has seen."""
+    return scratch / f"hosts-{table:03d}.{turn}.parquet"
 
 
-def write_hosts(table: int, items: Iterable[tuple[str, int] | None], scratch: Path) -> int:
+def write_hosts(table: int, items: Iterable[tuple[str, int] | None], scratch: Path, turn: int) -> int:
     """Write the hosts of a table, by id."""
     found = sorted(item for item in items if item is not None)
-    return write_whole(hosts_at(scratch, table), HostCount, (HostCount(host=h, urls=n) for h, n in found))
+    made = (HostCount(host=host, urls=urls) for host, urls in found)
+    return write_whole(hosts_at(scratch, table, turn), HostCount, made)
 
 
 def hosts(pipeline: beam.Pipeline, task: Task) -> None:
     """The URLs of every host that are to be asked for, and what is fetched of queries that have limits."""
-    count = host_tables(task)
+    number, count = task.turn.number, host_tables(task)
     found = pipeline | "Read" >> ReadParts(chosen(task), partial(asked, task=task))
     (
         found
@@ -324,14 +326,14 @@ def hosts(pipeline: beam.Pipeline, task: Task) -> None:
         | "Host" >> beam.Map(lambda item: (item[0], item[1]))
         | "Hosts" >> beam.combiners.Count.PerElement()
         | "OfTable" >> beam.MapTuple(lambda where, urls: (where[0], (where[1], urls)))
-        | "ByTable" >> ByTable(filter(task.turn.has, range(count)), None)
-        | "WriteHosts" >> beam.MapTuple(partial(write_hosts, scratch=task.folders.scratch))
+        | "ByTable" >> ByTable(range(count), None)
+        | "WriteHosts" >> beam.MapTuple(partial(write_hosts, scratch=task.folders.scratch, turn=number))
     )
     (
         found
         | "OfLimited" >> beam.FlatMap(lambda item: item[3])
         | "CountFetched" >> beam.combiners.Count.PerElement()
-        | "WriteFetched" >> WriteTable(_counted(task, "fetched", task.turn.number), QueryPairs, of_query)
+        | "WriteFetched" >> WriteTable(_counted(task, "fetched", number), QueryPairs, of_query)
     )
 
 
@@ -347,8 +349,10 @@ def choose(task: Task, unit: Unit) -> Done:
 def pack_hosts(task: Task, unit: Unit) -> Done:
     """Write the units of each host."""
     scratch = task.folders.scratch
-    tables = (hosts_at(scratch, number) for number in range(host_tables(task)))
-    urls = {item.host: item.urls for table in tables for item in rows.read(table, HostCount)}
+    turns, urls = passes.taken(task.folders, "Hosts"), Counter[str]()
+    for number, turn in product(range(host_tables(task)), range(turns)):
+        for item in rows.read(hosts_at(scratch, number, turn), HostCount):
+            urls[item.host] += item.urls
     packed = pack(urls, task.recipe.frontier, task.recipe.seed, first=keeping.next_unit(task.folders))
     path = scratch / "shares.parquet"
     return Counts(), (describe(path, write_whole(path, Share, packed)),)
