@@ -36,4 +36,4 @@ def begin(step: Shuffle, task: Task, flags: Sequence[str]) -> Iterator[tuple[str
 
 def _holds(flags: Sequence[str]) -> bool:
     runner = str(PipelineOptions(list(flags)).view_as(StandardOptions).runner or "")
-    return not runner.lower().startswith(SPILL)
+    return not runner.rpartition(".")[2].lower().startswith(SPILL)  # a runner may be named with its module
