@@ -1,4 +1,4 @@
-"""Shuffles in passes: how many, which keys each has, and that a build that was killed goes on with as many."""
+"""Shuffles in passes: how many, which keys each has, and that a killed build goes on with as many."""
 
 from pathlib import Path
 
