@@ -27,6 +27,7 @@ from beam_jobs.engine import build, passes
 from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Shuffle, Task, Unit, Work
+from beam_jobs.stages.copies import comparing
 from beam_jobs.stages.stages import STAGES, between
 from benchmarks.clock import cpu, say
 from benchmarks.frontier_job import high_water
@@ -148,7 +149,7 @@ class Apart(Engine):
     def _spend(self, step: Work | Shuffle, task: Task, units: Sequence[Unit]) -> None:
         """Have a process do it, and note what it took."""
         asked = task.folders.work / "step.pickle"
-        asked.write_bytes(pickle.dumps((task, step.name, units)))
+        asked.write_bytes(pickle.dumps((task, step.name, units, comparing.BUCKET)))
         command = [sys.executable, "-m", "benchmarks.size", "--step", str(asked)]
         wall, start = time.monotonic(), cpu()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -168,7 +169,7 @@ def note(item: Spent) -> None:
 
 def do_step(asked: Path) -> Spent:
     """Do what was asked for, in this process."""
-    task, name, units = pickle.loads(asked.read_bytes())
+    task, name, units, comparing.BUCKET = pickle.loads(asked.read_bytes())
     (step,) = [step for step in STAGES[task.folders.stage].steps if step.name == name]
     engine, wall, start = Engine(workers=Workers(1, ())), time.monotonic(), cpu()
     if isinstance(step, Shuffle):

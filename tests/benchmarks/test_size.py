@@ -6,10 +6,11 @@ import pytest
 
 from beam_jobs.engine import passes
 from beam_jobs.engine.engine import Engine
+from beam_jobs.stages.copies import comparing
 from benchmarks import size
 from wit_pipeline.vocabulary import manifest
 
-KEYS = 60_000  # of a pass
+KEYS = 30_000  # of a pass
 WITHIN = 100  # MB
 
 
@@ -27,12 +28,13 @@ def test_all_that_is_made_up_comes_through(tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.slow
 def test_the_peak_of_every_step_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight times the candidates. There are more parts, units and shards, and none is longer."""
-    monkeypatch.setattr(size, "PART", 20_000)
+    """Ten times the candidates. There are more parts, units and shards, and none is longer."""
+    monkeypatch.setattr(size, "PART", 15_000)
+    monkeypatch.setattr(comparing, "BUCKET", 1 << 13)  # as many buckets as passes, and more
     monkeypatch.setattr(passes, "KEYS", passes.KEYS)  # put back afterwards
     few, many = (
         {item.step: item.peak for item in size.measure(rows, tmp_path / str(rows), keys=KEYS)}
-        for rows in (KEYS, 8 * KEYS)
+        for rows in (KEYS, 10 * KEYS)
     )
     launchers = {
         step for step in many if step.endswith("(launcher)")
