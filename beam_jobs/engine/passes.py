@@ -1,6 +1,6 @@
 """A shuffle in passes, where the engine holds all that it shuffles in memory: a share of the keys at a time.
 
-Beam's local runner, its embedded job server and Prism keep a shuffle in memory at some 350 bytes a key; those
+Beam's local runner, its embedded job server and Prism keep a shuffle in memory at some 450 bytes a key; those
 of Flink, Spark and Dataflow spill. What a pass writes says by its number whose it is, and how many there are
 is written down before the first: a build that was killed goes on with as many, on whatever engine.
 """
@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from beam_jobs.engine.stage import Folders, Shuffle, Task, Turn
 from wit_pipeline.vocabulary import manifest
 
-KEYS = 8_000_000  # of a pass: some 3 GB
+KEYS = 8_000_000  # of a pass: some 4 GB
 SPILL = ("dataflow", "flink", "spark")  # runners that begin so hold no more than memory has room for
 
 
