@@ -20,6 +20,7 @@ EVERY = (
     "html_pairs",
     "extract_job",
     "frontier_job",
+    "size",
     "stored_quality",
     "as_browsers",
     "isolated_decode",

@@ -91,7 +91,9 @@ def main(argv: list[str] | None = None) -> int:
         workers = Workers(2, ())
         start = cpu()
         made = build.run_stage(frontier.STAGE, Recipe(), root, Timed(workers=workers))
-        peaks = [f"{high_water(pid):,.0f} MB" for pid in workers._pids]
+        peaks = [
+            f"{high_water(pid):,.0f} MB" for pid in (process.pid for process in workers._context.started)
+        ]
         workers.close()
         say(f"{len(made.named('part-')):,} units, {made.counts}")
         say(f"all: {cpu() - start:,.1f} s of CPU; the workers' peaks {', '.join(peaks)}")

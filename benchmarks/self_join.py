@@ -2,10 +2,10 @@
 
     python -m benchmarks.self_join [--images 100000 300000 1000000]
 
-The graph of dedup's first step as `wit dedup` runs it, on made-up codes: half of them crowd round one code in
-a hundred, and every fifth image is a copy of another, up to 4 and 30 bits away. The parts that it reads have
-10,000 images each. Each size is a process of its own. The projection takes the last two sizes' cost an image,
-and the bytes of an image's rows as they are.
+The graphs in which dedup compares images, as `wit dedup` runs them, on made-up codes: half of them crowd
+round one code in a hundred, and every fifth image is a copy of another, up to 4 and 30 bits away. The parts
+that they read have 10,000 images each. Each size is a process of its own. The projection takes the last two
+sizes' cost an image, and the bytes of an image's rows as they are.
 """
 
 import argparse
@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 
 from beam_jobs.engine.engine import run_shuffle
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Shuffle, Task
+from beam_jobs.engine.stage import Task
 from beam_jobs.stages import dedup
+from beam_jobs.stages.copies import comparing
 from benchmarks.clock import cpu, say
 from benchmarks.nearest import made_up, turned_over
 from benchmarks.signed import sign
@@ -84,9 +85,9 @@ def measure(root: Path) -> None:
     """Run the step, and say what it took: CPU seconds, peak MB, verdicts."""
     task = Task(folders=dedup.STAGE.folders(root), recipe=Recipe())
     task.folders.scratch.mkdir(parents=True)
-    (step,) = [step for step in dedup.STAGE.steps if isinstance(step, Shuffle) and step.name == "Compare"]
     start = cpu()
-    run_shuffle(step, task, ())
+    for step in comparing.STEPS:
+        run_shuffle(step, task, ())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     found = sum(pq.read_metadata(path).num_rows for path in task.folders.scratch.glob("verdicts-*"))
     say(f"{cpu() - start} {peak} {found}")

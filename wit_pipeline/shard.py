@@ -10,13 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.pictures.structure import EXTENSIONS, extension
 from wit_pipeline.vocabulary import rows, tar
-from wit_pipeline.vocabulary.chance import draw
-from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
+from wit_pipeline.vocabulary.chance import SCALE, draw
+from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_jsons, write_json
 from wit_pipeline.vocabulary.records import SUCCESS, Example, Image, Pair, Reason
 
 STAGE = "shard"
@@ -40,6 +42,31 @@ class ShardConfig:
 def position(key: str, seed: int) -> tuple[int, str]:
     """Sorts pairs into the order of the dataset: a hash of the key."""
     return draw(key, seed=seed, purpose="shard:order"), key
+
+
+def range_of(order: int, ranges: int) -> int:
+    """Which of so many equal ranges of draws a place in the order falls into: they follow one another.
+
+    >>> [range_of(order, 3) for order in (0, SCALE // 3, SCALE // 3 + 1, SCALE - 1)]
+    [0, 0, 1, 2]
+    """
+    return order * ranges // SCALE
+
+
+def cut(counts: NDArray[np.int64], shard: int, samples: int) -> tuple[range, int]:
+    """The ranges that hold the pairs of a shard, and how many pairs of theirs come before its first.
+
+    `counts` [ranges] are the pairs of each. `shard` is a number among shards of `samples` pairs, of which the
+    last may have fewer, and there is such a shard.
+
+    >>> cut(np.array([3, 0, 4, 2]), 1, 4)  # the pairs 4 to 7
+    (range(2, 4), 1)
+    """
+    ends = np.cumsum(counts)
+    first = shard * samples
+    last = min(first + samples, int(ends[-1])) - 1
+    low, high = np.searchsorted(ends, [first, last], side="right").tolist()
+    return range(low, high + 1), first - int(ends[low] - counts[low])
 
 
 def shard_of(key: str) -> int:
@@ -253,6 +280,7 @@ def stats(count: int, md5: str) -> dict[str, Any]:
 
 def wids_index(folder: Path, shards: Sequence[File]) -> dict[str, Any]:
     """The index that webdataset's `wids` reads: each shard with its number of samples, size and MD5."""
+    told = read_jsons([folder / file.name.replace(".tar", "_stats.json") for file in shards])
     return {
         "__kind__": "wids-shard-index-v1",
         "wids_version": 1,
@@ -261,9 +289,9 @@ def wids_index(folder: Path, shards: Sequence[File]) -> dict[str, Any]:
                 "url": file.name,
                 "nsamples": file.rows,
                 "filesize": file.bytes,
-                "md5sum": read_json(folder / file.name.replace(".tar", "_stats.json"))["md5"],
+                "md5sum": item["md5"],
             }
-            for file in shards
+            for file, item in zip(shards, told, strict=True)
         ],
     }
 

@@ -4,7 +4,9 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,13 +32,15 @@ from wit_pipeline.shard import tables_of
 from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary import manifest, rows
-from wit_pipeline.vocabulary.asked import Asked, everything
+from wit_pipeline.vocabulary.asked import Asked, asking, everything
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, Manifest
 from wit_pipeline.vocabulary.records import Query, Reason, Reject
 
 KEY_DIGITS = 32
 LOOKED_AT = 100_000  # rejects that the report looks for examples in
+BY_UNIT = ("crawl", "filter", "dedup", "balance")  # stages whose files are of units of crawling
+AT_ONCE, SOME = 32, 4096  # files that `why` looks into at once, and that are asked for in one go
 
 
 def signed(root: Path) -> list[Manifest]:
@@ -232,7 +236,7 @@ def life(root: Path, what: str) -> Iterator[str]:
     """A line for each stage that met a pair or a URL, in order."""
     by_key = len(what) == KEY_DIGITS and all(character in "0123456789abcdef" for character in what)
     column = "key" if by_key else "url"
-    urls, keys = {what}, {what}
+    urls, keys, units = {what}, {what}, set[int]()
     for item in signed(root):
         folder = root / item.stage
         if item.stage == "crawl":
@@ -242,9 +246,12 @@ def life(root: Path, what: str) -> Iterator[str]:
             wanted = ("pair_key" if by_key else "url", {what})
         else:
             tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
-        for row in _find([folder / file.name for file in tables], *wanted):
+        paths = [folder / file.name for file in tables]
+        for path, row in _found(_of_units(paths, units) if item.stage in BY_UNIT else paths, *wanted):
             urls.add(row["url"])
             keys.add(row.get("key", ""))
+            if item.stage == "frontier" and "reason" not in row:
+                units.add(int(path.stem.removeprefix("part-")))
             yield f"{item.stage:>8}  {_told(item.stage, row)}"
         if item.stage == "shard":
             removed = [folder / file.name for file in item.named("removed.parquet")]
@@ -259,9 +266,24 @@ def _left(item: Removed) -> str:
     return f"left its shard in a later round: {item.reason}"
 
 
+def _of_units(paths: list[Path], units: set[int]) -> list[Path]:
+    """Those of some files that are of the units in which the frontier has it; all, where it is in none."""
+    named = [(path, asking(path.name)) for path in paths]
+    return [path for path, which in named if which is None or which.unit in units] if units else paths
+
+
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        yield from rows.table(path, where=pc.field(column).isin(sorted(values))).to_pylist()
+    return (row for _, row in _found(paths, column, values))
+
+
+def _found(paths: list[Path], column: str, values: set[str]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The rows that have one of some values, each with its file; many files are looked into at once."""
+    wanted = pc.field(column).isin(sorted(values))
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="why") as pool:
+        for some in (paths[first : first + SOME] for first in range(0, len(paths), SOME)):
+            tables = pool.map(partial(rows.table, where=wanted), some)
+            for path, table in zip(some, tables, strict=True):
+                yield from ((path, row) for row in table.to_pylist())
 
 
 def _told(stage: str, row: dict[str, Any]) -> str:

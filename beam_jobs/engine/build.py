@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from beam_jobs.engine import lock, pending, progress
+from beam_jobs.engine import lock, passes, pending, progress
 from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NO_LEAVE, NOTE, Folders, Leave, Shuffle, Stage, Task, Unit, Work, upstream
@@ -207,11 +207,12 @@ def _receipts(step: Work, task: Task, units: Sequence[Unit]) -> list[Receipt | N
 
 
 def _shuffle(step: Shuffle, stage: Stage, task: Task, engine: Engine) -> None:
-    done = task.folders.work / f"{step.name}.done"
-    if not done.exists():
-        progress.tell("step", stage=stage.name, step=step.name, units=0, done=0)
-        engine.shuffle(step, task)
-        manifest.write_json(done, {})
+    for name, turn in passes.begin(step, task, engine.flags):
+        done = task.folders.work / f"{name}.done"
+        if not done.exists():
+            progress.tell("step", stage=stage.name, step=name, units=0, done=0)
+            engine.shuffle(step, replace(task, turn=turn))
+            manifest.write_json(done, {})
 
 
 def _all_files(stage: Stage, task: Task, receipts: Sequence[Receipt]) -> tuple[File, ...]:

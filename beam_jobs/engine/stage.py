@@ -4,14 +4,15 @@ A step is one of two shapes, and that is all that Beam is asked for:
 
     Work      a fused map over units of work; each unit writes its own files and then its receipt.
               Nothing but the unit's name crosses the graph, and any number of processes may share it.
-    Shuffle   a graph over thin keys that ends in one table, read by the Work step after it.
+    Shuffle   a graph over thin keys that ends in tables, read by the steps after it. It names no file: it is
+              of one size, however many files it reads, and whoever runs a piece of it looks them up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import apache_beam as beam
 
@@ -81,7 +82,7 @@ class Folders:
 
     def files(self, stage: str, prefix: str, suffix: str = "") -> list[Path]:
         """The files of one kind that an earlier stage signed: by its manifest, never by a glob."""
-        return [self.reads(stage) / file.name for file in self.signed(stage).named(prefix, suffix)]
+        return list(Parts(folders=self, stage=stage, prefix=prefix, suffix=suffix))
 
     def signed(self, stage: str) -> Manifest:
         """The manifest of an earlier stage."""
@@ -106,6 +107,40 @@ class Folders:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Parts(Sequence[Path]):
+    """The files of one kind that an earlier stage signed, in order of name, however many there are.
+
+    It is looked up in the manifest by whoever asks: what is sent to a worker is these few words.
+    """
+
+    folders: Folders
+    stage: str
+    prefix: str = "part-"
+    suffix: str = ""
+    at: Path | None = None  # another folder, with files of the same names
+
+    def __len__(self) -> int:
+        return len(self._files())
+
+    @overload
+    def __getitem__(self, place: int) -> Path: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Path]: ...
+    def __getitem__(self, place: int | slice) -> Path | list[Path]:
+        folder = self.at if self.at is not None else self.folders.reads(self.stage)
+        if isinstance(place, int):
+            return folder / self._files()[place].name
+        return [folder / file.name for file in self._files()[place]]
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self[:])
+
+    def _files(self) -> Sequence[File]:
+        signed = self.folders.signed(self.stage)
+        return manifest.once(self.folders.reads(self.stage), signed, Manifest.named, self.prefix, self.suffix)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Leave:
     """What a build may do beyond its recipe's word, as whoever called it said."""
 
@@ -118,6 +153,21 @@ NO_LEAVE = Leave()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """Which pass of a shuffle it is, and so which share of the keys is looked at."""
+
+    number: int = 0
+    of: int = 1
+
+    def has(self, value: int) -> bool:
+        """Whether a key is among them, by a number that depends on nothing but the key."""
+        return value % self.of == self.number
+
+
+ONLY = Turn()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Task:
     """All that a unit of work may see."""
 
@@ -125,6 +175,7 @@ class Task:
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
     leave: Leave = NO_LEAVE
+    turn: Turn = ONLY  # of a shuffle
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -177,12 +228,22 @@ class Work:
         return (folders.scratch if self.scratch else folders.receipts) / f"{unit.name}{RECEIPT}"
 
 
+def few(task: Task) -> int:
+    """A shuffle of no more keys than memory has room for, whatever the size of the data."""
+    return 0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shuffle:
-    """A graph over thin keys, run as one pipeline; what it writes goes to `folders.scratch`."""
+    """A graph over thin keys, run as one pipeline; what it writes goes to `folders.scratch`.
+
+    With `keys` it is a pipeline for each share of them, where the engine holds them in memory (`passes`): the
+    graph then looks at those of `task.turn` alone.
+    """
 
     name: str
     build: Callable[[beam.Pipeline, Task], None]
+    keys: Callable[[Task], int] = few  # that it moves, as far as manifests tell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,8 +288,12 @@ def each_part(stage: str) -> Callable[[Task], Sequence[Unit]]:
 
 
 def _each_part(stage: str, task: Task) -> Sequence[Unit]:
-    parts = task.folders.files(stage, "part-")
-    return [Unit(name=path.stem.removeprefix("part-"), covers=path) for path in parts]
+    return [unit_of(path) for path in Parts(folders=task.folders, stage=stage)]
+
+
+def unit_of(part: Path) -> Unit:
+    """The unit of work that goes through a part of an earlier stage."""
+    return Unit(name=part.stem.removeprefix("part-"), covers=part)
 
 
 def upstream(stage: Stage, root: Path) -> dict[str, Manifest]:

@@ -1,6 +1,6 @@
 """Thin tables in and out of a graph: Parquet rows read by part, a small result gathered into one file."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +11,61 @@ from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.manifest import aside
 from wit_pipeline.vocabulary.store import place
 
+SHARES = 1024  # that files are dealt to: what an engine may read at once
+TABLES = 256  # that rows about the files are dealt to
+
+
+class Shares(beam.PTransform[Any, Any]):
+    """The numbers below `SHARES`, or fewer of fewer `things`; whoever has one takes `things[number::SHARES]`.
+
+    So a graph is of one size, however many files it reads, and they are read side by side all the same.
+    """
+
+    def __init__(self, things: int) -> None:
+        super().__init__()
+        self.shares = min(max(things, 1), SHARES)
+
+    def expand(self, root: Any) -> Any:
+        return root | beam.Create(range(self.shares))
+
 
 class ReadParts(beam.PTransform[Any, Any]):
-    """The records of Parquet files, each as `thin` makes it: only what the shuffle needs leaves the read."""
+    """The records of Parquet files, each as `thin` makes it: only what the shuffle needs leaves the read.
 
-    def __init__(self, paths: Iterable[Path], thin: Callable[[Path], Iterator[Any]]) -> None:
+    `paths` are looked up anew where they are read: what crosses the graph is a number of theirs.
+    """
+
+    def __init__(self, paths: Sequence[Path], thin: Callable[[Path], Iterator[Any]]) -> None:
         super().__init__()
-        self.paths = [str(path) for path in paths]
+        self.paths = paths
         self.thin = thin
 
     def expand(self, root: Any) -> Any:
-        thin = self.thin
+        paths, thin = self.paths, self.thin
 
-        def read(path: str) -> Iterator[Any]:
-            with remembered(path):
-                yield from thin(place(path))
+        def read(share: int) -> Iterator[Any]:
+            for path in paths[share::SHARES]:
+                with remembered(str(path)):
+                    yield from thin(path)
 
-        return root | beam.Create(self.paths) | beam.FlatMap(read)
+        return root | Shares(len(paths)) | beam.FlatMap(read)
+
+
+def tables(things: int) -> int:
+    """How many tables rows about so many things are dealt to, by `number % tables`."""
+    return min(max(things, 1), TABLES)
+
+
+class ByTable(beam.PTransform[Any, Any]):
+    """What is keyed by the number of a table, by table; one that nothing is in has a group, of `empty`."""
+
+    def __init__(self, numbers: Iterable[int], empty: Any) -> None:
+        super().__init__()
+        self.every = [(number, empty) for number in numbers]
+
+    def expand(self, keyed: Any) -> Any:
+        every = keyed.pipeline | f"{self.label}Every" >> beam.Create(self.every)
+        return (keyed, every) | beam.Flatten() | beam.GroupByKey()
 
 
 class WriteTable(beam.PTransform[Any, Any]):

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from heapq import nsmallest
 from operator import itemgetter
@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
+from beam_jobs.engine.stage import Done, Parts, Shuffle, Stage, Task, Unit, Work, each_part
 from beam_jobs.engine.tables import ReadParts, WriteTable, write_whole
 from wit_pipeline.balance import QueryCount, hash_of, judge, limit
 from wit_pipeline.frontier import QueryFetch
@@ -23,6 +23,15 @@ from wit_pipeline.vocabulary.records import Pair
 from wit_pipeline.vocabulary.sift import write_sifted
 
 COUNTS = "counts.parquet"  # the frontier's, and ours
+KEPT = "kept.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryKept:
+    """How many pairs that were kept contain a query."""
+
+    query: int  # its id
+    pairs: int
 
 
 class Lowest(beam.CombineFn):
@@ -48,9 +57,9 @@ class Lowest(beam.CombineFn):
         return nsmallest(self.most, values)
 
 
-def parts(task: Task) -> list[Path]:
+def parts(task: Task) -> Parts:
     """The pairs that dedup signed."""
-    return task.folders.files("dedup", "part-")
+    return Parts(folders=task.folders, stage="dedup")
 
 
 def thin(path: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -148,12 +157,22 @@ def do(task: Task, unit: Unit) -> Done:
     return write_sifted(task.folders.out, unit.name, Pair, judged)
 
 
+def named(path: Path) -> Iterator[int]:
+    """The queries of each pair of a part."""
+    for row in rows.read_rows(path, ["queries"]):
+        yield from row["queries"]
+
+
+def count_kept(pipeline: beam.Pipeline, task: Task) -> None:
+    """How many of the pairs that were drawn contain each query."""
+    drawn = replace(parts(task), at=task.folders.out)
+    counted = pipeline | ReadParts(drawn, named) | "Count" >> beam.combiners.Count.PerElement()
+    counted | "Write" >> WriteTable(task.folders.scratch / KEPT, QueryKept, lambda item: QueryKept(*item))
+
+
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """counts.parquet: what became of every query's pairs, of those too that no pair reached."""
-    kept: Counter[int] = Counter()
-    for unit in each_part("dedup")(task):
-        for row in rows.read_rows(task.folders.out / f"part-{unit.name}.parquet", ["queries"]):
-            kept.update(row["queries"])
+    kept = Counter({item.query: item.pairs for item in rows.read(task.folders.scratch / KEPT, QueryKept)})
     counted = {item.query_id: item for item in rows.read(task.folders.scratch / COUNTS, QueryCount)}
     queries = sorted(fetches(task))
     table = (counted.get(query) or query_count(query, (), task) for query in queries)
@@ -167,6 +186,10 @@ STAGE = Stage(
     about="an image's texts are joined; each query contributes up to t pairs, drawn by hash",
     reads=("dedup", "frontier"),
     accounts="dedup",
-    steps=(Shuffle(name="Count", build=count), Work(name="Draw", units=each_part("dedup"), do=do)),
+    steps=(
+        Shuffle(name="Count", build=count),
+        Work(name="Draw", units=each_part("dedup"), do=do),
+        Shuffle(name="Kept", build=count_kept),
+    ),
     finish=finish,
 )

@@ -131,6 +131,15 @@ class Pauses:
             host = host_of(url)
             self._until[host] = max(self._until.get(host, ""), not_before)
 
+    def told(self) -> dict[str, str]:
+        """All that was heard, as JSON can say it."""
+        return self._until
+
+    def add(self, told: Mapping[str, str]) -> None:
+        """Hear what others have `told`."""
+        for host, until in told.items():
+            self._until[host] = max(self._until.get(host, ""), until)
+
     def keep(self, folders: Folders) -> None:
         """Before what this machine knows of hosts is deleted."""
         path = folders.root / ".work" / PAUSES
@@ -235,6 +244,15 @@ def chances_of(folders: Folders) -> Callable[[str], Askings]:
     return of
 
 
+def askings(folders: Folders, name: str) -> Askings:
+    """The receipts of one unit: for whoever looks at few, as no folder is listed and no other is read."""
+    which, chain = asking(name), []
+    while which is not None and (receipt := manifest.read_receipt(folders.home / f"unit-{which}{RECEIPT}")):
+        chain.append((which, receipt))
+        which = which.following
+    return chain
+
+
 def tables(folders: Folders, receipts: Iterable[tuple[Asking, Receipt]]) -> list[tuple[Path, Path]]:
     """The tables of URLs and of times that receipts name, the earliest first."""
     found: list[tuple[Path, Path]] = []
@@ -318,6 +336,16 @@ class Outage:
             if is_passing(item.status, item.http_status, item.error_message):
                 self._passing[item.status] += 1
                 self._messages.setdefault(item.status, item.error_message)
+
+    def told(self) -> dict[str, Any]:
+        """All that was heard, as JSON can say it."""
+        return {"urls": self._urls, "passing": dict(self._passing), "messages": self._messages}
+
+    def add(self, told: Mapping[str, Any]) -> None:
+        """Hear what others that came after have `told`."""
+        self._urls += told["urls"]
+        self._passing.update(told["passing"])
+        self._messages = {**told["messages"], **self._messages}
 
     def check(self, task: Task) -> None:
         """A `RunError` where more than `crawl.passing` of them failed in ways that may pass."""

@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from itertools import islice
@@ -14,11 +13,11 @@ from beam_jobs.engine.files import block_lists, open_exactly, open_input, source
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Folders, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
-from beam_jobs.stages import chances, heard, keeping
+from beam_jobs.stages import accounting, chances, heard, keeping
 from wit_pipeline.crawl import journal
-from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together, totals
+from wit_pipeline.crawl.accounts import Class, Host, together, totals
 from wit_pipeline.crawl.bounds import NO_BOUNDS, NO_LANE, Bounds, Lane
-from wit_pipeline.crawl.crawl import Fetched, Supply, Timed, crawl
+from wit_pipeline.crawl.crawl import Fetched, Supply, crawl
 from wit_pipeline.crawl.finality import is_passing
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.removal import BlockList
@@ -27,7 +26,7 @@ from wit_pipeline.pictures.decoders import Decoders
 from wit_pipeline.sources import Source
 from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
-from wit_pipeline.vocabulary.asked import Asked, asking
+from wit_pipeline.vocabulary.asked import asking
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, load
@@ -190,6 +189,7 @@ def settle(task: Task) -> None:
     before = keeping.table_of(task.folders)
     keeping.settle(task)
     chances.begin(task, before)
+    accounting.forget(task)
 
 
 def lane_of(task: Task, unit: Unit) -> Lane:
@@ -263,54 +263,19 @@ def beat_of(pulse: progress.Pulse) -> Callable[[Fetched], None]:
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """All that was ever fetched, and what became of it: hosts.parquet and classes.parquet."""
-    out, classes = task.folders.out, Classes()
+    out = task.folders.out
     listed = {file.name for file in files}
     earlier = [file for one in keeping.whole(out).values() for file in one.files if file.name not in listed]
-    asked = Asked(out, (*listed, *(file.name for file in earlier)))
-    found, hosts, statuses = task.folders.scratch / HOSTS, out / HOSTS, out / CLASSES
-    outage, pauses = chances.Outage(), chances.Pauses()
-    write_whole(found, Host, accounts(task, asked, classes, outage, pauses))
+    hosts, statuses = out / HOSTS, out / CLASSES
+    classes, outage, pauses = accounting.told_of_statuses(task)
     outage.check(task)
     pauses.keep(task.folders)
     chances.end(task)
-    host_count = write_whole(hosts, Host, together(lambda: rows.read(found, Host)))
+    host_count = write_whole(hosts, Host, together(lambda: accounting.told_of_hosts(task)))
     class_count = write_whole(statuses, Class, classes.rows())
     for path in journal.journals(out):  # of units that an earlier frontier numbered
         path.unlink()
     return *earlier, describe(hosts, host_count), describe(statuses, class_count)
-
-
-def accounts(
-    task: Task, asked: Asked, classes: Classes, outage: chances.Outage, pauses: chances.Pauses
-) -> Iterator[Host]:
-    """The sums of all hosts; those of statuses are left in `classes`. Memory holds two units."""
-    latest = latest_round(task)
-    hosts, parts = Hosts(), keeping.parts(task.folders.reads("frontier"), task.folders.signed("frontier"))
-    for unit in sorted({*asked.units, *parts}):
-        wanted = Counter(rows.column(parts[unit], "url") if unit in parts else ())
-        found = asked.standing(unit, Outcome)
-        check(unit, found, wanted)
-        classes.unit(found, wanted)
-        if unit in latest:
-            outage.hear(found, wanted)
-        seconds: dict[str, float] = {}
-        for path in asked.times(unit):
-            for item in rows.read(path, Timed):
-                seconds[item.url] = seconds.get(item.url, 0.0) + item.seconds
-                pauses.hear(item.url, item.not_before)
-        yield from hosts.unit(found, seconds)
-    yield from hosts.rest()
-
-
-def latest_round(task: Task) -> set[int]:
-    """The units of the latest round: what an earlier one met was judged then."""
-    table = [
-        (row["unit"], row["round"])
-        for path in task.folders.files("frontier", "units.parquet")
-        for row in rows.read_rows(path, ["unit", "round"])
-    ]
-    last = max((number for _, number in table), default=0)
-    return {unit for unit, number in table if number == last}
 
 
 def counts(task: Task, receipts: Sequence[Receipt]) -> Counts:
@@ -339,6 +304,7 @@ STAGE = Stage(
             scratch=True,
         ),
         Work(name="Heard", units=was_heard, do=do_heard, plan=plan, after=forget, repeats=True),
+        Work(name="Sum", units=accounting.units, do=accounting.do, scratch=True),
     ),
     is_unfinished=is_unfinished,
     foretell=foretell,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from beam_jobs.engine import progress
 from beam_jobs.engine.files import open_input, size_of, source_files, version
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
+from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work, summed
 from queries import store
 from wit_pipeline.extract import ExtractConfig, Rules, candidates, read_blocklist, rules_of
 from wit_pipeline.fetch.client import Client
@@ -21,7 +21,7 @@ from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.manifest import Counts, File, describe, read_receipt, write_json
+from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, read_receipts, write_json
 from wit_pipeline.vocabulary.records import Candidate, Raw, Reject
 from wit_pipeline.vocabulary.sift import Sample, write_sifted
 from wit_pipeline.vocabulary.store import given
@@ -112,9 +112,19 @@ def do(task: Task, unit: Unit) -> Done:
     source = config.sources[split.source]
     listed = task.folders.reads("queries") / "queries.parquet"
     raws = KINDS[source.kind].read(source, split, world_of(task))
-    judged = candidates(ticking(raws), source.kind, rules(listed, config, task.plan))
+    kinds: Counter[str] = Counter()
+    judged = counting(candidates(ticking(raws), source.kind, rules(listed, config, task.plan)), kinds)
     sample = None if config.keep_rejects else Sample(config.reject_sample, task.recipe.seed)
-    return write_sifted(task.folders.out, unit.name, Candidate, judged, sample=sample)
+    counts, files = write_sifted(task.folders.out, unit.name, Candidate, judged, sample=sample)
+    return replace(counts, kinds=dict(kinds)), files
+
+
+def counting(judged: Iterable[Candidate | Reject], kinds: Counter[str]) -> Iterator[Candidate | Reject]:
+    """What was judged, the kinds of text of what is kept counted as it goes by."""
+    for item in judged:
+        if isinstance(item, Candidate):
+            kinds[item.text_kind] += 1
+        yield item
 
 
 def ticking(raws: Iterable[Raw | Reject]) -> Iterator[Raw | Reject]:
@@ -130,20 +140,35 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     sources = task.recipe.extract.sources
     counts = [Counts() for _ in sources]
     kinds: Counter[str] = Counter()
-    for unit in units(task):
-        receipt = read_receipt(STEP.receipt(task.folders, unit), task.plan, task.folders.out)
+    out, splits = task.folders.out, units(task)
+    found = read_receipts([STEP.receipt(task.folders, unit) for unit in splits], task.plan, out)
+    for unit, receipt in zip(splits, found, strict=True):
         if receipt is not None:
-            counts[unit.covers.source] += receipt.counts
-    for file in files:
-        if file.name.startswith("part-"):
-            kinds.update(rows.column(task.folders.out / file.name, "text_kind"))
-    path = task.folders.out / "results.json"
+            counts[unit.covers.source] += replace(receipt.counts, kinds={})
+            kinds.update(receipt.counts.kinds or kinds_in(out / f"part-{unit.name}.parquet"))
+    path = out / "results.json"
     named = [
-        {"source": number, "kind": source.kind, **asdict(count)}
+        {
+            "source": number,
+            "kind": source.kind,
+            "read": count.read,
+            "kept": count.kept,
+            "rejected": count.rejected,
+        }
         for number, (source, count) in enumerate(zip(sources, counts, strict=True))
     ]
     write_json(path, {"sources": named, "text_kinds": dict(kinds.most_common())})
     return (describe(path),)
+
+
+def kinds_in(part: Path) -> list[str]:
+    """The kinds of text of a part: receipts of earlier releases do not tell them."""
+    return rows.column(part, "text_kind")
+
+
+def counts(task: Task, receipts: Sequence[Receipt]) -> Counts:
+    """What became of the records; the kinds of text are in results.json."""
+    return replace(summed(receipts), kinds={})
 
 
 STEP = Work(name="Extract", units=units, do=do)
@@ -154,4 +179,5 @@ STAGE = Stage(
     inputs=inputs,
     steps=(STEP,),
     finish=finish,
+    counts=counts,
 )

@@ -1,23 +1,24 @@
 """frontier: Candidates without duplicates, over-sampled for balance, in units of crawling."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from math import isqrt
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from beam_jobs.engine import passes
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work, each_part
-from beam_jobs.engine.tables import ReadParts, WriteTable, write_whole
+from beam_jobs.engine.stage import Done, Parts, Shuffle, Stage, Task, Turn, Unit, Work, each_part, unit_of
+from beam_jobs.engine.tables import ByTable, ReadParts, WriteTable, tables, write_whole
 from beam_jobs.stages import keeping
-from wit_pipeline.balance import is_kept
 from wit_pipeline.frontier import (
-    FrontierConfig,
     Known,
     QueryFetch,
     Route,
@@ -38,7 +39,9 @@ from wit_pipeline.vocabulary.records import Candidate
 from wit_pipeline.vocabulary.sift import write_sifted
 from wit_pipeline.vocabulary.store import array, given, remove_folder
 
+BUCKET = 1 << 18  # URLs of the hosts of one table
 COUNTS = "counts.parquet"
+LIMITS = "limits.parquet"
 UNITS = "units.parquet"
 KNOWN = "known"  # what the crawl has asked for, in the scratch folder …
 KNOWN_ARRAYS = ("first", "rest", "units")  # … an array a file
@@ -46,8 +49,7 @@ ROUNDS = "rounds.json"
 
 # A candidate's place: the part's number and the row in it.
 Place = tuple[int, int]
-# Place, ids of its host and, where it is to be asked for, of its URL, queries: no text.
-Thin = tuple[Place, str, str, tuple[int, ...]]
+Thin = tuple[Place, tuple[int, ...]]  # with its queries
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +67,14 @@ class HostCount:
 
     host: str  # its id
     urls: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueryPairs:
+    """Pairs of one query, as many as one pass has seen."""
+
+    query: int  # its id
+    pairs: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,9 +108,14 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     return {f"measured {number}": f"{count.kept} of {count.read} gave an image" for number, count in counts}
 
 
-def parts(task: Task) -> list[Path]:
+def parts(task: Task) -> Parts:
     """The Candidates that extract signed."""
-    return task.folders.files("extract", "part-")
+    return Parts(folders=task.folders, stage="extract")
+
+
+def chosen(task: Task) -> Parts:
+    """Those of them that are worth fetching, in parts of the same names."""
+    return replace(parts(task), at=task.folders.scratch)
 
 
 def whole_units(task: Task) -> dict[int, Sequence[Path]]:
@@ -116,7 +131,7 @@ def settle(task: Task) -> None:
     now = digest([[unit, [path.name for path in paths]] for unit, paths in units])
     if not note.exists() or manifest.read_json(note) != now:
         remove_folder(task.folders.work)
-        for table in (known_of, rounds_of, duplicates_of, limits_of, route_of, lanes_of):
+        for table in (known_of, rounds_of, limits_of, route_of, lanes_of):
             table.cache_clear()  # the plan is as it was, what it is made from is not
         manifest.write_json(note, now)
 
@@ -151,123 +166,181 @@ def rounds_of(scratch: Path, plan: str) -> tuple[dict[int, int], int]:
     return known, max(known.values(), default=0) + 1
 
 
-def thin(path: Path, scratch: Path, plan: str) -> Iterator[tuple[bytes, Thin]]:
-    """(key, (place, host, url, queries)) of each candidate of a part: hashes and a pointer to the row."""
-    part, row, known = int(path.stem.removeprefix("part-")), 0, known_of(scratch, plan)
+def of_extract(task: Task) -> int:
+    """The candidates that a shuffle goes through."""
+    return task.folders.signed("extract").counts.kept
+
+
+def thin(path: Path, turn: Turn) -> Iterator[tuple[bytes, Thin]]:
+    """(key, (place, queries)) of each candidate of a part of this turn: no text."""
+    part, row = int(path.stem.removeprefix("part-")), 0
     with rows.opened(path) as file:
-        for batch in rows.batches(file, ["key", "url", "queries"]):
-            keys, urls, queries = (batch.column(name).to_pylist() for name in ("key", "url", "queries"))
-            for key, url, named, unit in zip(keys, urls, queries, known.of(urls).tolist(), strict=True):
-                place = (part, row), host_id(url), url_id(url) if unit < 0 else "", tuple(named)
-                yield bytes.fromhex(key), place
-                row += 1
+        for batch in rows.batches(file, ["key", "queries"]):
+            keys, queries = (batch.column(name) for name in ("key", "queries"))
+            for offset, name in enumerate(keys.to_pylist()):
+                key = bytes.fromhex(name)
+                if turn.has(int.from_bytes(key[:8], "big")):
+                    yield key, ((part, row + offset), tuple(queries[offset].as_py()))
+            row += batch.num_rows
 
 
-def first_and_others(keyed: tuple[bytes, Iterable[Thin]]) -> Iterator[Any]:
-    """The first place of a pair, and a Duplicate for every other one."""
-    key, group = keyed
+def first_and_others(keyed: tuple[bytes, Iterable[Thin]], count: int) -> Iterator[Any]:
+    """The queries of a pair, and a Duplicate, by table, for each of its places but the first."""
+    _, group = keyed
     first, *others = sorted(group)
-    yield key, first
-    part, row = first[0]
-    for other in others:
-        place = (other[0][0], other[0][1], f"{part}/{row}")
-        yield beam.pvalue.TaggedOutput("duplicates", place)
+    (part, row), queries = first
+    yield queries
+    for (in_part, in_row), _ in others:
+        yield beam.pvalue.TaggedOutput("duplicates", (in_part % count, (in_part, in_row, f"{part}/{row}")))
 
 
-def limited(count: tuple[int, int], per_query: int, config: FrontierConfig) -> tuple[int, int]:
-    """(query, limit) of a counted query."""
-    query, pairs = count
-    return query, fetch_limit(pairs, per_query, config)
+def duplicates_at(scratch: Path, table: int, turn: int) -> Path:
+    """Where the duplicates of some parts are that a pass has found."""
+    return scratch / f"duplicates-{table:03d}.{turn}.parquet"
 
 
-def is_worth(keyed: tuple[bytes, Thin], limits: dict[int, int], seed: int) -> bool:
-    """Whether a candidate is to be fetched."""
-    key, (*_, queries) = keyed
-    return is_kept(key.hex(), queries, limits, seed)
+def write_duplicates(
+    table: int, items: Iterable[tuple[int, int, str] | None], scratch: Path, turn: int
+) -> int:
+    """Write the duplicates of some parts, by part and row."""
+    found = sorted(item for item in items if item is not None)
+    made = (Duplicate(part=part, row=row, kept=kept) for part, row, kept in found)
+    return write_whole(duplicates_at(scratch, table, turn), Duplicate, made)
 
 
-def over(keyed: tuple[bytes, Thin], limits: dict[int, int]) -> Iterator[int]:
-    """Those queries of a candidate that have more candidates than are worth fetching."""
-    return (query for query in keyed[1][-1] if query in limits)
-
-
-def query_fetch(query: int, found: Mapping[str, Sequence[int]]) -> QueryFetch:
-    """A query's row: of one that has no limit all candidates are fetched."""
-    (candidates,) = found["candidates"]
-    (limit,) = found["limits"] or [SCALE]
-    fetched = sum(found["fetched"]) if found["limits"] else candidates
-    return QueryFetch(query_id=query, candidates=candidates, limit=limit, fetched=fetched)
-
-
-def plan(pipeline: beam.Pipeline, task: Task) -> None:
-    """Duplicates, limits and URLs per host, from keys and places alone."""
-    recipe, scratch = task.recipe, task.folders.scratch
-    config = after(list(measured(recipe).values()), recipe.frontier)
+def pairs(pipeline: beam.Pipeline, task: Task) -> None:
+    """The places where a pair stands more than once, and the pairs of each query, from keys and places."""
+    found_in = parts(task)
+    number, count = task.turn.number, tables(len(found_in))
     found = (
         pipeline
-        | "Read" >> ReadParts(parts(task), partial(thin, scratch=scratch, plan=task.plan))
+        | "Read" >> ReadParts(found_in, partial(thin, turn=task.turn))
         | "ByKey" >> beam.GroupByKey()
-        | "First" >> beam.FlatMap(first_and_others).with_outputs("duplicates", main="firsts")
+        | "First" >> beam.FlatMap(first_and_others, count).with_outputs("duplicates", main="firsts")
     )
-    candidates = (
+    (
+        found.duplicates
+        | "ByPart" >> ByTable(range(count), None)
+        | "WriteDuplicates"
+        >> beam.MapTuple(partial(write_duplicates, scratch=task.folders.scratch, turn=number))
+    )
+    (
         found.firsts
-        | "Queries" >> beam.FlatMap(lambda keyed: keyed[1][-1])
+        | "Queries" >> beam.FlatMap(lambda queries: queries)
         | "Count" >> beam.combiners.Count.PerElement()
-    )
-    limits = (
-        candidates
-        | "Limit" >> beam.Map(partial(limited, per_query=recipe.balance.per_query, config=config))
-        | "Over" >> beam.Filter(lambda item: item[1] < SCALE)
-    )
-    worth = found.firsts | "Worth" >> beam.Filter(is_worth, beam.pvalue.AsDict(limits), recipe.seed)
-    hosts = (
-        worth
-        | "New" >> beam.Filter(lambda keyed: keyed[1][2])
-        | "HostAndUrl" >> beam.Map(lambda keyed: (keyed[1][1], keyed[1][2]))
-        | "Urls" >> beam.Distinct()
-        | "Hosts" >> beam.combiners.Count.PerKey()
-    )
-    fetched = (
-        worth
-        | "OfLimited" >> beam.FlatMap(over, beam.pvalue.AsDict(limits))
-        | "CountFetched" >> beam.combiners.Count.PerElement()
-    )
-    counts = {
-        "candidates": candidates,
-        "limits": limits,
-        "fetched": fetched,
-    } | "Join" >> beam.CoGroupByKey()
-    found.duplicates | "WriteDuplicates" >> WriteTable(
-        scratch / "duplicates.parquet",
-        Duplicate,
-        lambda item: Duplicate(part=item[0], row=item[1], kept=item[2]),
-    )
-    counts | "WriteCounts" >> WriteTable(scratch / COUNTS, QueryFetch, lambda item: query_fetch(*item))
-    hosts | "WriteHosts" >> WriteTable(
-        scratch / "hosts.parquet", HostCount, lambda item: HostCount(host=item[0], urls=item[1])
+        | "WriteCounts" >> WriteTable(_counted(task, "candidates", number), QueryPairs, of_query)
     )
 
 
-@cache  # once a process
-def duplicates_of(scratch: Path, plan: str) -> dict[int, dict[int, str]]:
-    """Where the kept one of each duplicate stands, by part and row."""
-    found: dict[int, dict[int, str]] = {}
-    for item in rows.read(scratch / "duplicates.parquet", Duplicate):
-        found.setdefault(item.part, {})[item.row] = item.kept
+def of_query(count: tuple[int, int]) -> "QueryPairs":
+    """The row of (query, pairs)."""
+    query, found = count
+    return QueryPairs(query=query, pairs=found)
+
+
+def _counted(task: Task, kind: str, number: int) -> Path:
+    return task.folders.scratch / f"{kind}.{number}.parquet"
+
+
+def _summed(task: Task, kind: str, step: str) -> Counter[int]:
+    """The pairs of each query that all passes of a step have counted."""
+    found: Counter[int] = Counter()
+    for number in range(passes.taken(task.folders, step)):
+        for item in rows.read(_counted(task, kind, number), QueryPairs):
+            found[item.query] += item.pairs
     return found
 
 
-@cache
+def limit(task: Task, unit: Unit) -> Done:
+    """Write the limit of every query that a candidate has."""
+    recipe, path = task.recipe, task.folders.scratch / LIMITS
+    config = after(list(measured(recipe).values()), recipe.frontier)
+    counted = sorted(_summed(task, "candidates", "Pairs").items())
+    limits = [fetch_limit(pairs, recipe.balance.per_query, config) for _, pairs in counted]
+    found = (
+        QueryFetch(query_id=query, candidates=pairs, limit=limit, fetched=0 if limit < SCALE else pairs)
+        for (query, pairs), limit in zip(counted, limits, strict=True)
+    )
+    return Counts(), (describe(path, write_whole(path, QueryFetch, found)),)
+
+
+@cache  # once a process
 def limits_of(scratch: Path, plan: str) -> dict[int, int]:
     """The limit of every query that has more candidates than are worth fetching."""
-    counted = rows.read(scratch / COUNTS, QueryFetch)
+    counted = rows.read(scratch / LIMITS, QueryFetch)
     return {item.query_id: item.limit for item in counted if item.limit < SCALE}
+
+
+def duplicates_in(task: Task, part: int) -> dict[int, str]:
+    """Where the kept one of each duplicate of a part stands, by row."""
+    scratch, table = task.folders.scratch, part % tables(len(parts(task)))
+    paths = [duplicates_at(scratch, table, turn) for turn in range(passes.taken(task.folders, "Pairs"))]
+    here = [rows.table(path, ["row", "kept"], where=pc.field("part") == part) for path in paths]
+    return {row["row"]: row["kept"] for table in here for row in table.to_pylist()}
+
+
+def host_tables(task: Task) -> int:
+    """How many tables hosts are dealt to."""
+    return tables(of_extract(task) // BUCKET)
+
+
+def asked(path: Path, task: Task) -> Iterator[tuple[int, str, str, tuple[int, ...]]]:
+    """(table, host, URL, queries) of each candidate of a part that is worth fetching, of this turn.
+
+    By their ids; there is no URL where it was asked for, and of the queries those that have limits are there.
+    """
+    scratch, count = task.folders.scratch, host_tables(task)
+    known, limits = known_of(scratch, task.plan), limits_of(scratch, task.plan)
+    with rows.opened(path) as file:
+        for batch in rows.batches(file, ["url", "queries"]):
+            urls, queries = (batch.column(name).to_pylist() for name in ("url", "queries"))
+            for url, named, unit in zip(urls, queries, known.of(urls).tolist(), strict=True):
+                name = url_id(url)
+                if task.turn.has(int(name[:8], 16)):  # by URL: one host may have most of them
+                    host = host_id(url)
+                    limited = tuple(query for query in named if query in limits)
+                    yield int(host[:8], 16) % count, host, name if unit < 0 else "", limited
+
+
+def hosts_at(scratch: Path, table: int, turn: int) -> Path:
+    """Where some hosts are, with as many of their URLs as a pass has seen."""
+    return scratch / f"hosts-{table:03d}.{turn}.parquet"
+
+
+def write_hosts(table: int, items: Iterable[tuple[str, int] | None], scratch: Path, turn: int) -> int:
+    """Write the hosts of a table, by id."""
+    found = sorted(item for item in items if item is not None)
+    made = (HostCount(host=host, urls=urls) for host, urls in found)
+    return write_whole(hosts_at(scratch, table, turn), HostCount, made)
+
+
+def hosts(pipeline: beam.Pipeline, task: Task) -> None:
+    """The URLs of every host that are to be asked for, and what is fetched of queries that have limits."""
+    number, count = task.turn.number, host_tables(task)
+    found = pipeline | "Read" >> ReadParts(chosen(task), partial(asked, task=task))
+    (
+        found
+        | "New" >> beam.Filter(lambda item: item[2])
+        | "HostAndUrl" >> beam.Map(lambda item: (item[0], item[1], item[2]))
+        | "Urls" >> beam.Distinct()
+        | "Host" >> beam.Map(lambda item: (item[0], item[1]))
+        | "Hosts" >> beam.combiners.Count.PerElement()
+        | "OfTable" >> beam.MapTuple(lambda where, urls: (where[0], (where[1], urls)))
+        | "ByTable" >> ByTable(range(count), None)
+        | "WriteHosts" >> beam.MapTuple(partial(write_hosts, scratch=task.folders.scratch, turn=number))
+    )
+    (
+        found
+        | "OfLimited" >> beam.FlatMap(lambda item: item[3])
+        | "CountFetched" >> beam.combiners.Count.PerElement()
+        | "WriteFetched" >> WriteTable(_counted(task, "fetched", number), QueryPairs, of_query)
+    )
 
 
 def choose(task: Task, unit: Unit) -> Done:
     """Drop a part's duplicates and what balance has no room for; the kept go to scratch."""
     scratch = task.folders.scratch
-    duplicates = duplicates_of(scratch, task.plan).get(int(unit.name), {})
+    duplicates = duplicates_in(task, int(unit.name))
     candidates = enumerate(rows.read(unit.covers, Candidate))
     judged = judge(candidates, duplicates, limits_of(scratch, task.plan), task.recipe.seed)
     return write_sifted(task.folders.out, unit.name, Candidate, judged, parts=scratch)
@@ -276,8 +349,11 @@ def choose(task: Task, unit: Unit) -> Done:
 def pack_hosts(task: Task, unit: Unit) -> Done:
     """Write the units of each host."""
     scratch = task.folders.scratch
-    hosts = {item.host: item.urls for item in rows.read(scratch / "hosts.parquet", HostCount)}
-    packed = pack(hosts, task.recipe.frontier, task.recipe.seed, first=keeping.next_unit(task.folders))
+    turns, urls = passes.taken(task.folders, "Hosts"), Counter[str]()
+    for number, turn in product(range(host_tables(task)), range(turns)):
+        for item in rows.read(hosts_at(scratch, number, turn), HostCount):
+            urls[item.host] += item.urls
+    packed = pack(urls, task.recipe.frontier, task.recipe.seed, first=keeping.next_unit(task.folders))
     path = scratch / "shares.parquet"
     return Counts(), (describe(path, write_whole(path, Share, packed)),)
 
@@ -300,15 +376,10 @@ def routed(task: Task) -> Route:
     return route_of(task.folders.scratch, task.plan, task.recipe.seed)
 
 
-def span(units: int) -> int:
-    """The units of a bucket: about as many as there are buckets, so that neither are too many."""
-    return isqrt(max(units - 1, 0)) + 1
-
-
 def slice_part(task: Task, unit: Unit) -> Done:
     """Write a part's kept candidates by bucket, some thousand at a time."""
     route = routed(task)
-    width = span(route.units)
+    width = slices.span(route.units)
     path = task.folders.scratch / f"{unit.name}.slices"
     with (
         aside(path) as temporary,
@@ -322,16 +393,14 @@ def slice_part(task: Task, unit: Unit) -> Done:
 
 def slice_units(task: Task) -> Sequence[Unit]:
     """One unit of work for each part of what was kept."""
-    chosen = [unit.name for unit in each_part("extract")(task)]
-    return [
-        Unit(name=f"slices-{name}", covers=task.folders.scratch / f"part-{name}.parquet") for name in chosen
-    ]
+    found = map(unit_of, chosen(task))
+    return [replace(unit, name=f"slices-{unit.name}") for unit in found]
 
 
 def buckets(task: Task) -> Sequence[Unit]:
     """The ranges of units of crawling."""
     units = routed(task).units
-    width = span(units)
+    width = slices.span(units)
     return [
         Unit(name=f"bucket-{number:05d}", covers=range(first, min(first + width, units)))
         for number, first in enumerate(range(0, units, width))
@@ -390,7 +459,12 @@ def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     tables = (scratch / f"{bucket.name}.parquet" for bucket in buckets(task))
     units, counts = out / UNITS, out / COUNTS
     unit_count = write_whole(units, UnitRow, listed(rounds_of(scratch, task.plan)[0], tables))
-    query_count = write_whole(counts, QueryFetch, rows.read(scratch / COUNTS, QueryFetch))
+    fetched = _summed(task, "fetched", "Hosts")
+    limited = (
+        replace(item, fetched=fetched[item.query_id]) if item.limit < SCALE else item
+        for item in rows.read(scratch / LIMITS, QueryFetch)
+    )
+    query_count = write_whole(counts, QueryFetch, limited)
     return describe(units, unit_count), describe(counts, query_count)
 
 
@@ -416,8 +490,10 @@ STAGE = Stage(
     inputs=inputs,
     steps=(
         Work(name="Know", units=lambda task: [Unit(name=KNOWN)], do=know, scratch=True),
-        Shuffle(name="Plan", build=plan),
+        Shuffle(name="Pairs", build=pairs, keys=of_extract),
+        Work(name="Limit", units=lambda task: [Unit(name="limits")], do=limit, scratch=True),
         Work(name="Choose", units=each_part("extract"), do=choose),
+        Shuffle(name="Hosts", build=hosts, keys=of_extract),
         Work(name="Pack", units=lambda task: [Unit(name="pack")], do=pack_hosts, scratch=True),
         Work(name="Slice", units=slice_units, do=slice_part, scratch=True),
         Work(name="Units", units=buckets, do=write_bucket),

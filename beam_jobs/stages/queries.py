@@ -11,10 +11,11 @@ by whichever process takes it, in the memory that one part needs.
     Views      a file of views   -> views by title, in parts
     Names      a part            -> views by what the titles name, redirects followed, in parts again
     AddNames   a part            -> the titles with enough views
+    Merge      all of these      -> the list
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ import pyarrow as pa
 from beam_jobs.engine import progress
 from beam_jobs.engine.files import version
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Stage, Task, Work
+from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages.query_titles import add_names, count_views, name_titles
 from beam_jobs.stages.query_units import (
@@ -52,7 +53,6 @@ from wit_pipeline.vocabulary import extras, rows
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.manifest import (
     Counts,
-    File,
     aside,
     describe,
     read_json,
@@ -95,8 +95,8 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     return found
 
 
-def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """queries.parquet, and what tells how it came to be: what was dropped, what could not be read, sums."""
+def make(task: Task, unit: Unit) -> Done:
+    """Write queries.parquet, and what tells how it came to be: dropped, unreadable, sums."""
     config, folder = task.recipe.queries, task.folders.scratch
     words = added(folder, "vocabulary", 1).to_pylist() if all_splits(task) else []
     total = counted_words(task)
@@ -128,7 +128,7 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     write_whole(out / "dropped.parquet", Dropped, merged.dropped)
     write_whole(out / "problems.parquet", PROBLEMS, problems)
     write_json(out / "results.json", summary)
-    return (
+    return Counts(), (
         describe(out / "queries.parquet", len(queries)),
         describe(out / ids.TABLE, ids_count),
         describe(out / "dropped.parquet", len(merged.dropped)),
@@ -236,6 +236,6 @@ STAGE = Stage(
         Work(name="Views", units=view_units, do=count_views, scratch=True),
         Work(name="Names", units=partial(part_units, "names", view_units), do=name_titles, scratch=True),
         Work(name="AddNames", units=partial(part_units, "titles", view_units), do=add_names, scratch=True),
+        Work(name="Merge", units=lambda task: [Unit(name="merge")], do=make),
     ),
-    finish=finish,
 )

@@ -1,111 +1,53 @@
 """shard: pairs in the order of a hash, their bytes fetched by ranged reads, in WebDataset tars.
 
-    Stand   where pairs stand in the shards of before, which a round goes on with (`shard_rounds`)
-    Assign  the pairs of every shard, of those that stand and of those that are new
+    Stand   where pairs stand in the shards of before, which a round goes on with (`shards.rounds`)
+    Slice   some parts -> their rows by bucket (`shards.order`)
+    Group   a bucket -> its rows by shard that stands, and by range of the order
     Keep    a shard that stands -> the same, without what has left it
     Write   a new shard
 
 Where nothing stands that is gone on with, all are new.
 """
 
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import apache_beam as beam
-
 from beam_jobs.engine import progress
-from beam_jobs.engine.stage import Done, Shuffle, Stage, Task, Unit, Work
-from beam_jobs.engine.tables import ReadParts, write_whole
-from beam_jobs.stages import shard_rounds
+from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
+from beam_jobs.engine.tables import write_whole
+from beam_jobs.stages.shards import order, rounds
 from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.report.card import croissant, dataset_card
-from wit_pipeline.shard import REMOVED, Row, position, tables_of, wids_index, write_shard
-from wit_pipeline.takedown.rounds import COLUMNS
+from wit_pipeline.shard import REMOVED, Row, tables_of, wids_index, write_shard
 from wit_pipeline.takedown.takedown import FOLDER, Removed
-from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.manifest import File, aside, describe
-from wit_pipeline.vocabulary.records import Pair
-from wit_pipeline.vocabulary.store import place
 
-Position = tuple[int, str]
-NEW = "new.json"  # in scratch: how many shards a round adds
 BEFORE = ("queries", "extract", "frontier", "crawl", "filter", "dedup", "balance")  # the card's funnel
 
 
-def parts(task: Task) -> list[Path]:
-    """The pairs that balance signed."""
-    return task.folders.files("balance", "part-")
+def settle(task: Task) -> None:
+    """Before the stage's own work."""
+    rounds.forget()
+    order.forget()
 
 
-def positions(path: Path, task: Task) -> Iterator[Position]:
-    """Where each pair of a part that no shard holds stands in the order of the round."""
-    standing = shard_rounds.standing(task)
-    for row in rows.read_rows(path, COLUMNS):
-        if standing.shard_of(row) is None:
-            yield position(row["key"], task.recipe.seed)
-
-
-def starts(ordered: Iterable[Position], samples: int, note: Path) -> list[Position]:
-    """The position of the first pair of every shard that is new; how many there are is noted down."""
-    found = sorted(ordered)[::samples]
-    manifest.write_json(note, {"shards": len(found)})
-    return found
-
-
-def by_shard(path: Path, task: Task) -> Iterator[tuple[int | None, Position, dict[str, Any]]]:
-    """(the shard that holds it or None, position, row) of each pair of a part."""
-    standing = shard_rounds.standing(task)
-    for row in rows.read_rows(path):
-        yield standing.shard_of(row), position(row["key"], task.recipe.seed), row
-
-
-def to_shard(
-    found: tuple[int | None, Position, dict[str, Any]], firsts: list[list[Position]], following: int
-) -> tuple[int, dict[str, Any]]:
-    """(shard, row) of a pair; `following` is the first shard that is new."""
-    shard, where, row = found
-    return following + bisect_right(firsts[0], where) - 1 if shard is None else shard, row
-
-
-def write_rows(keyed: tuple[int, Iterable[dict[str, Any]]], folder: str) -> None:
-    """Write one shard's rows, in no order: the shard is put into its own when it is written."""
-    shard, group = keyed
-    write_whole(place(folder) / f"shard-{shard:05d}.parquet", Pair, group)
-
-
-def assign(pipeline: beam.Pipeline, task: Task) -> None:
-    """The pairs of every shard: first where each new shard begins, from keys alone, then rows to shards."""
-    samples, scratch = task.recipe.shard.samples, task.folders.scratch
-    ordered = pipeline | "ReadKeys" >> ReadParts(parts(task), partial(positions, task=task))
-    firsts = (
-        pipeline
-        | "Once" >> beam.Create([None])
-        | "Starts"
-        >> beam.Map(lambda _, found: starts(found, samples, scratch / NEW), beam.pvalue.AsList(ordered))
-    )
-    (
-        pipeline
-        | "ReadRows" >> ReadParts(parts(task), partial(by_shard, task=task))
-        | "ToShard" >> beam.Map(to_shard, beam.pvalue.AsList(firsts), shard_rounds.following(task))
-        | "ByShard" >> beam.GroupByKey()
-        | "Write" >> beam.Map(write_rows, str(scratch))
-    )
+def keep(task: Task, unit: Unit) -> Done:
+    """A shard that stands, without what has left it."""
+    return rounds.keep(task, unit, order.standing_pairs(task, unit.covers))
 
 
 def units(task: Task) -> Sequence[Unit]:
     """The shards to write."""
-    first, new = shard_rounds.following(task), manifest.read_json(task.folders.scratch / NEW)["shards"]
-    return [Unit(name=f"{number:05d}", covers=number) for number in range(first, first + new)]
+    return [Unit(name=f"{number:05d}", covers=number) for number in order.new_shards(task)]
 
 
 def do(task: Task, unit: Unit) -> Done:
     """Write one shard, without what was taken down."""
-    pairs = list(rows.read(task.folders.scratch / f"shard-{unit.name}.parquet", Pair))
-    removals, gone = shard_rounds.removals_of(task.folders.root / FOLDER), []
+    pairs = list(order.new_pairs(task, unit.covers))
+    removals, gone = rounds.removals_of(task.folders.root / FOLDER), []
 
     def blocked(row: Row) -> bool:
         item = removals.of(row)
@@ -124,7 +66,7 @@ def do(task: Task, unit: Unit) -> Done:
             tick=lambda count: progress.tell("records", count=count),
             blocked=blocked,
         )
-    write_whole(task.folders.scratch / f"removed-{unit.name}.parquet", Removed, gone)
+    write_whole(task.folders.scratch / f"{rounds.LEFT}-{unit.name}.parquet", Removed, gone)
     return done
 
 
@@ -132,8 +74,8 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """What describes all shards."""
     out, new = task.folders.out, units(task)
     shards = [file for file in files if file.name.endswith(".tar")]
-    removed = shard_rounds.removed(task, [unit.name for unit in (*shard_rounds.units(task), *new)])
-    told = shard_rounds.finish(task, len(new), removed)
+    removed = rounds.removed(task, [unit.name for unit in (*rounds.units(task), *new)])
+    told = rounds.finish(task, len(new), removed)
     index = wids_index(out, shards)
     root, tables = task.folders.root, tables_of(files)
     described = describe_shards(root, out, shards, tables, index, removed, rounds=bool(told))
@@ -171,12 +113,14 @@ STAGE = Stage(
     reads=("balance", "crawl"),
     accounts="balance",
     steps=(
-        Work(name="Stand", units=lambda task: [Unit(name="standing")], do=shard_rounds.index, scratch=True),
-        Shuffle(name="Assign", build=assign),
-        Work(name="Keep", units=shard_rounds.units, do=shard_rounds.keep),
+        Work(name="Stand", units=lambda task: [Unit(name="standing")], do=rounds.index, scratch=True),
+        Work(name="Slice", units=order.slice_units, do=order.slice_parts, scratch=True),
+        Work(name="Group", units=order.buckets, do=order.group_bucket, scratch=True),
+        Work(name="Keep", units=rounds.units, do=keep),
         Work(name="Write", units=units, do=do),
     ),
     finish=finish,
-    onto=shard_rounds.onto,
-    is_unfinished=shard_rounds.is_unfinished,
+    onto=rounds.onto,
+    settle=settle,
+    is_unfinished=rounds.is_unfinished,
 )

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pyarrow.parquet as pq
@@ -21,6 +22,7 @@ import pytest
 import webdataset
 
 from beam_jobs.__main__ import main
+from beam_jobs.commands import inspect
 from tests.beam_jobs.world import IMAGES, World, make
 from wit_pipeline.audit.audit import Overlap
 from wit_pipeline.crawl.accounts import Class, Host
@@ -266,6 +268,25 @@ def test_why_report_and_verify(world: World, root: Path, capsys: pytest.CaptureF
     assert "near_duplicate" in page
     assert "Hosts with the most failures" in page
     assert main(["verify", "--root", str(root)]) == 0
+
+
+def test_why_looks_at_the_unit_of_a_url_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the stages after the frontier, which have a hundred thousand files each where a crawl is large."""
+    looked: list[Path] = []
+    read = rows.table
+
+    def table(path: Path, *arguments: Any, **named: Any) -> Any:
+        looked.append(path)
+        return read(path, *arguments, **named)
+
+    monkeypatch.setattr(rows, "table", table)
+    sample = samples(root)[0]
+    told = list(inspect.life(root, sample.pair_key))
+    assert [line.split()[0] for line in told] == STAGES[1:-1]
+    for stage in ("crawl", "filter", "dedup", "balance"):
+        units = {path.stem.partition("-")[2] for path in looked if path.parent.name == stage}
+        assert len(units) == 1
+    assert len(signed(root, "filter").named("part-")) > 1
 
 
 def test_verify_finds_a_flipped_byte(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,24 @@ import tarfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.factories import encoded, pair, photograph
-from wit_pipeline.shard import Row, ShardConfig, position, read_bytes, wids_index, write_shard
+from wit_pipeline.shard import (
+    Row,
+    ShardConfig,
+    cut,
+    position,
+    range_of,
+    read_bytes,
+    wids_index,
+    write_shard,
+)
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.chance import SCALE
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.records import Image, Pair
 
@@ -116,3 +129,23 @@ def test_keys_have_four_digits_for_a_sample(samples: int, fine: bool) -> None:
     else:
         with pytest.raises(ValueError, match="samples is 1 to 10000"):
             ShardConfig(samples=samples)
+
+
+@given(st.lists(st.integers(0, SCALE - 1), min_size=1, max_size=40), st.integers(1, 9), st.integers(1, 7))
+def test_shards_cut_from_ranges_are_those_of_one_sorted_list(
+    draws: list[int], ranges: int, samples: int
+) -> None:
+    """However uneven the ranges are, and wherever a shard begins and ends in them."""
+    held: list[list[int]] = [[] for _ in range(ranges)]
+    for order in draws:
+        held[range_of(order, ranges)].append(order)
+    assert [order for some in held for order in sorted(some)] == sorted(draws)
+    counts, found = np.array([len(some) for some in held]), list[int]()
+    for shard in range(-(-len(draws) // samples)):
+        among, before = cut(counts, shard, samples)
+        there = sorted(order for number in among for order in held[number])
+        made = there[before : before + samples]
+        assert len(made) == samples or len(found) + len(made) == len(draws)
+        assert counts[among.start] > 0 < counts[among.stop - 1]  # nothing is read for nothing
+        found += made
+    assert found == sorted(draws)

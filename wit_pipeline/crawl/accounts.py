@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -158,6 +159,34 @@ class Classes:
             message = ENOUGH.sub("", item.error_message)[:CHARACTERS]  # what is said of all of a host
             if message and (message in messages or len(messages) < DISTINCT):
                 messages[message] += 1
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """All that was taken in, by status, as JSON can say it."""
+        return {
+            status: {
+                "urls": sums.statuses.total(),
+                "bytes": sums.bytes,
+                "attempts": sums.attempts,
+                "passing": sums.passing,
+                "candidates": self._candidates[status],
+                "messages": dict(self._messages[status]),
+            }
+            for status, sums in self._sums.items()
+        }
+
+    def add(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take in what others that came after have `told`."""
+        for status, item in told.items():
+            sums = self._sums.setdefault(status, _Sums())
+            sums.statuses[status] += item["urls"]
+            sums.bytes += item["bytes"]
+            sums.attempts += item["attempts"]
+            sums.passing += item["passing"]
+            self._candidates[status] += item["candidates"]
+            messages = self._messages.setdefault(status, Counter())
+            for message, count in item["messages"].items():
+                if message in messages or len(messages) < DISTINCT:
+                    messages[message] += count
 
     @property
     def urls(self) -> int:

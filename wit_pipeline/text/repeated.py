@@ -17,7 +17,7 @@ CAPTION = np.dtype([("caption", "u8"), ("draw", "u8")])
 Rows = NDArray[np.void]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class CaptionLimit:
     """A caption of too many images, and the draw below which an image's is when it stays."""
 

@@ -5,17 +5,19 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.store import AT_ONCE, StorePath, in_store, sizes
+
+T = TypeVar("T")
 
 MANIFEST = "manifest.json"
 SEAL = "seal"  # of a manifest's or a receipt's other values; earlier releases wrote none
@@ -39,17 +41,22 @@ class Counts:
     read: int = 0
     kept: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)  # by reason
+    kinds: Mapping[str, int] = field(default_factory=dict)  # of what was kept, where a unit tells them apart
 
     def __add__(self, other: "Counts") -> "Counts":
-        reasons = sorted({*self.rejected, *other.rejected})
         return Counts(
             read=self.read + other.read,
             kept=self.kept + other.kept,
-            rejected={name: self.rejected.get(name, 0) + other.rejected.get(name, 0) for name in reasons},
+            rejected=_added(self.rejected, other.rejected),
+            kinds=_added(self.kinds, other.kinds),
         )
 
     def adds_up(self) -> bool:
         return self.read == self.kept + sum(self.rejected.values())
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,6 +167,14 @@ def read_json(path: Path) -> Any:
         raise RunError(f"{path}: cannot be read: {error}") from None
 
 
+def read_jsons(paths: Sequence[Path]) -> list[Any]:
+    """The values in many JSON files; of a store, many at once."""
+    if not paths or in_store(paths[0]) is None:
+        return [read_json(path) for path in paths]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="json") as pool:
+        return list(pool.map(read_json, paths))
+
+
 def _files(values: Iterable[Mapping[str, Any]]) -> tuple[File, ...]:
     return tuple(File(**value) for value in values)
 
@@ -261,6 +276,26 @@ def load(folder: Path) -> Manifest | None:
         known = _manifests[str(path)] = (version, _manifest(path))
     return known[1]
 
+
+def once(folder: Path, signed: Manifest, what: Callable[..., T], *arguments: str) -> T:
+    """`what(signed, *arguments)`, found once while the folder's manifest is this one, and not to be changed.
+
+    A folder of a hundred thousand files is asked about each of them.
+    """
+    known = _known.get(str(folder))
+    if known is None or known[0] is not signed:
+        known = _known[str(folder)] = (signed, {})
+    if (what, arguments) not in known[1]:
+        known[1][what, arguments] = what(signed, *arguments)
+    return cast(T, known[1][what, arguments])
+
+
+def by_name(signed: Manifest) -> Mapping[str, File]:
+    """The files of a manifest, by name."""
+    return {file.name: file for file in signed.files}
+
+
+_known: dict[str, tuple[Manifest, dict[Any, Any]]] = {}  # by the folder's path: what follows of its manifest
 
 # By path, with what tells one state from another. A store's time of an object is of seconds: what this
 # process writes is forgotten there and then, and one process alone signs in a root (`engine/lock`).

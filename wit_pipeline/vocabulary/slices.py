@@ -6,6 +6,7 @@ takes one read of 16 bytes, and reading them takes one more, however many groups
 """
 
 from collections.abc import Iterable, Iterator
+from math import isqrt
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,11 @@ from wit_pipeline.vocabulary.store import open_ranged
 
 RUN = 1 << 16  # rows that are held to be sorted: about 40 MB of captions and URLs
 WORD = 8  # bytes of a number in the table
+
+
+def span(groups: int) -> int:
+    """The groups of a bucket: about as many as there are buckets, so that neither are too many."""
+    return isqrt(max(groups - 1, 0)) + 1
 
 
 class Writer:

@@ -10,17 +10,18 @@ from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.progress import Event, Pulse
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Task, Unit, Work
-from beam_jobs.stages import crawl
+from beam_jobs.stages import accounting, crawl
 from beam_jobs.stages.frontier import UnitRow
 from tests.beam_jobs.signed import sign_files
 from tests.factories import candidate, image
-from wit_pipeline.crawl.accounts import Outcome
+from wit_pipeline.crawl.accounts import Class, Host, Outcome
 from wit_pipeline.crawl.bounds import Lane
 from wit_pipeline.crawl.crawl import Fetched, Headers
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Counts, describe
 from wit_pipeline.vocabulary.records import SUCCESS, Candidate
+from wit_pipeline.vocabulary.store import place
 
 
 def test_a_url_that_is_done_is_told_with_its_bytes_and_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,9 +87,48 @@ def test_a_crawl_that_lost_a_url_is_not_signed(tmp_path: Path) -> None:
         rows.write(path, Outcome, [told])
         return Counts(read=2, kept=2), (describe(path, 1),)
 
-    step, *_ = crawl.STAGE.steps
+    step, *_, last = crawl.STAGE.steps
     assert isinstance(step, Work)
-    stage = replace(crawl.STAGE, steps=(replace(step, do=lose),))
+    stage = replace(crawl.STAGE, steps=(replace(step, do=lose), last))
     with pytest.raises(RunError, match="unit 000000: of 2 URLs 1 have no status"):
         build.run_stage(stage, Recipe(), tmp_path, Engine(workers=Workers(1, ())))
     assert not (tmp_path / "crawl" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("width", [1, 2, 256])
+def test_the_accounts_are_those_of_all_units_however_many_are_summed_at_once(
+    tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host whose units are summed apart is one row; what an earlier run summed does not count."""
+    monkeypatch.setattr(accounting, "WIDTH", width)
+    sign_frontier(tmp_path, ["", "abc", ""])
+    status = "timeout"
+
+    def ask(task: Task, unit: Unit) -> Done:
+        urls = rows.column(place(unit.covers), "url")
+        path = task.folders.out / f"{unit.name}.parquet"
+        told = [
+            Outcome(url=url, status=status, error_message="slow", attempts=2, bytes_fetched=7)
+            for url in ("http://large.test/1.jpg", *urls)
+        ]
+        rows.write(path, Outcome, told)
+        return Counts(read=2, kept=2), (describe(path, len(told)),)
+
+    step, *_, last = crawl.STAGE.steps
+    assert isinstance(step, Work)
+    stage = replace(crawl.STAGE, steps=(replace(step, do=ask), last), is_void=lambda task: False)
+    engine = Engine(workers=Workers(1, ()))
+    with pytest.raises(RunError, match="kept none"):  # nothing is signed, and the sums are left
+        build.run_stage(stage, Recipe(), tmp_path, engine)
+    status = SUCCESS
+    for path in (tmp_path / "crawl").glob("unit-000001*"):
+        path.unlink()
+    made = build.run_stage(stage, Recipe(), tmp_path, engine)
+    assert (made.counts.read, made.counts.kept) == (6, 2)
+    hosts = list(rows.read(tmp_path / "crawl" / "hosts.parquet", Host))
+    assert [(item.host, item.urls) for item in hosts] == [
+        ("h0.test", 2), ("h1.test", 2), ("h2.test", 2), ("large.test", 3),
+    ]  # fmt: skip
+    assert {item.status: item.urls for item in rows.read(tmp_path / "crawl" / "classes.parquet", Class)} == {
+        "timeout": 6, SUCCESS: 3,
+    }  # fmt: skip

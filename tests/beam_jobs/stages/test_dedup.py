@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beam_jobs.engine import build
+from beam_jobs.engine import build, passes, tables
 from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.stages import dedup
-from beam_jobs.stages.dedup import Rooted
+from beam_jobs.stages.copies import comparing
+from beam_jobs.stages.copies.comparing import Rooted
 from tests.beam_jobs.signed import sign_counts, sign_pairs
 from tests.dedup_reference import Item, crowd, verdicts
 from tests.factories import flip, pair
@@ -106,26 +107,29 @@ def as_pairs(items: Sequence[Item]) -> list[Pair]:
 
 
 @pytest.mark.parametrize(
-    ("workers", "parts", "order", "bucket"),
+    ("workers", "parts", "bucket", "turns"),
     [
-        (1, 1, 0, 1 << 18),
-        pytest.param(2, 7, 1, 1 << 18, marks=pytest.mark.slow),
-        (4, 13, 2, 500),
-        (1, 40, 3, 100),
+        (1, 1, 1 << 18, 1),
+        pytest.param(2, 7, 1 << 18, 1, marks=pytest.mark.slow),
+        (4, 13, 500, 3),
+        (1, 40, 100, 7),
     ],
 )
 def test_five_thousand_images_by_the_definition(
-    tmp_path: Path, workers: int, parts: int, order: int, bucket: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, workers: int, parts: int, bucket: int, turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many workers, parts and buckets there are, and in whatever order images come."""
-    monkeypatch.setattr(dedup, "BUCKET", bucket)
+    """However many workers, parts, buckets and passes there are, and in whatever order images come."""
+    monkeypatch.setattr(comparing, "BUCKET", bucket)
+    monkeypatch.setattr(passes, "KEYS", -(-5000 // turns))
+    if workers == 1:  # others are processes of their own
+        monkeypatch.setattr(tables, "TABLES", 5)
     items = drawn(5000)
     expected = {
         gone.key: (gone.reason, f"kept {gone.kept}, {gone.distance} of 256 bits away")
         for gone in verdicts(items)
     }
     given = as_pairs(items)
-    random.Random(order).shuffle(given)  # noqa: S311
+    random.Random(parts).shuffle(given)  # noqa: S311
     sign_counts(tmp_path, "crawl", Counts())
     sign_pairs(tmp_path, "filter", given, parts)
     kept, dropped = built(tmp_path, DedupConfig(per_caption=0), workers)
@@ -134,7 +138,7 @@ def test_five_thousand_images_by_the_definition(
 
 
 def test_the_links_of_a_graph_are_made_fewer_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dedup, "LINKS", 10)
+    monkeypatch.setattr(comparing, "LINKS", 10)
     draws = np.random.default_rng(0)
     some = [np.zeros(7, LINK) for _ in range(40)]
     for links in some:
@@ -171,6 +175,23 @@ def test_of_images_with_one_caption_some_stay(tmp_path: Path, most: int, left: i
     assert len(kept & {item.key for item in given[:20]}) == left
     told = {detail for reason, detail in dropped.values() if reason == "repeated_caption"}
     assert told == ({f"one of 12 images with this caption, of which {most} stay"} if left < 12 else set())
+
+
+@pytest.mark.parametrize("keys", [passes.KEYS, 2])
+def test_several_captions_may_be_of_too_many_images(
+    tmp_path: Path, keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their limits are in an order: a second one in a table had ended every build that met it."""
+    monkeypatch.setattr(passes, "KEYS", keys)
+    monkeypatch.setattr(comparing, "BUCKET", 7)
+    given = [
+        pair(f"http://h.test/{i}", f"a post no. {i % 3}", sha256=f"{i:02x}" * 32, weak=0.9) for i in range(18)
+    ]
+    sign_counts(tmp_path, "crawl", Counts())
+    sign_pairs(tmp_path, "filter", given, 2)
+    kept, dropped = built(tmp_path, DedupConfig(per_caption=2), 1)
+    assert len(kept) == 6
+    assert {reason for reason, _ in dropped.values()} == {"repeated_caption"}
 
 
 def test_equal_bytes_alone(tmp_path: Path) -> None:

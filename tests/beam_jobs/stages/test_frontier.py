@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from beam_jobs.engine import build
+from beam_jobs.engine import build, passes, progress
 from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.stages import frontier
@@ -77,6 +77,27 @@ def test_the_units_are_those_of_the_plain_rule(
     assert dict(made.counts.rejected) == {"duplicate_pair": 1}
 
 
+@pytest.mark.parametrize(("count", "parts"), [(3, 2), (7, 5)])
+def test_any_number_of_passes_plans_the_same(
+    tmp_path: Path, count: int, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Duplicates, limits, what is fetched of each query, and the hosts: a share of the keys at a time."""
+    recipe = Recipe(frontier=CONFIG, balance=BalanceConfig(per_query=20))
+    given = [*candidates(), *candidates()[::3]]
+    sign_candidates(tmp_path / "one", given, 1)
+    sign_candidates(tmp_path / "many", given, 1)
+    wanted = run(tmp_path / "one", recipe)
+    monkeypatch.setattr(passes, "KEYS", -(-len(given) // count))
+    monkeypatch.setattr(frontier, "BUCKET", 10)
+    told = list[str]()
+    with monkeypatch.context() as patched:
+        patched.setattr(progress, "tell", lambda event, **facts: told.append(str(facts.get("step"))))
+        made = run(tmp_path / "many", recipe)
+    assert made.digest == wanted.digest
+    assert {f"Pairs {number + 1} of {count}" for number in range(count)} <= set(told)
+    assert dict(made.counts.rejected).keys() == {"duplicate_pair", "over_sampled"}
+
+
 def units(root: Path) -> list[UnitRow]:
     return list(rows.read(root / "frontier" / "units.parquet", UnitRow))
 
@@ -127,7 +148,7 @@ def test_what_was_routed_is_not_routed_again(tmp_path: Path, killed: list[int]) 
 
 @pytest.mark.parametrize(("units", "width"), [(0, 1), (1, 1), (2, 2), (4, 2), (5, 3), (9, 3), (100_000, 317)])
 def test_buckets_are_as_many_as_the_units_in_one(units: int, width: int) -> None:
-    assert frontier.span(units) == width
+    assert slices.span(units) == width
 
 
 def test_earlier_crawls_say_how_much_is_lost(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 from beam_jobs.__main__ import main
 from beam_jobs.commands import remove
 from beam_jobs.engine import build
-from beam_jobs.stages import frontier, keeping
+from beam_jobs.stages import keeping
 from tests.beam_jobs.world import World, make
 from wit_pipeline.crawl.accounts import Host
-from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary import manifest, rows, slices
 from wit_pipeline.vocabulary.crawl_config import FORMER_DEFAULTS
 from wit_pipeline.vocabulary.manifest import Manifest
 from wit_pipeline.vocabulary.records import Candidate
@@ -351,7 +351,7 @@ def test_a_frontier_that_was_under_way_knows_what_was_asked_since(
         path.unlink()
     (root / "crawl" / "manifest.json").unlink()
     with monkeypatch.context() as patch:
-        patch.setattr(frontier, "span", lambda units: 1 / 0)
+        patch.setattr(slices, "span", lambda units: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run(recipe, root)
     assert run(world.recipe, root) == 0

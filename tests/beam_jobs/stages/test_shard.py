@@ -17,10 +17,13 @@ from beam_jobs.engine import build
 from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Leave
-from beam_jobs.stages import shard, shard_rounds
+from beam_jobs.stages import shard
+from beam_jobs.stages.shards import order
+from beam_jobs.stages.shards import rounds as shard_rounds
 from tests.beam_jobs.signed import sign_files, sign_pairs, sign_rejects
 from tests.factories import encoded, pair, photograph
 from tests.stores import Server, s3
+from wit_pipeline import shard as rules
 from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Row, ShardConfig, position, present, tables_of
 from wit_pipeline.takedown import displaced
 from wit_pipeline.takedown.takedown import FOLDER, Removed
@@ -295,6 +298,27 @@ def test_any_rounds_hold_the_pairs_of_the_last_and_lose_no_key(
     assert again.digest == fresh
     assert tree(root / "shard") == tree(whole / "shard")
     assert shards(root, pairs, parts, reshard=True) == again  # there is nothing to do
+
+
+@pytest.mark.parametrize(("parts", "run", "together"), [(1, 1, 1), (5, 2, 1), (4, 3, 2), (7, 5, 1024)])
+def test_no_split_into_parts_and_runs_changes_a_byte(
+    tmp_path: Path, parts: int, run: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a first round and of one after it: whatever is held at a time, and however many files it takes."""
+    root, whole = crawl(tmp_path / "root"), crawl(tmp_path / "whole")
+    wanted = [shards(whole, pairs, 2).digest for pairs in (PAIRS[:7], PAIRS[2:])]
+    monkeypatch.setattr(order, "RUN", run)
+    monkeypatch.setattr(order, "PARTS", together)
+    assert [shards(root, pairs, parts).digest for pairs in (PAIRS[:7], PAIRS[2:])] == wanted
+
+
+def test_pairs_that_draw_alike_are_all_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges of the order may be as uneven as can be: all pairs in one, in the order of their keys."""
+    monkeypatch.setattr(order, "position", lambda key, seed: (7, key))
+    monkeypatch.setattr(rules, "position", lambda key, seed: (7, key))
+    root = crawl(tmp_path)
+    assert shards(root, PAIRS).counts.kept == IMAGES
+    assert [row.pair_key for row in samples_of(root).values()] == sorted(item.key for item in PAIRS)
 
 
 def test_what_was_taken_down_stays_so_in_later_rounds(tmp_path: Path) -> None:

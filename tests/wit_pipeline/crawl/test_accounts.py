@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_pipeline.crawl import accounts
-from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check
+from wit_pipeline.crawl.accounts import Class, Classes, Host, Hosts, Outcome, check, together
 from wit_pipeline.frontier import host_of
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.records import SUCCESS
@@ -67,8 +68,8 @@ UNITS = st.lists(
 )
 
 
-@given(UNITS, st.integers(1, 4))
-def test_hosts_come_once_and_add_up(units: list[list[tuple[str, str]]], large: int) -> None:
+@given(UNITS, st.integers(1, 4), st.integers(1, 3))
+def test_hosts_come_once_and_add_up(units: list[list[tuple[str, str]]], large: int, width: int) -> None:
     """Each unit has hosts of its own; a large one follows in units of its own."""
     packed = [
         [outcome(f"http://{host}{number}.test/{i}", status) for i, (host, status) in enumerate(unit)]
@@ -85,6 +86,15 @@ def test_hosts_come_once_and_add_up(units: list[list[tuple[str, str]]], large: i
     for unit in packed:
         classes.unit(unit, Counter(item.url for item in unit))
     assert sum(row.urls for row in classes.rows()) == classes.urls == wanted.total()
+    apart, told = Classes(), list[Host]()  # `width` units at a time, as workers tell them
+    for some in (packed[first : first + width] for first in range(0, len(packed), width)):
+        part = Classes()
+        for unit in some:
+            part.unit(unit, Counter(item.url for item in unit))
+        apart.add(json.loads(json.dumps(part.told())))
+        told += hosts_of(some)
+    assert list(apart.rows()) == list(classes.rows())
+    assert list(together(lambda: told)) == rows
 
 
 def test_a_host_is_given_out_once_a_unit_goes_by_without_it() -> None:

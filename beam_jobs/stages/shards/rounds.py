@@ -2,7 +2,6 @@
 
     ROOT/shard as it is signed    the shards of before, what has left them, and which rounds there were
     scratch/high.npy …            where their pairs stand (`wit_pipeline.takedown.rounds`)
-    scratch/shard-NNNNN.parquet   the pairs of the balance that stand in shard N
 
 A shard that loses nothing is the same file in the new folder: a second name, no bytes. In a store, where
 shards are written over, a kill and another recipe may come between; what has left is kept beside the old
@@ -49,7 +48,7 @@ class Before:
     @property
     def shards(self) -> list[int]:
         """Their numbers, ascending."""
-        return sorted(int(file.name.removesuffix(".parquet")) for file in tables_of(self.signed.files))
+        return manifest.once(self.home, self.signed, _numbers)
 
     @property
     def following(self) -> int:
@@ -93,8 +92,12 @@ class Before:
 
     def files(self, name: str) -> tuple[File, ...]:
         """The files of a shard, as they were signed."""
-        found = {file.name: file for file in self.signed.files}
+        found = manifest.once(self.home, self.signed, manifest.by_name)
         return tuple(found[name + ending] for ending in ENDINGS)
+
+
+def _numbers(signed: Manifest) -> list[int]:
+    return sorted(int(file.name.removesuffix(".parquet")) for file in tables_of(signed.files))
 
 
 def before(task: Task) -> Before | None:
@@ -145,6 +148,11 @@ def standing(task: Task) -> Standing:
     return _standing(task.folders.scratch, task.folders.root / FOLDER, task.plan)
 
 
+def forget() -> None:
+    """What was read of a scratch folder holds no longer: another attempt may write another."""
+    _standing.cache_clear()
+
+
 @cache  # once a process
 def _standing(scratch: Path, removed: Path, plan: str) -> Standing:
     return Standing(scratch, removals_of(removed))
@@ -172,12 +180,14 @@ def units(task: Task) -> Sequence[Unit]:
     return [Unit(name=f"{shard:05d}", covers=shard) for shard in (found.shards if found else ())]
 
 
-def keep(task: Task, unit: Unit) -> Done:
-    """A shard that stands, without the samples that have left it; the same files where none has."""
+def keep(task: Task, unit: Unit, pairs: Iterable[Pair]) -> Done:
+    """A shard that stands, without the samples that have left it; the same files where none has.
+
+    `pairs` are those of the balance that stand in it.
+    """
     found, out, scratch = before(task), task.folders.out, task.folders.scratch
     assert found is not None, "shards that stand were found before"
-    pairs = scratch / f"shard-{unit.name}.parquet"
-    present = {pair.key: pair for pair in rows.read(pairs, Pair)} if pairs.exists() else {}
+    present = {pair.key: pair for pair in pairs}
     gone = {item.key: item for item in found.left(unit.name)}
     removals = removals_of(task.folders.root / FOLDER)
     sample = rounds.compare(rows.read(found.home / f"{unit.name}.parquet", Row), present, removals)
