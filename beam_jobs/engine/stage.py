@@ -8,7 +8,7 @@ A step is one of two shapes, and that is all that Beam is asked for:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,8 @@ class Work:
     repeats: bool = False  # `units` is asked for more when those it gave are done, until it gives none
     # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
     plan: Callable[[Task, Unit], str] = plan_of_stage
+    # What a worker elsewhere needs, as Beam names it (`min_ram`); engines that cannot give it take no notice.
+    hints: Mapping[str, str] = field(default_factory=dict)
     # What is left to do once a unit's receipt stands; a kill may come before it.
     after: Callable[[Task, Unit], None] = nothing_more
 
