@@ -266,7 +266,7 @@ def run_check_engine(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="wit-engine-") as folder:
         root = arguments.root or Path(folder)
         options = checks.options(arguments.beam, root)
-        arguments.workers, arguments.stall = None, STALL
+        arguments.root, arguments.workers, arguments.stall = root, None, STALL
         running = _engine(arguments, options)
         if not isinstance(running.workers, Job):
             running = engine.Engine(workers=engine.Workers(1, arguments.beam))

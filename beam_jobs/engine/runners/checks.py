@@ -123,8 +123,9 @@ def _check_environment(runner: PortableRunner, given: PipelineOptions, root: Pat
         raise UserError(f"{what}: cannot be used: {said}; give LOOPBACK") from None
     if isinstance(found, DockerEnvironment) and not _is_shared(root):
         raise UserError(
-            f"{what}: workers in containers do not see a root on this machine; give --root in a store, "
-            "--environment_type=LOOPBACK, or beam:env:embedded_python:v1 with --job_endpoint=embed"
+            f"{what}: workers in containers do not see a root on this machine; "
+            "give --environment_type=LOOPBACK, or beam:env:embedded_python:v1 with --job_endpoint=embed, "
+            "or --root in a store"
         )
     if isinstance(found, ProcessEnvironment) and not found.command:
         raise UserError(f"{what}: needs --environment_options=process_command=FILE")
@@ -136,10 +137,10 @@ def _is_shared(root: Path | None) -> bool:
 
 def _check_dataflow(name: str, given: PipelineOptions, root: Path | None) -> None:
     values = given.get_all_options()
-    if importlib.util.find_spec("apitools") is None:
-        raise UserError(f"--runner={name} needs the gcp extra: pip install 'webimagetext[gcp]'")
     if not _is_shared(root):
         raise UserError(f"--runner={name}: its workers see no root on this machine; give --root gs://…")
+    if importlib.util.find_spec("apitools") is None:
+        raise UserError(f"--runner={name} needs the gcp extra: pip install 'webimagetext[gcp]'")
     absent = [flag for flag in DATAFLOW if not values.get(flag)]
     if absent:
         raise UserError(f"--runner={name} needs {' and '.join(f'--{flag}=…' for flag in absent)}")

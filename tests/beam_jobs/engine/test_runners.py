@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.runners.portability.prism_runner import PrismJobServer
 
 from beam_jobs.__main__ import main
-from beam_jobs.engine import engine, graphs
+from beam_jobs.engine.engine import Workers
 from beam_jobs.engine.job import Job
-from beam_jobs.engine.runners import checks, running
 from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.runners import checks, running
 from beam_jobs.engine.stage import Done, Folders, Task, Unit, Work
-from wit_pipeline.vocabulary.errors import RunError, WitError
+from wit_pipeline.vocabulary.errors import RunError, UserError, WitError
 from wit_pipeline.vocabulary.manifest import Counts
 
 HERE = Path(__file__).parents[3]
@@ -106,7 +106,10 @@ def command(folder: Path, flags: Sequence[str], name: str = "build") -> list[str
         ("DaskRunner", "--runner=DaskRunner: Beam has no such runner; did you mean"),
         ("dask", "--runner=dask: "),
         ("elsewhere.RayRunner", "--runner=elsewhere.RayRunner: No module named 'elsewhere'"),
-        ("DataflowRunner", "--runner=DataflowRunner: its workers see no root on this machine; give --root gs://"),
+        (
+            "DataflowRunner",
+            "--runner=DataflowRunner: its workers see no root on this machine; give --root gs://",
+        ),
         ("dataflow", "--runner=dataflow: its workers see no root on this machine; give --root gs://"),
         ("FlnkRunner", "--runner=FlnkRunner: Beam has no such runner; did you mean 'FlinkRunner'?"),
         ("", "--runner=: Beam has no such runner; known: FnApiRunner, PortableRunner, PrismRunner"),
@@ -195,60 +198,103 @@ def test_a_prism_that_beam_fetched_before_is_taken(folder: Path) -> None:
     ],
 )
 def test_a_runner_that_fails_is_one_line(error: Exception, said: str) -> None:
-    assert runners.failed("PrismRunner", error) == f"--runner=PrismRunner failed: {said}; run again to go on"
+    line = f"--runner=PrismRunner failed: {said}; run again to go on; its log: /log"
+    assert str(running.said("PrismRunner", error, Path("/log"))) == line
 
 
 def test_a_job_server_that_is_gone_is_one_line(port: int) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as raised:
         channel.unary_unary("/service/call")(b"")
-    said = runners.failed("PortableRunner", raised.value)
+    said = str(running.said("PortableRunner", raised.value, Path("/log")))
     assert said.startswith("--runner=PortableRunner failed: its job server said UNAVAILABLE: ")
 
 
+OF_A_WORKER = """bundle 3 failed:Traceback (most recent call last):
+  File "worker.py", line 1, in do
+{raised}
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "common.py", line 2, in process
+{raised} [while running 'Step']
+; more of the engine's own
+"""
+
+
 @pytest.mark.parametrize(
-    ("runner", "error"),
+    ("raised", "kind", "said"),
     [
-        ("PrismRunner", TypeError("a wrong program")),
-        ("PrismRunner", AssertionError()),
-        ("PrismRunner", RuntimeError("Traceback (most recent call last):\n  File x\nTypeError: 'int'")),
-        ("FnApiRunner", RuntimeError("anything: it runs in this process")),
-        ("FnApiRunner", OSError(28, "No space left on device")),
+        ("wit_pipeline.vocabulary.errors.RunError: crawl: disk is full", RunError, "crawl: disk is full"),
+        ("wit_pipeline.vocabulary.errors.UserError: a.jpg: wants b", UserError, "a.jpg: wants b"),
+        (
+            "TypeError: object of type 'NoneType' has no len()",
+            RunError,
+            "--runner=Own failed: TypeError: object of type 'NoneType' has no len(); run again to go on; "
+            "its log: /log",
+        ),
+        (
+            "pyarrow.lib.ArrowInvalid: no such column",
+            RunError,
+            "--runner=Own failed: pyarrow.lib.ArrowInvalid: no such column; run again to go on; "
+            "its log: /log",
+        ),
     ],
 )
-def test_a_wrong_program_is_no_failing_runner(runner: str, error: Exception) -> None:
-    assert runners.failed(runner, error) == ""
+def test_a_failed_job_says_its_workers_last_error(raised: str, kind: type[WitError], said: str) -> None:
+    error = running.said("Own", RuntimeError(OF_A_WORKER.format(raised=raised)), Path("/log"))
+    assert type(error) is kind
+    assert str(error) == said
 
 
 def wrong(task: Task, unit: Unit) -> Done:
     return Counts(read=len(unit.covers)), ()  # of None
 
 
-@pytest.mark.parametrize(
-    ("flags", "error"),
-    [
-        ([], TypeError),
-        (EMBEDDED, RuntimeError),  # with the worker's traceback in it
-        ([*EMBEDDED[:2], "--environment_type=beam:env:embedded_python:v1"], RuntimeError),
-    ],
-)
-def test_a_wrong_program_keeps_its_traceback_on_any_runner(
-    flags: list[str], error: type[Exception], tmp_path: Path
+def step_of(do: Callable[[Task, Unit], Done], root: Path) -> tuple[Work, Task]:
+    task = Task(folders=Folders(root=root, stage="filter"), recipe=Recipe())
+    return Work(name="Step", units=lambda task: (), do=do), task
+
+
+def test_a_wrong_program_keeps_its_traceback_here(tmp_path: Path) -> None:
+    step, task = step_of(wrong, tmp_path)
+    with pytest.raises(TypeError, match="object of type 'NoneType' has no len"):
+        Workers(1, ()).map(step, task, [Unit(name="a")])
+
+
+ENVIRONMENTS = ["LOOPBACK", "beam:env:embedded_python:v1"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_wrong_program_elsewhere_is_one_line_and_its_traceback_is_in_the_log(
+    environment: str, tmp_path: Path
 ) -> None:
-    step = Work(name="Step", units=lambda task: (), do=wrong)
-    task = Task(folders=Folders(root=tmp_path, stage="filter"), recipe=Recipe())
-    with pytest.raises(error, match="object of type 'NoneType' has no len"):
-        engine.run_units(step, task, (Unit(name="a"),), flags)
+    step, task = step_of(wrong, tmp_path)
+    job = Job([*EMBEDDED[:2], f"--environment_type={environment}"], tmp_path)
+    try:
+        with pytest.raises(RunError) as raised:
+            job.map(step, task, [Unit(name="a")])
+    finally:
+        job.close()
+    line = "--runner=PortableRunner failed: TypeError: object of type 'NoneType' has no len()"
+    assert str(raised.value).startswith(line)
+    assert str(raised.value).endswith(str(job.log))
+    assert "in wrong" in job.log.read_text()
 
 
 def failing(task: Task, unit: Unit) -> Done:
     raise RunError("the disk of the test is full")
 
 
-def test_a_failing_world_is_its_one_line_on_any_runner(tmp_path: Path) -> None:
-    step = Work(name="Step", units=lambda task: (), do=failing)
-    task = Task(folders=Folders(root=tmp_path, stage="filter"), recipe=Recipe())
-    with pytest.raises(WitError, match=r"^the disk of the test is full$"):
-        engine.run_units(step, task, (Unit(name="a"),), EMBEDDED)
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_failing_world_is_its_one_line_on_any_runner(environment: str, tmp_path: Path) -> None:
+    step, task = step_of(failing, tmp_path)
+    job = Job([*EMBEDDED[:2], f"--environment_type={environment}"], tmp_path)
+    try:
+        with pytest.raises(RunError, match=r"^the disk of the test is full$"):
+            job.map(step, task, [Unit(name="a")])
+    finally:
+        job.close()
 
 
 def raised_by(module: str) -> threading.ExceptHookArgs:
@@ -274,16 +320,9 @@ def test_a_thread_of_ours_alone_prints_its_traceback(
     told: list[threading.ExceptHookArgs] = []
     monkeypatch.setattr(threading, "__excepthook__", told.append)
     monkeypatch.setattr(threading, "excepthook", told.append)
-    runners.hush("PrismRunner")
+    running._hush()
     threading.excepthook(raised_by(module))
     assert bool(told) == printed
-
-
-def test_the_local_runner_changes_nothing_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = threading.excepthook
-    monkeypatch.setattr(threading, "excepthook", before)
-    runners.hush("FnApiRunner")
-    assert threading.excepthook is before
 
 
 @pytest.mark.slow
@@ -302,4 +341,5 @@ def test_a_prism_that_is_no_program_is_one_line_and_code_1(folder: Path) -> None
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("wit: --runner=PrismRunner failed: [Errno 8] Exec format")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("wit: --runner=PrismRunner failed: the job server ended as soon as it began")
