@@ -91,6 +91,7 @@ class Job:
             # that loses what is written meanwhile: without the clock it loses none.
             worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
         elif portable.job_endpoint:
+            servers.check(given_flags.runner(options), portable.job_endpoint, self.log)
             portable.job_server_timeout = max(portable.job_server_timeout or 0, servers.PATIENCE)
         if is_dataflow(given_flags.runner(options)):
             options.view_as(GoogleCloudOptions).job_name = name

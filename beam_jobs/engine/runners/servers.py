@@ -16,6 +16,7 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.portability.prism_runner import PrismJobServer, PrismRunner
 
 from beam_jobs.engine.runners import flags as given_flags
+from beam_jobs.engine.runners.checks import ANSWERS_WITHIN
 from wit_pipeline.vocabulary.errors import RunError
 
 STARTS_WITHIN = 60.0  # seconds, for a server to take connections: Java's takes some ten
@@ -98,6 +99,19 @@ def start(given: PipelineOptions, log: Path) -> Server | None:
         started.close()
         raise RunError(f"--runner={name} failed: {error}{_ending(log)}; its log: {log}") from None
     return started
+
+
+def check(name: str, endpoint: str, log: Path) -> None:
+    """A `RunError` where a job server is gone: Beam would wait for it as long as it follows a job."""
+    host, _, port = endpoint.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN).close()
+    except OSError as error:
+        why = error.strerror or error
+        raise RunError(
+            f"--runner={name} failed: no job server is at {endpoint} any more ({why}); run again to go on; "
+            f"its log: {log}"
+        ) from None
 
 
 def _ending(log: Path) -> str:
