@@ -50,7 +50,7 @@ def is_here(engine: str) -> None:
 
 def servers() -> set[int]:
     """Processes of an engine of ours."""
-    found = subprocess.run(["pgrep", "-f", str(engines.MADE)], capture_output=True, text=True, check=False)
+    found = subprocess.run(["pgrep", "-f", f"^{engines.MADE}/"], capture_output=True, text=True, check=False)
     return {int(pid) for pid in found.stdout.split()}
 
 
