@@ -209,7 +209,7 @@ def run_build(arguments: argparse.Namespace) -> None:
         reshard=getattr(arguments, "reshard", False),
     )
     try:
-        with _stopping_at_once(display):
+        with _stopping_at_once(display, running):
             build.run_stages(
                 stages,
                 loaded,
@@ -271,7 +271,7 @@ def run_check_engine(arguments: argparse.Namespace) -> None:
         if not isinstance(running.workers, Job):
             running = engine.Engine(workers=engine.Workers(1, arguments.beam))
         try:
-            with _stopping_at_once(progress.Display()):
+            with _stopping_at_once(progress.Display(), running):
                 wrong = canary.ask(running, options, root)
         finally:
             running.close()
@@ -290,7 +290,9 @@ def _with_evidence(arguments: argparse.Namespace, loaded: recipe.Recipe) -> list
 
 
 @contextmanager
-def _stopping_at_once(display: progress.Display | progress.JsonLines) -> Iterator[None]:
+def _stopping_at_once(
+    display: progress.Display | progress.JsonLines, running: engine.Engine
+) -> Iterator[None]:
     """On Ctrl-C and SIGTERM: one line, and an end at once. Files are whole or absent, workers end with us.
 
     Beam would make a RuntimeError of a KeyboardInterrupt, and go through it once for every operation.
@@ -298,7 +300,7 @@ def _stopping_at_once(display: progress.Display | progress.JsonLines) -> Iterato
 
     def stop(number: int, _: FrameType | None) -> None:
         display.close()
-        os._exit(_fail("stopped; run again to go on", 128 + number))
+        os._exit(_fail(running.stopped(), 128 + number))
 
     if threading.current_thread() is not threading.main_thread():
         yield

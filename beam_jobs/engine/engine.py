@@ -175,6 +175,10 @@ class Engine:
         """Where what the engine itself says is; None where it says nothing."""
         return self.workers.log if isinstance(self.workers, Job) else None
 
+    def stopped(self) -> str:
+        """What to say where this process is stopped."""
+        return self.workers.stopped() if isinstance(self.workers, Job) else "stopped; run again to go on"
+
     def close(self) -> None:
         """End what was started for it."""
         self.workers.close()

@@ -19,7 +19,7 @@ from beam_jobs.engine import graphs, progress
 from beam_jobs.engine.runners import begun, servers
 from beam_jobs.engine.runners import flags as given_flags
 from beam_jobs.engine.runners.checks import EMBEDDED, is_dataflow
-from beam_jobs.engine.runners.running import Build, run_elsewhere, said
+from beam_jobs.engine.runners.running import Build, run_elsewhere, wait_for
 from beam_jobs.engine.stage import Shuffle, Task, Unit, Work
 from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.store import in_store, sizes
@@ -40,6 +40,7 @@ class Job:
         self.flags = tuple(flags)
         self.root = root
         self.stall = stall * 60  # seconds
+        self.under_way = ""  # the name of the job that would go on without this process
         self._server: servers.Server | None = None
         self._handler: logging.Handler | None = None
         self._before: list[logging.Handler] = []  # what Beam's import gave the root logger
@@ -67,15 +68,27 @@ class Job:
     def _run(self, build: Build, step: Work | Shuffle, task: Task, tell: progress.Sink) -> None:
         name = begun.job_name(self.root, task.folders.stage, step.name, task.plan)
         options = self._options(name)
-        found = begun.find(options, name) if self.survives(options) else None
-        if found is None:
-            return run_elsewhere(build, options, self.log)
-        tell({"event": "note", "text": f"{task.folders.stage:>8}  {step.name}: waits for its job {name}"})
+        found = None
+        if self.survives(options):
+            self.under_way, found = name, begun.find(options, name)
         try:
-            found.wait_until_finish()
-        except Exception as error:  # noqa: BLE001 whatever a runner raises
-            raise said(given_flags.runner(options), error, self.log) from None
-        return None
+            if found is None:
+                run_elsewhere(build, options, self.log)
+            else:
+                waits = f"{task.folders.stage:>8}  {step.name}: waits for its job {name}, which is under way"
+                tell({"event": "note", "text": waits})
+                wait_for(found, given_flags.runner(options), self.log)
+        finally:
+            self.under_way = ""
+
+    def stopped(self) -> str:
+        """What to say where this launcher is stopped."""
+        if not self.under_way:
+            return "stopped; run again to go on"
+        return (
+            f"stopped; its job {self.under_way} goes on: the same command waits for it, "
+            "and with --cancel it ends it"
+        )
 
     def _options(self, name: str) -> PipelineOptions:
         """Beam's options of one job; the first starts what the runner needs for all."""

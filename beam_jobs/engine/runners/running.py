@@ -37,24 +37,26 @@ def run_here(build: Build, flags: Sequence[str]) -> None:
         raise
 
 
-def run_elsewhere(
-    build: Build, options: PipelineOptions, log: Path, started: Callable[[Any], None] = lambda result: None
-) -> None:
-    """Run a graph as a job of a runner; a WitError says in one line what failed, and where its log is.
-
-    `started` is given Beam's result of the job as soon as there is one.
-    """
+def run_elsewhere(build: Build, options: PipelineOptions, log: Path) -> None:
+    """Run a graph as a job of a runner; a WitError says in one line what failed, and where its log is."""
     failure.forget()
     name = given_flags.runner(options)
     _hush()
     try:
         pipeline = beam.Pipeline(options=options)
         build(pipeline)
-        result = pipeline.run()
-        started(result)
-        result.wait_until_finish()
+        pipeline.run().wait_until_finish()
     except Exception as error:  # noqa: BLE001 whatever a runner raises
         failure.raise_remembered()
+        raise said(name, error, log) from None
+
+
+def wait_for(job: Any, name: str, log: Path) -> None:
+    """Wait for a job of a runner that another launcher began."""
+    _hush()
+    try:
+        job.wait_until_finish()
+    except Exception as error:  # noqa: BLE001 whatever a runner raises
         raise said(name, error, log) from None
 
 
