@@ -6,17 +6,24 @@ of it knows of quotas, permissions, images or what a worker is billed.
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
+import grpc  # type: ignore[import-untyped]
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.portability.api import beam_runner_api_pb2
+from apache_beam.portability.api import beam_job_api_pb2_grpc, beam_runner_api_pb2
+from apache_beam.runners.portability import portable_runner
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.transforms.environments import EmbeddedPythonEnvironment
+from apache_beam.transforms.environments import EmbeddedPythonEnvironment, ProcessEnvironment
+
+from beam_jobs.engine.runners.servers import Server
+from tests.beam_jobs.engines import MADE
 
 Pipeline = Any  # beam_runner_api_pb2.Pipeline
 JOBS = re.compile(
@@ -139,3 +146,30 @@ def service(read: Callable[[str], bytes], run: Callable[[Pipeline], None] = embe
     finally:
         server.shutdown()
         server.server_close()
+
+
+@contextmanager
+def prism(boot: Path, log: Path) -> Iterator[Callable[[Pipeline], None]]:
+    """Runs staged pipelines by Prism, each worker started by `boot` as in a container of Dataflow's."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        endpoint = f"localhost:{probe.getsockname()[1]}"
+    command = [str(MADE / "prism"), f"--job_port={endpoint.partition(':')[2]}", "--serve_http=false"]
+    with log.open("ab") as out:
+        server = Server(command, endpoint, out)
+    server.wait()
+    stub = beam_job_api_pb2_grpc.JobServiceStub(grpc.insecure_channel(endpoint))
+    started = ProcessEnvironment(str(boot)).to_runner_api(None)  # type: ignore[arg-type]
+
+    def run(pipeline: Pipeline) -> None:
+        for environment in pipeline.components.environments.values():
+            environment.urn, environment.payload = started.urn, started.payload
+            del environment.dependencies[:]
+        options = PipelineOptions(["--job_server_timeout=3600"])
+        job, messages, states = portable_runner.JobServiceHandle(stub, options).submit(pipeline)
+        portable_runner.PipelineResult(stub, job, messages, states).wait_until_finish()
+
+    try:
+        yield run
+    finally:
+        server.close()

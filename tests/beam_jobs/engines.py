@@ -1,5 +1,6 @@
 """Engines that tests run builds on: the flags of each, and why one is not at hand."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 MADE = Path(__file__).parents[2] / ".engines"  # by `make engines`
 EMBEDDED = ("--runner=PortableRunner", "--job_endpoint=embed")
 PRISM = ("--runner=PrismRunner", f"--prism_location={MADE}/prism")
+JAR = "FLINK_JOB_SERVER_JAR"
+FLINK = ("--environment_type=LOOPBACK", "--parallelism=1", "--execution_mode_for_batch=BATCH_FORCED")
 PROCESS = ("--environment_type=PROCESS", f"--environment_options=process_command={MADE}/boot")
 
 
@@ -20,6 +23,8 @@ def absent(engine: str) -> str:
         return "Prism is not here: make engines, where Go is"
     if engine == "prism process" and not (MADE / "container").exists():
         return "Beam's boot is not here: make engines, where Go is"
+    if engine == "flink" and not os.environ.get(JAR):
+        return f"no job server of Flink's is here: {JAR} names its jar"
     return ""
 
 
@@ -37,6 +42,9 @@ def flags(engine: str) -> Iterator[list[str]]:
             yield [*PRISM, "--environment_type=LOOPBACK"]
         case "prism process":
             yield [*PRISM, *PROCESS]
+        case "flink":
+            jar = f"--flink_job_server_jar={os.environ[JAR]}"
+            yield ["--runner=FlinkRunner", "--flink_master=[local]", jar, *FLINK]
         case "prism pool":
             with pool() as port:
                 yield [*PRISM, "--environment_type=EXTERNAL", f"--environment_config=localhost:{port}"]

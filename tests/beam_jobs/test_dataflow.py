@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import pytest
 
 from beam_jobs.__main__ import main
 from beam_jobs.engine.runners import begun
+from tests.beam_jobs import engines
 from tests.beam_jobs.alike import same
 from tests.beam_jobs.world import World, make
 from tests.stores import BUCKET, Server, gs
@@ -138,6 +141,62 @@ def test_a_whole_build_on_dataflow_is_the_build_here(world: World, store: Server
     if os.environ.get("WRITE_GOLDEN"):
         GOLDEN.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     assert found == json.loads(GOLDEN.read_text())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The wheel, and an environment in which the lines of the image installed it, and nothing else."""
+    folder = tmp_path_factory.mktemp("image")
+    venv, opt = folder / "venv", folder / "wit"
+    run = partial(subprocess.run, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    run([sys.executable, "-m", "build", "--wheel", "--outdir", str(folder / "dist"), str(HOUSE)])
+    run([sys.executable, "-m", "venv", str(venv)])
+    opt.mkdir()
+    (made,) = (folder / "dist").glob("*.whl")
+    for file in (made, HOUSE / "constraints.txt"):
+        shutil.copy(file, opt)
+    away = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    away |= {"PATH": f"{venv}/bin:{os.environ['PATH']}", "PYTHONSAFEPATH": "1", "NUMBA_CPU_NAME": "haswell"}
+    for line in (HOUSE / "Dockerfile").read_text().splitlines():
+        if line.startswith("RUN "):
+            told = (
+                line.removeprefix("RUN ")
+                .replace("/opt/wit", str(opt))
+                .replace("/tmp/world", f"{folder}/world")
+            )
+            run(["/bin/sh", "-c", told], env=away, cwd=folder)
+    return made, venv
+
+
+@pytest.mark.slow
+def test_staged_pipelines_run_where_only_the_image_s_lines_ran(
+    world: World, store: Server, wheel: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """By the command of a user who brings the wheel: each pipeline as the service got it, workers by boot."""
+    if why := engines.absent("prism process"):
+        pytest.skip(why)
+    made, venv = wheel
+    compiled = {path: path.stat().st_mtime_ns for path in venv.rglob("*.nb[ci]")}
+    boot = tmp_path / "boot"
+    boot.write_text(
+        (engines.MADE / "boot").read_text().replace(f"PATH={Path(sys.executable).parent}", f"PATH={venv}/bin")
+    )
+    boot.write_text(
+        boot.read_text().replace("export RUN", "unset PYTHONPATH; export NUMBA_CPU_NAME=haswell RUN")
+    )
+    boot.chmod(0o755)
+    assert str(venv) in boot.read_text()
+    assert main(["build", "--recipe", str(world.recipe), "--root", str(tmp_path / "root")]) == 0
+    with dataflow.prism(boot, tmp_path / "log") as run, service(store, run) as running:
+        root = store.at("wheel")
+        given = command(world, root, running)
+        assert main([*given[:-1], f"--extra_package={made}"]) == 0
+        staged = {name for job in running.jobs for name in submitted(job)["staged"]}
+        assert made.name in staged
+    same(place(root), tmp_path / "root")
+    after = {path: path.stat().st_mtime_ns for path in venv.rglob("*.nb[ci]")}
+    assert compiled
+    assert after == compiled  # nothing was left to compile
 
 
 def test_a_job_goes_on_without_its_launcher_and_is_found_again(world: World, store: Server) -> None:

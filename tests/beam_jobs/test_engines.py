@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import combinations, product
 from pathlib import Path
 
 import pytest
 
 from beam_jobs.__main__ import main
-from tests.beam_jobs import engines
+from tests.beam_jobs import engine_table, engines
 from tests.beam_jobs.alike import same
 from tests.beam_jobs.world import IMAGES, World, make
 
@@ -62,7 +63,14 @@ def none_left(before: set[int]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "engine", ["embed", "prism loopback", "prism process", pytest.param("prism pool", marks=pytest.mark.slow)]
+    "engine",
+    [
+        "embed",
+        "prism loopback",
+        "prism process",
+        pytest.param("prism pool", marks=pytest.mark.slow),
+        pytest.param("flink", marks=pytest.mark.slow),
+    ],
 )
 def test_a_build_on_any_engine_is_the_build_here(
     engine: str, world: World, here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -78,6 +86,16 @@ def test_a_build_on_any_engine_is_the_build_here(
     assert len(lines) < 30
     assert re.search(r"the engine's own log: \S+/engine\.log$", lines[-1])
     assert none_left(before)
+
+
+def test_every_two_circumstances_meet_in_few_builds() -> None:
+    factors = list(engine_table.FACTORS.values())
+    rows = engine_table.covering(factors)
+    assert len(rows) <= 16
+    met = set().union(*map(engine_table.pairs, rows))
+    for one, other in combinations(range(len(factors)), 2):
+        for value, another in product(factors[one], factors[other]):
+            assert (one, value, other, another) in met
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
