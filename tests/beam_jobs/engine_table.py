@@ -1,4 +1,4 @@
-"""The small build on every engine at hand, in pairs of circumstances: `python -m tests.beam_jobs.engine_table`.
+"""The small build on every engine at hand, in pairs of circumstances: python -m tests.beam_jobs.engine_table.
 
 Every two values of two circumstances meet in one build or more. What is built is compared with a build of one
 local worker on this machine, and the table is printed as it stands in docs/engines.md.
@@ -68,25 +68,31 @@ def main() -> int:
         stores = {"s3": stack.enter_context(s3()), "gs": stack.enter_context(gs())}
         here = tmp / "here"
         build(["--recipe", str(world.recipe), "--root", str(here), "--workers", "1"], "0")
-        print(f"| {' | '.join(FACTORS)} | seconds | dataset |\n|{'---|' * (len(FACTORS) + 2)}", flush=True)
+        say([*FACTORS, "seconds", "dataset"])
+        say(["---"] * (len(FACTORS) + 2))
         for number, row in enumerate(rows):
             engine, store, *_, seed = row
             root = str(tmp / f"root-{number}") if store == "here" else stores[store].at(f"root-{number}")
             if why := engines.absent(engine):
-                print(f"| {' | '.join(row)} | – | {why} |", flush=True)
+                say([*row, "–", why])
                 continue
             began = time.monotonic()
             with engines.flags(engine) as given:
                 own, beam = flags_of(row, given)
                 said = build(["--recipe", str(world.recipe), "--root", root, *own, "--", *beam], seed)
-            found = "equal" if not said else said
+            found = said or "equal"
             try:
                 same(place(root), here)
             except AssertionError as error:
                 found = f"another: {error}"
             wrong += found != "equal"
-            print(f"| {' | '.join(row)} | {time.monotonic() - began:.0f} | {found} |", flush=True)
+            say([*row, f"{time.monotonic() - began:.0f}", found])
     return 1 if wrong else 0
+
+
+def say(cells: Sequence[str]) -> None:
+    sys.stdout.write(f"| {' | '.join(cells)} |\n")
+    sys.stdout.flush()
 
 
 def build(arguments: Sequence[str], seed: str) -> str:
