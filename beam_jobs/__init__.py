@@ -1,5 +1,6 @@
 """Jobs carry records from stage to stage and decide nothing. Beam is imported here and nowhere else."""
 
+import gc
 import logging
 import sys
 
@@ -8,6 +9,10 @@ from beam_jobs.engine.namesakes import told
 if _said := told():
     sys.stderr.write(f"wit: {_said}\n")
     sys.exit(2)
+
+# A million objects are imported, and stay: the usual thresholds look through all of them again and again,
+# which is an eighth of a command's start; and a crawl's fetches that wait would be looked through as often.
+gc.set_threshold(100_000, 50)
 
 
 def _is_news(record: logging.LogRecord) -> bool:

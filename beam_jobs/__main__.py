@@ -1,6 +1,7 @@
 """The `wit` command."""
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -315,6 +316,8 @@ def _stopping_at_once(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit code."""
+    if argv is None:  # a command of its own: in a process that goes on, what is frozen would never be freed
+        gc.freeze()  # what was imported need not be looked through, nor taken apart one by one at the end
     given = list(sys.argv[1:] if argv is None else argv)
     own, _, beam = _split(given)
     arguments = parser().parse_args(own)

@@ -210,7 +210,7 @@ def write_shard(
     with (
         aside(tar_path) as tar_aside,
         aside(table_path) as table_aside,
-        tar.Writer(tar_aside) as archive,
+        tar.Summed(tar_aside) as archive,
         rows.Writer(table_aside, Row) as table,
     ):
         for index, pair in enumerate(ordered):

@@ -57,7 +57,6 @@ def units(task: Task) -> Sequence[Unit]:
 def client(config: CrawlConfig, folder: Path) -> Client:
     """The process's client; those of the build's other processes share what politeness needs to know."""
     gc.freeze()  # what was imported stays, and need not be looked through
-    gc.set_threshold(100_000, 50)  # or a third of a fetch's time goes into looking through those that wait
     # A unit waits for every slow server as long as `timeout`, so a pause within that costs it no more; what
     # is longer would hold a worker, and is left to a chance of the unit's.
     return Client(config, folder=folder, waits=config.timeout)

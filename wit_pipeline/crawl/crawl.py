@@ -313,12 +313,13 @@ def _write(
         rows.Writer(times_aside, Timed) as times,
     ):
         for number, (fetched, timed, place) in enumerate(results):
+            image = fetched.image
             if fetched.status == SUCCESS:
                 stored = journal.take(place)
                 offset = images.add(f"{number:06d}.{structure.extension(stored)}", stored)
-                image = replace(fetched.image, unit=which.unit, chance=which.chance, offset=offset)
-                fetched = replace(fetched, image=replace(image, length=len(stored)))
-            table.write(replace(fetched, page_urls=tuple(sorted(pages[fetched.url]))))
+                unit, chance = which.unit, which.chance
+                image = replace(image, unit=unit, chance=chance, offset=offset, length=len(stored))
+            table.write(replace(fetched, image=image, page_urls=tuple(sorted(pages[fetched.url]))))
             times.write(timed)
     count = len(results)
     return describe(tar_path), describe(table_path, count), describe(times_path, count)

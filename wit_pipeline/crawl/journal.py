@@ -3,9 +3,10 @@
     ROOT/crawl/journal-000012-1f3a9c07.log         unit 12, as one attempt at it went
     ROOT/crawl/journal-000012-1f3a9c07.0003.log    the same in a store: a segment of at most 30 seconds
 
-A record is two lengths, a checksum, what is known of a URL as JSON, and its stored bytes; the first record
-says what the others were stored by. A file that was cut short ends with the last record that is whole. It is
-the unit's memory, too: bytes for which there is no room wait in it until the unit's tar is written.
+A record is two lengths, a checksum, what is known of a URL as JSON, and its stored bytes, whose own sum is in
+the JSON; the first record says what the others were stored by. A file that was cut short ends with the last
+record that is whole. It is the unit's memory, too: bytes for which there is no room wait in it until the
+unit's tar is written.
 """
 
 import json
@@ -18,6 +19,7 @@ import zlib
 from collections.abc import Container, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,10 +31,13 @@ from wit_pipeline.vocabulary.store import in_store
 PREFIX = "journal-"
 SUFFIX = ".log"
 IN_MEMORY = 32_000_000  # bytes of stored pictures of a unit; what is more is read back
-HEAD = struct.Struct("<III")  # lengths of JSON and of bytes, CRC-32 of both
+HEAD = struct.Struct("<III")  # lengths of JSON and of bytes, CRC-32 of the JSON
+SUM = "stored_sha256"  # of the JSON: the bytes were summed when they were stored, and are not once more
 LONGEST = 1 << 30  # of a part of a record: what says more is damaged
 SEALED = 20.0  # seconds between two segments in a store, so that with its upload none is older than 30
 PIECE = 1 << 20  # bytes copied at once
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 Row = Mapping[str, Any]
 Place = bytes | tuple[int, int]  # of stored bytes: they themselves, or start and length in the file
@@ -75,7 +80,8 @@ class Journal:
         return self._end
 
     def put(self, row: Row, stored: bytes) -> Place:
-        """Write down what is known of a URL; returns where its bytes are to be found."""
+        """Write down what is known of a URL, the sum of its bytes among it; returns where they are."""
+        assert not stored or SUM in row, "without its sum it would never be read back"
         place = self._write(row, stored)
         if len(stored) <= self._room:
             self._room -= len(stored)
@@ -87,8 +93,8 @@ class Journal:
         return place if isinstance(place, bytes) else os.pread(self._file.fileno(), place[1], place[0])
 
     def _write(self, row: Row, stored: bytes) -> tuple[int, int]:
-        told = json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        head = HEAD.pack(len(told), len(stored), zlib.crc32(stored, zlib.crc32(told)))
+        told = _json(row).encode("utf-8", "surrogatepass")
+        head = HEAD.pack(len(told), len(stored), zlib.crc32(told))
         start = self._end + len(head) + len(told)
         for part in (head + told, stored):  # one call each: no copy of a picture is made
             view = memoryview(part)
@@ -170,9 +176,12 @@ def records(file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
         if max(length, size) > LONGEST:
             return
         told, stored = file.read(length), file.read(size)
-        if len(told) != length or len(stored) != size or zlib.crc32(stored, zlib.crc32(told)) != sum:
+        if len(told) != length or len(stored) != size or zlib.crc32(told) != sum:
             return
-        yield json.loads(told.decode("utf-8", "surrogatepass")), stored
+        row = json.loads(told.decode("utf-8", "surrogatepass"))
+        if stored and sha256(stored).hexdigest() != row.get(SUM):
+            return
+        yield row, stored
 
 
 class Found:

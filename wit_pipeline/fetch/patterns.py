@@ -18,10 +18,12 @@ _INDEX = "/index.html"
 class Paths:
     """The paths that the longest of the matching patterns takes; of two as long, the one that takes wins."""
 
-    parsed: Protego
+    parsed: Protego | None  # None where there are no patterns, as of most sites
 
     def hold(self, target: Target) -> bool:
         """Whether `target` is one of them; equivalent spellings of a path are one (RFC 9309, 2.2.2)."""
+        if self.parsed is None:
+            return False
         # Protego allows robots.txt itself whatever is said: here that would take it.
         is_robots = target.path.partition("?")[0] == "/robots.txt"
         return not is_robots and bool(self.parsed.can_fetch(target.url, "us"))
@@ -33,7 +35,7 @@ def paths(rules: Iterable[tuple[str, bool]]) -> Paths:
     Protego lets "Allow" win a tie, so that is what takes; nothing is taken that no pattern matches.
     """
     lines = [f"{'Allow' if takes else 'Disallow'}: {_escaped(pattern)}" for pattern, takes in rules]
-    return Paths(Protego.parse("\n".join(("User-agent: *", "Disallow: *", *lines))))
+    return Paths(Protego.parse("\n".join(("User-agent: *", "Disallow: *", *lines))) if lines else None)
 
 
 def _escaped(pattern: str) -> str:

@@ -142,6 +142,8 @@ class BlockList:
 
     def found_bytes(self, *sums: str) -> str:
         """The entry that is one of some sha256 sums in hex."""
+        if not len(self):
+            return ""
         return next((entry for text in sums if text and (entry := f"sha256:{text}") in self), "")
 
 

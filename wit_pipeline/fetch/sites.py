@@ -82,7 +82,7 @@ class Sites:
 
     async def rules(self, target: Target) -> robots.Rules:
         """The robots.txt of the target's authority. ROBOTS_UNREACHABLE forbids everything."""
-        rules: robots.Rules = await self._read(replace(target, path=ROBOTS), FILES[ROBOTS])
+        rules: robots.Rules = await self._read(target, ROBOTS, FILES[ROBOTS])
         return rules
 
     async def refusal(self, target: Target) -> str:
@@ -92,16 +92,16 @@ class Sites:
             rules = await self.rules(target)
             if said := rules.refusal(target, honoured):
                 return said
-            file = replace(target, path=ROBOTS)
             for place in rules.licences if "rsl" in honoured else ():
+                file = replace(target, path=ROBOTS)
                 if said := await self.licence(target, licences.absolute(file, place)):
                     return said
         if "tdmrep_json" in honoured:
-            tdmrep: reservations.TdmRep = await self._read(replace(target, path=TDMREP), FILES[TDMREP])
+            tdmrep: reservations.TdmRep = await self._read(target, TDMREP, FILES[TDMREP])
             if tdmrep.reserves(target):
                 return "tdmrep.json: tdm-reservation 1"
         if "ai_txt" in honoured:
-            ai_txt: reservations.AiTxt = await self._read(replace(target, path=AI_TXT), FILES[AI_TXT])
+            ai_txt: reservations.AiTxt = await self._read(target, AI_TXT, FILES[AI_TXT])
             if ai_txt.reserves(target):
                 return "ai.txt disallows it"
         return ""
@@ -111,7 +111,8 @@ class Sites:
 
         A `FetchError` says WISHES_UNREADABLE where there is one and it cannot be had.
         """
-        terms: licences.Terms = await self._read(_place(url), LICENCE)
+        place = _place(url)
+        terms: licences.Terms = await self._read(place, place.path, LICENCE)
         return _forbidden(terms, target, url)
 
     def known_licence(self, target: Target, url: str) -> str | None:
@@ -124,12 +125,12 @@ class Sites:
         except FetchError as error:
             raise error.again() from None
 
-    async def _read(self, file: Target, kind: Kind) -> Any:
-        """The rules in one file: what came of asking, for all who wait."""
-        entry = self._entries[file.url]
+    async def _read(self, target: Target, path: str, kind: Kind) -> Any:
+        """The rules in the file at `path` beside the target: what came of asking, for all who wait."""
+        entry = self._entries[target.origin + path]
         if entry.asked is None or (entry.asked.done() and time.monotonic() > entry.expires):
             entry.expires = time.monotonic() + DAY
-            entry.asked = asyncio.ensure_future(self._ask(file, kind, entry))
+            entry.asked = asyncio.ensure_future(self._ask(replace(target, path=path), kind, entry))
             entry.asked.add_done_callback(lambda done: done.cancelled() or done.exception())
         try:
             return entry.asked.result() if entry.asked.done() else await asyncio.shield(entry.asked)

@@ -152,7 +152,7 @@ def rewrite_shard(home: Path, name: str, out: Path, gone: Collection[str]) -> tu
         aside(table_path) as table_aside,
         (home / f"{name}.tar").open("rb") as packed,
         tarfile.open(fileobj=packed) as source,
-        tar.Writer(tar_aside) as archive,
+        tar.Summed(tar_aside) as archive,
         rows.Writer(table_aside, Row) as table,
     ):
         for member in source:

@@ -66,14 +66,15 @@ _hints: Callable[[Any], dict[str, Any]] = cache(_hints_of)
 
 def to_row(record: Any) -> dict[str, Any]:
     """A record as one flat row; the inverse of `from_row`."""
-    row: dict[str, Any] = {}
-    for name, hint in _hints(type(record)).items():
-        value = getattr(record, name)
-        if dataclasses.is_dataclass(hint):
-            row.update(to_row(value))
-        else:
-            row[name] = value
-    return row
+    return {name: value(record) for name, value in _columns(type(record))}
+
+
+def _columns_of(record: Any) -> list[tuple[str, Callable[[Any], Any]]]:
+    """The name of each column, and what takes its value out of a record."""
+    return list(zip(schema_of(record).names, map(attrgetter, _paths(record)), strict=True))
+
+
+_columns: Callable[[Any], list[tuple[str, Callable[[Any], Any]]]] = cache(_columns_of)
 
 
 def _make_reader(record: Any) -> Callable[[dict[str, Any]], Any]:

@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Self
 
 BLOCK = 512  # bytes
 END = bytes(2 * BLOCK)
@@ -18,31 +19,46 @@ class Writer:
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
         self._offset = 0
-        self._sum = hashlib.md5(usedforsecurity=False)
-
-    @property
-    def md5(self) -> str:
-        """The MD5 of the file, in hex, once it is closed: for indexes that want one."""
-        return self._sum.hexdigest()
 
     def add(self, name: str, content: bytes) -> int:
         """Append a member; returns the offset of its first byte of content."""
         start = self._offset + BLOCK
         padding = bytes(-len(content) % BLOCK)
-        pieces = (_header(name, len(content)), content, padding)
-        _write(self._file.fileno(), pieces)
-        for piece in pieces:
-            self._sum.update(piece)
+        self._put((_header(name, len(content)), content, padding))
         self._offset = start + len(content) + len(padding)
         return start
 
-    def __enter__(self) -> "Writer":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.write(END)
-        self._sum.update(END)
+        self._put((END,))
         self._file.close()
+
+    def _put(self, pieces: Sequence[bytes]) -> None:
+        """All pieces at once, or the rest again: a large content is not copied first."""
+        written = os.writev(self._file.fileno(), pieces)
+        rest = sum(map(len, pieces)) - written
+        while rest:
+            rest -= os.write(self._file.fileno(), b"".join(pieces)[-rest:])
+
+
+class Summed(Writer):
+    """A writer that knows the MD5 of its file, for indexes that want one: it costs more than the writing."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._sum = hashlib.md5(usedforsecurity=False)
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of the file, in hex, once it is closed."""
+        return self._sum.hexdigest()
+
+    def _put(self, pieces: Sequence[bytes]) -> None:
+        super()._put(pieces)
+        for piece in pieces:
+            self._sum.update(piece)
 
 
 def _header(name: str, size: int) -> bytes:
@@ -61,11 +77,3 @@ def _header(name: str, size: int) -> bytes:
 @cache
 def _template() -> bytes:
     return tarfile.TarInfo("x").tobuf(format=tarfile.USTAR_FORMAT)
-
-
-def _write(descriptor: int, pieces: Sequence[bytes]) -> None:
-    """All pieces at once, or the rest again: a large content is not copied first."""
-    written = os.writev(descriptor, pieces)
-    rest = sum(map(len, pieces)) - written
-    while rest:
-        rest -= os.write(descriptor, b"".join(pieces)[-rest:])

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from beam_jobs.__main__ import main
 from beam_jobs.commands import verify
 from tests.beam_jobs.world import make
-from wit_pipeline.crawl.journal import Journal, Made
+from wit_pipeline.crawl.journal import SUM, Journal, Made
 from wit_pipeline.shard import REMOVED, ROUNDS
 from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.asked import Asking
@@ -241,7 +242,8 @@ def test_a_journal_that_was_cut_short_is_none_that_was_changed(
     folder.mkdir(parents=True)
     with Journal(folder, Asking(3), Made(plan="p", frontier="f")) as journal:
         for number in range(3):
-            journal.put({"url": f"http://a.test/{number}"}, b"stored" * number)
+            stored = b"stored" * number
+            journal.put({"url": f"http://a.test/{number}", SUM: sha256(stored).hexdigest()}, stored)
     (tmp_path / "root" / ".work" / "crawl").mkdir(parents=True)
     manifest.write_json(tmp_path / "root" / ".work" / "crawl" / "plan.json", {})
     content = bytearray(journal.path.read_bytes())

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,16 @@ from hypothesis import strategies as st
 
 from tests.stores import s3
 from wit_pipeline.crawl import journal
-from wit_pipeline.crawl.journal import Found, Journal, Made, done, journals, records
+from wit_pipeline.crawl.journal import SUM, Found, Journal, Made, done, journals, records
 from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.store import place
 
 MADE = Made(plan="p", frontier="f")
 UNIT = Asking(3)
+STORED = [bytes([number]) * number * 100 for number in range(9)]
 ROWS = [
-    ({"url": f"http://a.test/{number}\ud800ü", "status": "s"}, bytes([number]) * number * 100)
-    for number in range(9)
+    ({"url": f"http://a.test/{number}\ud800ü", "status": "s", SUM: sha256(stored).hexdigest()}, stored)
+    for number, stored in enumerate(STORED)
 ]
 URLS = [str(row["url"]) for row, _ in ROWS]
 

@@ -1,3 +1,4 @@
+import hashlib
 import tarfile
 import tempfile
 from pathlib import Path
@@ -12,9 +13,10 @@ from wit_pipeline.vocabulary import tar
 def test_tarfile_reads_what_was_written_and_the_offsets_are_right(contents: list[bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.tar"
-        with tar.Writer(path) as archive:
+        with tar.Summed(path) as archive:
             offsets = [archive.add(f"{i:06d}.jpg", content) for i, content in enumerate(contents)]
         whole = path.read_bytes()
+        assert archive.md5 == hashlib.md5(whole, usedforsecurity=False).hexdigest()
         assert [whole[o : o + len(c)] for o, c in zip(offsets, contents, strict=True)] == contents
         with tarfile.open(path) as archive_read:
             members = archive_read.getmembers()
