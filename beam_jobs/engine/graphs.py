@@ -6,7 +6,7 @@ one lane holds is done in order, by one process.
 
 import pickle
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -50,9 +50,7 @@ def read_lanes(path: str) -> Iterator[Lane]:
         yield from pickle.load(file)
 
 
-def work(
-    pipeline: beam.Pipeline, step: Work, task: Task, listed: Path, hints: Mapping[str, str] | None = None
-) -> None:
+def work(pipeline: beam.Pipeline, step: Work, task: Task, listed: Path) -> None:
     """The graph of a Work: its lanes, shared out among all workers, each done in order by one of them."""
     shared = (
         pipeline
@@ -60,8 +58,7 @@ def work(
         | "Lanes" >> beam.FlatMap(read_lanes)
         | "Share" >> beam.Reshuffle()
     )
-    doing = beam.Map(partial(do_lane, step, task))
-    shared | step.name >> (doing.with_resource_hints(**hints) if hints else doing)
+    shared | step.name >> beam.Map(partial(do_lane, step, task))
 
 
 def work_here(pipeline: beam.Pipeline, step: Work, task: Task, listed: Path) -> None:

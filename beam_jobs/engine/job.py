@@ -12,7 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions, PortableOptions
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+    WorkerOptions,
+)
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 
 from beam_jobs.engine import graphs, progress
@@ -20,7 +25,7 @@ from beam_jobs.engine.runners import begun, servers
 from beam_jobs.engine.runners import flags as given_flags
 from beam_jobs.engine.runners.checks import EMBEDDED, is_dataflow
 from beam_jobs.engine.runners.running import Build, run_elsewhere, wait_for
-from beam_jobs.engine.stage import Shuffle, Task, Unit, Work
+from beam_jobs.engine.stage import Needs, Shuffle, Task, Unit, Work
 from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.store import in_store, sizes
 
@@ -55,7 +60,7 @@ class Job:
         """Do the units as one job; a receipt for each lies there afterwards."""
 
         def build(pipeline: Any) -> None:
-            graphs.work(pipeline, step, task, graphs.list_units(step, task, units), step.hints)
+            graphs.work(pipeline, step, task, graphs.list_units(step, task, units))
 
         with progress.held() as tell, Receipts(step, task, units, tell, self).followed():
             self._run(build, step, task, tell)
@@ -67,7 +72,7 @@ class Job:
 
     def _run(self, build: Build, step: Work | Shuffle, task: Task, tell: progress.Sink) -> None:
         name = begun.job_name(self.root, task.folders.stage, step.name, task.plan)
-        options = self._options(name)
+        options = self._options(name, step.needs)
         found = None
         if self.survives(options):
             self.under_way, found = name, begun.find(options, name)
@@ -90,7 +95,7 @@ class Job:
             "and with --cancel it ends it"
         )
 
-    def _options(self, name: str) -> PipelineOptions:
+    def _options(self, name: str, needs: Needs) -> PipelineOptions:
         """Beam's options of one job; the first starts what the runner needs for all."""
         flags = [*self.flags, *FLAGS, f"--job_name={name}"]
         if self._handler is None:
@@ -106,8 +111,7 @@ class Job:
         elif portable.job_endpoint:
             servers.check(given_flags.runner(options), portable.job_endpoint, self.log)
             portable.job_server_timeout = max(portable.job_server_timeout or 0, servers.PATIENCE)
-        if is_dataflow(given_flags.runner(options)):
-            options.view_as(GoogleCloudOptions).job_name = name
+        ask_for(options, needs)
         return options
 
     def _begin(self, given: PipelineOptions) -> None:
@@ -139,6 +143,15 @@ class Job:
             logging.getLogger().handlers = self._before
             self._handler.close()
             self._handler = None
+
+
+def ask_for(options: PipelineOptions, needs: Needs) -> None:
+    """Put what a step needs into the options of its job, where nobody did who knows better."""
+    standard, worker = options.view_as(StandardOptions), options.view_as(WorkerOptions)
+    if needs.ram_gb and not standard.resource_hints:
+        standard.resource_hints = [f"min_ram={needs.ram_gb}GB"]
+    if needs.disk_gb and not worker.disk_size_gb:
+        worker.disk_size_gb = needs.disk_gb
 
 
 class Receipts:

@@ -21,7 +21,7 @@ from beam_jobs.engine.job import Job
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.runners import begun, servers
 from beam_jobs.engine.runners import flags as given_flags
-from beam_jobs.engine.stage import Done, Folders, Stage, Task, Unit, Work
+from beam_jobs.engine.stage import Done, Folders, Needs, Stage, Task, Unit, Work
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Counts, Receipt, write_receipt
 
@@ -222,3 +222,22 @@ def test_units_of_one_process_are_done_one_after_another(tmp_path: Path) -> None
     for thread in threads:
         thread.join()
     assert most == [1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "needs", "hints", "disk"),
+    [
+        ([], Needs(), [], None),
+        ([], Needs(ram_gb=16), ["min_ram=16GB"], None),
+        ([], Needs(ram_gb=4, disk_gb=100), ["min_ram=4GB"], 100),
+        (["--resource_hint=min_ram=64GB"], Needs(ram_gb=4, disk_gb=100), ["min_ram=64GB"], 100),
+        (["--disk_size_gb=50"], Needs(disk_gb=100), [], 50),
+    ],
+)
+def test_a_step_asks_for_what_it_needs_unless_somebody_knows_better(
+    flags: list[str], needs: Needs, hints: list[str], disk: int | None
+) -> None:
+    options = given_flags.read(["--runner=DataflowRunner", *flags])
+    job.ask_for(options, needs)
+    values = options.get_all_options()
+    assert (values["resource_hints"], values["disk_size_gb"]) == (hints, disk)
