@@ -143,3 +143,46 @@ def test_a_server_that_is_killed_is_one_line_and_the_build_goes_on(
         assert "run again to go on; its log: " in line
         assert main(command(world, root, "--", *flags)) == 0
     same(root, here)
+
+
+def pictures(world: World) -> list[str]:
+    return [path for path in world.web.log.paths if path.endswith(".jpg")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["worker", "launcher"])
+def test_what_is_killed_while_it_crawls_asks_for_little_twice(
+    what: str, world: World, here: Path, tmp_path: Path
+) -> None:
+    """Workers are processes of their own here, which Beam's boot starts anew when one dies."""
+    is_here("prism process")
+    root, before, asked = tmp_path / "root", servers(), len(pictures(world))
+    with engines.flags("prism process") as flags:
+        command_line = [sys.executable, "-m", "beam_jobs", *command(world, root, "--", *flags)]
+        killed = 0
+        for _ in range(3):
+            with subprocess.Popen(command_line, cwd=HOUSE, stderr=subprocess.PIPE, text=True) as launcher:
+                while launcher.poll() is None:
+                    if not killed and len(pictures(world)) - asked >= 5:
+                        pids = [launcher.pid] if what == "launcher" else workers()
+                        for pid in pids:
+                            os.kill(pid, signal.SIGKILL)
+                        killed += len(pids)
+                    time.sleep(0.02)
+                assert launcher.stderr is not None
+                launcher.stderr.read()
+            if launcher.returncode == 0:
+                break
+    assert killed
+    assert launcher.returncode == 0
+    same(root, here)
+    urls = 30
+    assert len(pictures(world)) - asked <= urls + 2 * urls // 4  # a unit under way is asked again, in part
+    assert none_left(before)
+
+
+def workers() -> list[int]:
+    """The Python workers that engines of ours started."""
+    name = "apache_beam.runners.worker.sdk_worker_main"
+    found = subprocess.run(["pgrep", "-f", name], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()][-1:]

@@ -23,11 +23,13 @@ STARTS_WITHIN = 60.0  # seconds, for a server to take connections: Java's takes 
 PATIENCE = 365 * 86_400  # seconds that Beam follows a job, where by itself it breaks off after some minutes
 
 # Runs a command until it, or standard input, ends: this process alone has the other end, so it ends with it.
+# `set -m` gives the command a group of processes, so that what it started itself ends too.
 UNTIL = """
 exec 3<&0
+set -m
 "$@" </dev/null &
 child=$!
-{ cat >/dev/null; kill $child; } <&3 2>/dev/null &
+{ cat >/dev/null; kill -- -$child; } <&3 2>/dev/null &
 wait $child
 """
 

@@ -241,3 +241,27 @@ def test_a_step_asks_for_what_it_needs_unless_somebody_knows_better(
     job.ask_for(options, needs)
     values = options.get_all_options()
     assert (values["resource_hints"], values["disk_size_gb"]) == (hints, disk)
+
+
+def test_a_bundle_that_fails_once_is_said_again_and_what_was_done_stays(tmp_path: Path) -> None:
+    """As on Dataflow, which runs a failing bundle four times."""
+    done = list[str]()
+
+    def do(task: Task, unit: Unit) -> Done:
+        done.append(unit.name)
+        if len(done) == 3:
+            raise OSError(5, "the disk of a worker")
+        return Counts(read=1, kept=1), ()
+
+    step, task = Work(name="Step", units=units, do=do), step_in(tmp_path)[1]
+    lanes = graphs.lanes(units(task))
+    bundle = [lane for lane in lanes if lane[0].lane != "c"]
+
+    def said() -> None:
+        for lane in bundle:
+            graphs.do_lane(step, task, lane)
+
+    with pytest.raises(RunError, match="the disk of a worker"):
+        said()
+    said()
+    assert sorted(done) == sorted([unit.name for lane in bundle for unit in lane] + [done[2]])
