@@ -23,13 +23,12 @@ STARTS_WITHIN = 60.0  # seconds, for a server to take connections: Java's takes 
 PATIENCE = 365 * 86_400  # seconds that Beam follows a job, where by itself it breaks off after some minutes
 
 # Runs a command until it, or standard input, ends: this process alone has the other end, so it ends with it.
-# `set -m` gives the command a group of processes, so that what it started itself ends too.
+# What the command started itself ends too, as all of them are one group of processes.
 UNTIL = """
 exec 3<&0
-set -m
 "$@" </dev/null &
 child=$!
-{ cat >/dev/null; kill -- -$child; } <&3 2>/dev/null &
+{ cat >/dev/null; kill 0; } <&3 2>/dev/null &
 wait $child
 """
 
@@ -44,6 +43,7 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
+            start_new_session=True,
         )
 
     def wait(self) -> None:
