@@ -9,7 +9,7 @@ ONLY   ?=
 STAGES := queries extract frontier crawl filter dedup balance shard audit
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo build $(STAGES) train eval report test test-all lint wheel bench bench-check mutants clean
+.PHONY: help install demo build $(STAGES) train eval report test test-all lint engines wheel bench bench-check mutants clean
 
 help: ## this list
 	@grep -hE '^[a-z][a-z -]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ lint: install ## ruff, mypy, import-linter, codespell
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/codespell
+
+engines: install ## Prism and Beam's own boot in .engines, where Go is: what tests of other engines need
+	$(BIN)/python .ci/engines.py
 
 wheel: install ## the wheel, built, installed alone and used outside the checkout
 	$(BIN)/python .ci/wheel.py

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +13,17 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from apache_beam.options.pipeline_options import PipelineOptions
+
 from beam_jobs.commands import drop, inspect, remove, verify
 from beam_jobs.engine import build, engine, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
+from beam_jobs.engine.job import STALL, Job
 from beam_jobs.engine.outlook import outlook
+from beam_jobs.engine.runners import begun, checks
+from beam_jobs.engine.runners.flags import is_local, runner
 from beam_jobs.engine.stage import Leave, Stage
+from beam_jobs.engine.trust import canary
 from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
 from wit_pipeline.vocabulary import extras, store
@@ -89,6 +96,14 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--recipe", type=anywhere, required=True, metavar="R.toml")
     plan.add_argument("--root", type=anywhere, metavar="DIR", help="also what was fetched into it so far")
     plan.set_defaults(run=inspect.run_plan)
+    engines = commands.add_parser(
+        "check-engine",
+        help="whether one of Beam's runners gives right answers: check-engine -- --runner=…",
+        description="Ask a runner what is known, as a build does where its root has not seen that runner.",
+    )
+    engines.add_argument("--root", type=anywhere, metavar="DIR", help="where its workers can write")
+    engines.epilog = "Flags after -- go to Beam, unread."
+    engines.set_defaults(run=run_check_engine)
     return top
 
 
@@ -98,7 +113,22 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
     )
     command.add_argument("--root", type=anywhere, required=True, metavar="DIR", help="where it is built")
     command.add_argument(
-        "--workers", type=_count, default=os.cpu_count() or 1, metavar="N", help="local processes (all cores)"
+        "--workers",
+        type=_count,
+        metavar="N",
+        help="processes of this machine (all cores)",
+    )
+    command.add_argument(
+        "--stall",
+        type=_minutes,
+        default=STALL,
+        metavar="MINUTES",
+        help=f"on a runner: say so where no unit is done for so long ({STALL:.0f})",
+    )
+    command.add_argument(
+        "--cancel",
+        action="store_true",
+        help="end the jobs that an earlier launcher left under way for this root, and do nothing else",
     )
     command.add_argument(
         "--refetch", action="store_true", help="let what was fetched be asked again; it is kept as crawl.DATE"
@@ -151,6 +181,16 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(f"wants minutes above 0, found {text!r}")
+    return minutes
+
+
 def run_build(arguments: argparse.Namespace) -> None:
     """Run stages, with progress on the terminal or as JSON lines."""
     if list(STAGES).index(arguments.first) > list(STAGES).index(arguments.last):
@@ -159,19 +199,21 @@ def run_build(arguments: argparse.Namespace) -> None:
     if old is not None:
         inspect.query_table(old)  # before any work
     loaded = recipe.load(arguments.recipe)
-    engine.options(arguments.beam)  # wrong flags are told before any work
+    options = checks.options(arguments.beam, arguments.root)  # wrong flags are told before any work
+    if arguments.cancel:
+        _cancel(options, arguments.root)
+        return
     stages = _with_evidence(arguments, loaded)
     display = progress.JsonLines() if arguments.json else progress.Display()
     progress.send_to(display)
-    workers = engine.Workers(arguments.workers, arguments.beam)
-    running = engine.Engine(workers=workers, flags=tuple(arguments.beam))
+    running = _engine(arguments, options)
     leave = Leave(
         refetch=arguments.refetch,
         again=getattr(arguments, "again", False),
         reshard=getattr(arguments, "reshard", False),
     )
     try:
-        with _stopping_at_once(display):
+        with _stopping_at_once(display, running):
             build.run_stages(
                 stages,
                 loaded,
@@ -179,18 +221,68 @@ def run_build(arguments: argparse.Namespace) -> None:
                 running,
                 leave,
                 take_over=arguments.take_over,
-                begin=lambda: progress.tell_all("note", outlook(stages, loaded, arguments.root, leave)),
+                begin=lambda: _begin(running, options, stages, loaded, arguments.root, leave),
             )
         if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
             progress.tell("note", text=f"   crawl  {left}")
         if arguments.last == list(STAGES)[-1]:
             found = f"{arguments.root}/shard and {arguments.root}/audit/report.html"
             progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")
+        if running.log is not None:
+            progress.tell("note", text=f"the engine's own log: {running.log}")
     finally:
-        workers.close()
+        running.close()
         display.close()
     if old is not None:
         inspect.compare(old, arguments.root)
+
+
+def _engine(arguments: argparse.Namespace, options: PipelineOptions) -> engine.Engine:
+    """Processes of this machine, or the jobs of the runner that was named."""
+    if is_local(options):
+        return engine.Engine(workers=engine.Workers(arguments.workers or os.cpu_count() or 1, arguments.beam))
+    if arguments.workers is not None:
+        told = "says by flags of its own how many workers there are: --workers counts for nothing"
+        progress.tell("note", text=f"{'engine':>8}  --runner={runner(options)} {told}")
+    return engine.Engine(workers=Job(arguments.beam, arguments.root, stall=arguments.stall))
+
+
+def _begin(
+    running: engine.Engine,
+    options: PipelineOptions,
+    stages: Sequence[Stage],
+    loaded: recipe.Recipe,
+    root: Path,
+    leave: Leave,
+) -> None:
+    """What is said, and asked of an engine, once nothing is refused and before anything is done."""
+    progress.tell_all("note", outlook(stages, loaded, root, leave))
+    canary.ensure(running, options, root, lambda text: progress.tell("note", text=text))
+
+
+def _cancel(options: PipelineOptions, root: Path) -> None:
+    names = begun.cancel_all(options, root)
+    sys.stdout.write("".join(f"cancelled: {name}\n" for name in names) or f"no job of {root} is under way\n")
+
+
+def run_check_engine(arguments: argparse.Namespace) -> None:
+    """Ask an engine what is known, and say which answers are wrong."""
+    with tempfile.TemporaryDirectory(prefix="wit-engine-") as folder:
+        root = arguments.root or Path(folder)
+        options = checks.options(arguments.beam, root)
+        arguments.root, arguments.workers, arguments.stall = root, None, STALL
+        running = _engine(arguments, options)
+        if not isinstance(running.workers, Job):
+            running = engine.Engine(workers=engine.Workers(1, arguments.beam))
+        try:
+            with _stopping_at_once(progress.Display(), running):
+                wrong = canary.ask(running, options, root)
+        finally:
+            running.close()
+    named = " ".join(canary.identity(options).values())
+    if wrong:
+        raise UserError(f"{named}: cannot be trusted with a dataset: {'; '.join(wrong)}")
+    sys.stdout.write(f"{named}: all answers are right\n")
 
 
 def _with_evidence(arguments: argparse.Namespace, loaded: recipe.Recipe) -> list[Stage]:
@@ -202,7 +294,9 @@ def _with_evidence(arguments: argparse.Namespace, loaded: recipe.Recipe) -> list
 
 
 @contextmanager
-def _stopping_at_once(display: progress.Display | progress.JsonLines) -> Iterator[None]:
+def _stopping_at_once(
+    display: progress.Display | progress.JsonLines, running: engine.Engine
+) -> Iterator[None]:
     """On Ctrl-C and SIGTERM: one line, and an end at once. Files are whole or absent, workers end with us.
 
     Beam would make a RuntimeError of a KeyboardInterrupt, and go through it once for every operation.
@@ -210,7 +304,7 @@ def _stopping_at_once(display: progress.Display | progress.JsonLines) -> Iterato
 
     def stop(number: int, _: FrameType | None) -> None:
         display.close()
-        os._exit(_fail("stopped; run again to go on", 128 + number))
+        os._exit(_fail(running.stopped(), 128 + number))
 
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,9 +1,16 @@
 """One-line failures kept as they are: Beam makes a RuntimeError and a traceback of every exception."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wit_pipeline.vocabulary import errors
 from wit_pipeline.vocabulary.errors import RunError, WitError
+
+# As Python prints one at the end of a traceback, and Beam goes on after it.
+PRINTED = re.compile(
+    rf"^{re.escape(errors.__name__)}\.(?P<type>\w+): (?P<said>.+?)(?: \[while running .*)?$", re.MULTILINE
+)
 
 _failures: list[WitError] = []
 
@@ -26,6 +33,13 @@ def of_the_disk(error: OSError) -> str:
     """An OSError in one line: which file, where it is known, and what failed."""
     what = error.strerror or str(error)
     return f"{error.filename}: {what}" if error.filename else what
+
+
+def of_text(text: str) -> WitError | None:
+    """The WitError that a worker elsewhere raised, from the traceback that reached us; None for another's."""
+    printed = list(PRINTED.finditer(text))
+    kind = getattr(errors, printed[-1]["type"], None) if printed else None
+    return kind(printed[-1]["said"]) if isinstance(kind, type) else None
 
 
 def forget() -> None:

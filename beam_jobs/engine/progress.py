@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -27,6 +28,22 @@ def send_to(sink: Sink | None) -> None:
     """Where this process's events go."""
     global _sink
     _sink = sink
+
+
+@contextmanager
+def held() -> Iterator[Sink]:
+    """This process's sink for the block alone: what units of work tell meanwhile goes nowhere.
+
+    For engines whose workers may be threads of this process, or processes on other machines: what they do is
+    told from one place, and once.
+    """
+    global _sink
+    sink = _sink
+    _sink = None
+    try:
+        yield sink or (lambda event: None)
+    finally:
+        _sink = sink
 
 
 def tell(event: str, **facts: Any) -> None:

@@ -206,6 +206,17 @@ def plan_of_stage(task: Task, unit: Unit) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Needs:
+    """What a step asks of workers elsewhere beyond what any has; who cannot give it takes no notice."""
+
+    ram_gb: int = 0  # of one process
+    disk_gb: int = 0  # of one machine
+
+
+NOTHING_MORE = Needs()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Work:
     """A map over units. `do` writes the unit's files and returns what it counted and wrote."""
 
@@ -216,6 +227,7 @@ class Work:
     repeats: bool = False  # `units` is asked for more when those it gave are done, until it gives none
     # The digest of all that decides a unit's content: that of the stage, unless its units outlive it.
     plan: Callable[[Task, Unit], str] = plan_of_stage
+    needs: Needs = NOTHING_MORE
     # What is left to do once a unit's receipt stands; a kill may come before it.
     after: Callable[[Task, Unit], None] = nothing_more
 
@@ -244,6 +256,7 @@ class Shuffle:
     name: str
     build: Callable[[beam.Pipeline, Task], None]
     keys: Callable[[Task], int] = few  # that it moves, as far as manifests tell
+    needs: Needs = NOTHING_MORE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

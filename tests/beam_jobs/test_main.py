@@ -152,8 +152,6 @@ def test_a_stage_before_its_turn(recipe: Path, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.parametrize(
     ("flag", "line"),
     [
-        ("--direct_running_mode=multi_processing", "loses records without an error"),
-        ("--direct_running_mode=multi_threading", "loses records without an error"),
         ("--direct_num_workers=x", "after --: argument --direct_num_workers: invalid int value: 'x'"),
         ("--no_such_flag=1", "after --: Beam knows no flag --no_such_flag"),
     ],

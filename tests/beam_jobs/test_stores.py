@@ -28,11 +28,11 @@ from beam_jobs.engine.recipe import load
 from beam_jobs.engine.stage import NO_LEAVE, Leave, Task
 from beam_jobs.stages import keeping
 from beam_jobs.stages.stages import STAGES
+from tests.beam_jobs.alike import bytes_of, same
 from tests.beam_jobs.world import World, make
 from tests.stores import CREDENTIALS, Server, gs, s3
 from tests.web import Endpoint, whole
 from wit_pipeline.vocabulary import manifest, store
-from wit_pipeline.vocabulary.asked import asked_of
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.store import StorePath, files_below, in_store, place
 
@@ -67,27 +67,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 def build(world: World, root: str, *more: str) -> int:
     return main(["build", "--recipe", str(world.recipe), "--root", root, "--workers", "1", *more])
-
-
-def bytes_of(crawl: Path) -> list[bytes]:
-    """The tars and tables of a crawl, by unit."""
-    asked = asked_of(crawl)
-    paths = [*sorted(asked.tables.items()), *sorted(asked._paths["unit", "tar"].items())]
-    return [path.read_bytes() for _, path in paths]
-
-
-def same(root: Path, here: Path) -> None:
-    """A root is what one of this machine is; of the crawl's tables that of times never is."""
-    for stage in STAGES:
-        found, wanted = manifest.load(root / stage), manifest.load(here / stage)
-        assert found is not None, stage
-        assert wanted is not None
-        assert found.counts == wanted.counts
-        if stage != "crawl":
-            assert found.digest == wanted.digest, stage
-        for file in found.files:
-            assert manifest.reread(root / stage / file.name).sha256 == file.sha256
-    assert bytes_of(root / "crawl") == bytes_of(here / "crawl")
 
 
 def test_a_build_in_a_store_is_the_build_here(

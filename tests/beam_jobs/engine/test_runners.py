@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,16 +14,17 @@ from apache_beam.options.pipeline_options import StandardOptions
 from apache_beam.runners.portability.prism_runner import PrismJobServer
 
 from beam_jobs.__main__ import main
-from beam_jobs.engine import engine, runners
+from beam_jobs.engine.engine import Workers
+from beam_jobs.engine.job import Job
 from beam_jobs.engine.recipe import Recipe
+from beam_jobs.engine.runners import checks, running
 from beam_jobs.engine.stage import Done, Folders, Task, Unit, Work
-from wit_pipeline.vocabulary.errors import RunError, WitError
+from wit_pipeline.vocabulary.errors import RunError, UserError, WitError
 from wit_pipeline.vocabulary.manifest import Counts
 
 HERE = Path(__file__).parents[3]
 EMBEDDED = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
 DIRECT = "apache_beam.runners.direct.direct_runner"
-LOST = "cannot be trusted with a dataset"
 
 
 @pytest.fixture
@@ -98,19 +99,18 @@ def command(folder: Path, flags: Sequence[str], name: str = "build") -> list[str
         ),
         ("PortableRunner --job_endpoint=embed --environment_type=EXTERNAL", "EXTERNAL: cannot be used"),
         ("PortableRunner --job_endpoint=embed --environment_type=PROCESS", "process_command=FILE"),
-        ("BundleBasedDirectRunner", LOST),
-        ("bundlebaseddirect", LOST),
-        (f"{DIRECT}.BundleBasedDirectRunner", LOST),
-        ("SwitchingDirectRunner", LOST),
-        ("TestDirectRunner", LOST),
-        ("DaskRunner", LOST),
-        ("dask", LOST),
-        ("elsewhere.RayRunner", LOST),
-        (f"{__name__}.Own", "Own cannot be trusted with a dataset"),
         ("InteractiveRunner", "is for notebooks"),
         ("RenderRunner", "draws a graph and runs nothing"),
-        ("DataflowRunner", "cannot be taken yet: units are given to processes of this machine"),
-        ("TestDataflowRunner", "cannot be taken yet: units are given to processes of this machine"),
+        ("SwitchingDirectRunner", "chooses another runner by what a graph holds; leave --runner out"),
+        ("TestDirectRunner", "chooses another runner by what a graph holds; leave --runner out"),
+        ("DaskRunner", "--runner=DaskRunner: Beam has no such runner; did you mean"),
+        ("dask", "--runner=dask: "),
+        ("elsewhere.RayRunner", "--runner=elsewhere.RayRunner: No module named 'elsewhere'"),
+        (
+            "DataflowRunner",
+            "--runner=DataflowRunner: its workers see no root on this machine; give --root gs://",
+        ),
+        ("dataflow", "--runner=dataflow: its workers see no root on this machine; give --root gs://"),
         ("FlnkRunner", "--runner=FlnkRunner: Beam has no such runner; did you mean 'FlinkRunner'?"),
         ("", "--runner=: Beam has no such runner; known: FnApiRunner, PortableRunner, PrismRunner"),
         ("nowhere.Runner", "--runner=nowhere.Runner: No module named 'nowhere'"),
@@ -124,10 +124,8 @@ def test_a_runner_that_cannot_build_is_refused_before_any_work(
     folder: Path,
     port: int,
     listening: int,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])  # under this name, as a user's would be
     facts = {"here": folder, "port": port, "listening": listening}
     before = sorted(folder.rglob("*"))
     assert main(command(folder, f"--runner={flags}".format(**facts).split())) == 2
@@ -136,10 +134,6 @@ def test_a_runner_that_cannot_build_is_refused_before_any_work(
     assert error.startswith("wit: ")
     assert error.count("\n") == 1
     assert sorted(folder.rglob("*")) == before
-
-
-class Own(runners.create_runner(f"{DIRECT}.BundleBasedDirectRunner").__class__):  # type: ignore[misc]
-    """A runner that somebody built on one that loses records."""
 
 
 def test_in_a_process_of_its_own_it_is_one_line_too(folder: Path) -> None:
@@ -179,17 +173,17 @@ def test_in_a_process_of_its_own_it_is_one_line_too(folder: Path) -> None:
     ],
 )
 def test_a_runner_that_is_there_is_taken(flags: list[str], runner: str, folder: Path, listening: int) -> None:
-    given = engine.options([flag.format(here=folder, listening=listening) for flag in flags])
+    given = checks.options([flag.format(here=folder, listening=listening) for flag in flags])
     assert given.view_as(StandardOptions).runner == runner
 
 
 def test_a_prism_that_beam_fetched_before_is_taken(folder: Path) -> None:
     flags = ["--runner=PrismRunner"]
-    server = PrismJobServer(engine.options([]))
+    server = PrismJobServer(checks.options([]))
     cached = folder / "cache" / server.path_to_binary().rpartition("/")[2]
     cached.parent.mkdir()
     cached.touch()
-    assert engine.options(flags).view_as(StandardOptions).runner == "PrismRunner"
+    assert checks.options(flags).view_as(StandardOptions).runner == "PrismRunner"
 
 
 @pytest.mark.parametrize(
@@ -204,60 +198,103 @@ def test_a_prism_that_beam_fetched_before_is_taken(folder: Path) -> None:
     ],
 )
 def test_a_runner_that_fails_is_one_line(error: Exception, said: str) -> None:
-    assert runners.failed("PrismRunner", error) == f"--runner=PrismRunner failed: {said}; run again to go on"
+    line = f"--runner=PrismRunner failed: {said}; run again to go on; its log: /log"
+    assert str(running.said("PrismRunner", error, Path("/log"))) == line
 
 
 def test_a_job_server_that_is_gone_is_one_line(port: int) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as raised:
         channel.unary_unary("/service/call")(b"")
-    said = runners.failed("PortableRunner", raised.value)
+    said = str(running.said("PortableRunner", raised.value, Path("/log")))
     assert said.startswith("--runner=PortableRunner failed: its job server said UNAVAILABLE: ")
 
 
+OF_A_WORKER = """bundle 3 failed:Traceback (most recent call last):
+  File "worker.py", line 1, in do
+{raised}
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "common.py", line 2, in process
+{raised} [while running 'Step']
+; more of the engine's own
+"""
+
+
 @pytest.mark.parametrize(
-    ("runner", "error"),
+    ("raised", "kind", "said"),
     [
-        ("PrismRunner", TypeError("a wrong program")),
-        ("PrismRunner", AssertionError()),
-        ("PrismRunner", RuntimeError("Traceback (most recent call last):\n  File x\nTypeError: 'int'")),
-        ("FnApiRunner", RuntimeError("anything: it runs in this process")),
-        ("FnApiRunner", OSError(28, "No space left on device")),
+        ("wit_pipeline.vocabulary.errors.RunError: crawl: disk is full", RunError, "crawl: disk is full"),
+        ("wit_pipeline.vocabulary.errors.UserError: a.jpg: wants b", UserError, "a.jpg: wants b"),
+        (
+            "TypeError: object of type 'NoneType' has no len()",
+            RunError,
+            "--runner=Own failed: TypeError: object of type 'NoneType' has no len(); run again to go on; "
+            "its log: /log",
+        ),
+        (
+            "pyarrow.lib.ArrowInvalid: no such column",
+            RunError,
+            "--runner=Own failed: pyarrow.lib.ArrowInvalid: no such column; run again to go on; "
+            "its log: /log",
+        ),
     ],
 )
-def test_a_wrong_program_is_no_failing_runner(runner: str, error: Exception) -> None:
-    assert runners.failed(runner, error) == ""
+def test_a_failed_job_says_its_workers_last_error(raised: str, kind: type[WitError], said: str) -> None:
+    error = running.said("Own", RuntimeError(OF_A_WORKER.format(raised=raised)), Path("/log"))
+    assert type(error) is kind
+    assert str(error) == said
 
 
 def wrong(task: Task, unit: Unit) -> Done:
     return Counts(read=len(unit.covers)), ()  # of None
 
 
-@pytest.mark.parametrize(
-    ("flags", "error"),
-    [
-        ([], TypeError),
-        (EMBEDDED, RuntimeError),  # with the worker's traceback in it
-        ([*EMBEDDED[:2], "--environment_type=beam:env:embedded_python:v1"], RuntimeError),
-    ],
-)
-def test_a_wrong_program_keeps_its_traceback_on_any_runner(
-    flags: list[str], error: type[Exception], tmp_path: Path
+def step_of(do: Callable[[Task, Unit], Done], root: Path) -> tuple[Work, Task]:
+    task = Task(folders=Folders(root=root, stage="filter"), recipe=Recipe())
+    return Work(name="Step", units=lambda task: (), do=do), task
+
+
+def test_a_wrong_program_keeps_its_traceback_here(tmp_path: Path) -> None:
+    step, task = step_of(wrong, tmp_path)
+    with pytest.raises(TypeError, match="object of type 'NoneType' has no len"):
+        Workers(1, ()).map(step, task, [Unit(name="a")])
+
+
+ENVIRONMENTS = ["LOOPBACK", "beam:env:embedded_python:v1"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_wrong_program_elsewhere_is_one_line_and_its_traceback_is_in_the_log(
+    environment: str, tmp_path: Path
 ) -> None:
-    step = Work(name="Step", units=lambda task: (), do=wrong)
-    task = Task(folders=Folders(root=tmp_path, stage="filter"), recipe=Recipe())
-    with pytest.raises(error, match="object of type 'NoneType' has no len"):
-        engine.run_units(step, task, (Unit(name="a"),), flags)
+    step, task = step_of(wrong, tmp_path)
+    job = Job([*EMBEDDED[:2], f"--environment_type={environment}"], tmp_path)
+    try:
+        with pytest.raises(RunError) as raised:
+            job.map(step, task, [Unit(name="a")])
+    finally:
+        job.close()
+    line = "--runner=PortableRunner failed: TypeError: object of type 'NoneType' has no len()"
+    assert str(raised.value).startswith(line)
+    assert str(raised.value).endswith(str(job.log))
+    assert "in wrong" in job.log.read_text()
 
 
 def failing(task: Task, unit: Unit) -> Done:
     raise RunError("the disk of the test is full")
 
 
-def test_a_failing_world_is_its_one_line_on_any_runner(tmp_path: Path) -> None:
-    step = Work(name="Step", units=lambda task: (), do=failing)
-    task = Task(folders=Folders(root=tmp_path, stage="filter"), recipe=Recipe())
-    with pytest.raises(WitError, match=r"^the disk of the test is full$"):
-        engine.run_units(step, task, (Unit(name="a"),), EMBEDDED)
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_failing_world_is_its_one_line_on_any_runner(environment: str, tmp_path: Path) -> None:
+    step, task = step_of(failing, tmp_path)
+    job = Job([*EMBEDDED[:2], f"--environment_type={environment}"], tmp_path)
+    try:
+        with pytest.raises(RunError, match=r"^the disk of the test is full$"):
+            job.map(step, task, [Unit(name="a")])
+    finally:
+        job.close()
 
 
 def raised_by(module: str) -> threading.ExceptHookArgs:
@@ -283,16 +320,9 @@ def test_a_thread_of_ours_alone_prints_its_traceback(
     told: list[threading.ExceptHookArgs] = []
     monkeypatch.setattr(threading, "__excepthook__", told.append)
     monkeypatch.setattr(threading, "excepthook", told.append)
-    runners.hush("PrismRunner")
+    running._hush()
     threading.excepthook(raised_by(module))
     assert bool(told) == printed
-
-
-def test_the_local_runner_changes_nothing_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = threading.excepthook
-    monkeypatch.setattr(threading, "excepthook", before)
-    runners.hush("FnApiRunner")
-    assert threading.excepthook is before
 
 
 @pytest.mark.slow
@@ -311,4 +341,5 @@ def test_a_prism_that_is_no_program_is_one_line_and_code_1(folder: Path) -> None
     )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.splitlines()[-1].startswith("wit: --runner=PrismRunner failed: [Errno 8] Exec format")
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("wit: --runner=PrismRunner failed: the job server ended as soon as it began")

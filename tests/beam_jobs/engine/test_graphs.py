@@ -6,8 +6,9 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
+from beam_jobs.engine import graphs
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Shuffle, Task
+from beam_jobs.engine.stage import Folders, Shuffle, Task, Unit, Work
 from beam_jobs.stages.stages import STAGES
 from wit_pipeline.balance import BalanceConfig
 from wit_pipeline.vocabulary import manifest
@@ -75,4 +76,29 @@ def test_no_graph_grows_with_the_files_that_it_reads(
     (size, held), (small, _) = graph(many), graph(few)
     assert size < MOST
     assert abs(size - small) < 1000
+    assert held < LAUNCHER
+
+
+def test_no_graph_grows_with_its_units(tmp_path: Path) -> None:
+    """Those that Work is shared out in are in a file, which whoever runs the graph reads."""
+    step = Work(name="Step", units=lambda task: (), do=lambda task, unit: (Counts(), ()))
+
+    def graph(count: int) -> tuple[int, int]:
+        folders = Folders(root=tmp_path / str(count), stage="crawl", in_place=True)
+        folders.work.mkdir(parents=True)
+        task = Task(folders=folders, recipe=Recipe())
+        home = folders.home
+        units = [Unit(name=f"unit-{n:06d}", covers=home / f"{n}", lane=str(n % 100)) for n in range(count)]
+        tracemalloc.start()
+        try:
+            pipeline = beam.Pipeline()
+            graphs.work(pipeline, step, task, graphs.list_units(step, task, units))
+            return len(pipeline.to_runner_api().SerializeToString()), tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    graph(10)
+    (many, held), (few, _) = graph(100_000), graph(100)
+    assert many < MOST
+    assert abs(many - few) < 1000
     assert held < LAUNCHER
