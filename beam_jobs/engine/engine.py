@@ -171,6 +171,11 @@ class Engine:
         self.workers.map(step, task, units)
 
     @property
+    def processes(self) -> int:
+        """How many may be asking servers at once that share no folder: those of this machine share one."""
+        return self.workers.processes if isinstance(self.workers, Job) else 1
+
+    @property
     def log(self) -> Path | None:
         """Where what the engine itself says is; None where it says nothing."""
         return self.workers.log if isinstance(self.workers, Job) else None

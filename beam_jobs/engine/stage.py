@@ -125,6 +125,7 @@ class Task:
     recipe: Recipe
     plan: str = ""  # digest of all that decides the stage's content
     leave: Leave = NO_LEAVE
+    processes: int = 1  # that may be asking servers at once and share no folder of a machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
