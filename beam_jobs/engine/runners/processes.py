@@ -32,8 +32,9 @@ def asking(options: PipelineOptions) -> int:
     if given_flags.runner(options) == given_flags.LOCAL or _are_here(given_flags.runner(options), portable):
         return 1
     values = options.get_all_options()
+    given = [str(values.get(name) or "") for name in ("parallelism", "sdk_worker_parallelism")]
     # Of both the larger: bundles may go to more processes, one after the other, than are at work at once.
-    return max(1, *(values.get(name) or 0 for name in ("parallelism", "sdk_worker_parallelism")))
+    return max(1, *(int(number) for number in given if number.isdecimal()))  # -1 and 0 leave it to the runner
 
 
 def assumed(options: PipelineOptions) -> str:
