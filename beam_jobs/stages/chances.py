@@ -19,7 +19,7 @@ from pathlib import Path
 from beam_jobs.engine import progress
 from beam_jobs.engine.stage import Folders, Task, Unit
 from wit_pipeline.crawl.accounts import Class, Outcome
-from wit_pipeline.crawl.chances import Due, Said, Wants, due
+from wit_pipeline.crawl.chances import Due, Said, Wants, due, lanes
 from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.crawl.finality import is_passing, may_pass
 from wit_pipeline.fetch.sites import DAY, forget_failures
@@ -115,7 +115,12 @@ def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
         left = {name: unit for name, unit in left.items() if open_[name]}
         ready = [unit for name, unit in left.items() if _first(open_[name]) <= now]
         if ready:
-            return [_chance(task.folders, unit, open_[unit.name], now, wants) for unit in ready]
+            found = [_chance(task.folders, unit, open_[unit.name], now, wants) for unit in ready]
+            return apart(
+                task,
+                found,
+                [[url for url, when in open_[unit.name].items() if when.moment <= now] for unit in ready],
+            )
         parked = [item for name in left for item in open_[name].values() if item.parked]
         pause = (min(item.moment for item in parked) - now).total_seconds() if parked else 0.0
         if not parked or state.waited + pause > task.recipe.crawl.patience:
@@ -192,6 +197,18 @@ def _chance(folders: Folders, unit: Unit, found: Moments, now: datetime, wants: 
         ),
         records=sum(item.moment <= now for item in found.values()),
     )
+
+
+def apart(task: Task, units: Sequence[Unit], urls: Iterable[Iterable[str]]) -> Sequence[Unit]:
+    """Units in such lanes that none of the hosts of their URLs is asked by two processes at once.
+
+    In one round frontier sees to it; units of several rounds may be asked again together. Processes that
+    share a folder know of one another, and need not wait for whole units.
+    """
+    if task.processes == 1:
+        return units
+    found = lanes([{host_of(url) for url in mine} for mine in urls], [unit.lane for unit in units])
+    return [replace(unit, lane=lane) for unit, lane in zip(units, found, strict=True)]
 
 
 def following(which: Asking) -> str:

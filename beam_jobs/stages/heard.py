@@ -68,7 +68,7 @@ def units(task: Task, fetched: Iterable[Unit], client: Callable[[], Client]) -> 
             )
     for each in made:
         each.close()
-    return found
+    return chances.apart(task, found, [unit.covers.urls for unit in found])
 
 
 def candidates(covers: Forbidden) -> list[Candidate]:
