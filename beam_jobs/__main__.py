@@ -254,8 +254,9 @@ def _begin(
 ) -> None:
     """What is said, and asked of an engine, once nothing is refused and before anything is done."""
     progress.tell_all("note", outlook(stages, loaded, root, leave))
-    if STAGES["crawl"] in stages and (told := processes.assumed(options)):
-        progress.tell("note", text=f"   crawl  {told}")
+    asks = STAGES["extract"] in stages or STAGES["crawl"] in stages
+    if asks and (told := processes.assumed(options)):
+        progress.tell("note", text=f"{'engine':>8}  {told}")
     canary.ensure(running, options, root, lambda text: progress.tell("note", text=text))
 
 

@@ -1,12 +1,19 @@
 """How many processes share no folder, by the flags that Beam is given."""
 
+from pathlib import Path
+
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from beam_jobs import __main__ as command
+from beam_jobs.engine import canary, progress
 from beam_jobs.engine.engine import Engine, Workers
 from beam_jobs.engine.job import Job
+from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.runners import processes
 from beam_jobs.engine.runners.processes import MOST_WORKERS
+from beam_jobs.engine.stage import NO_LEAVE
+from beam_jobs.stages.stages import STAGES
 from wit_pipeline.vocabulary.store import anywhere
 
 DATAFLOW = "--runner=DataflowRunner"
@@ -89,6 +96,28 @@ def test_what_no_flag_bounds_is_said(flags: str, told: str) -> None:
     assert told in said
     assert bool(said) == bool(told)
     assert said.startswith("--max_num_workers is not given") or not told
+
+
+@pytest.mark.parametrize(
+    ("stages", "flags", "told"),
+    [
+        (["extract"], DATAFLOW, True),
+        (["crawl", "filter"], DATAFLOW, True),
+        (["filter"], DATAFLOW, False),  # asks nobody
+        (["crawl"], f"{DATAFLOW} --max_num_workers=3", False),
+    ],
+)
+def test_it_is_said_before_anything_is_done(
+    stages: list[str], flags: str, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[progress.Event] = []
+    monkeypatch.setattr(progress, "_sink", heard.append)
+    monkeypatch.setattr(canary, "ensure", lambda *given: heard.append({"text": "asked"}))
+    monkeypatch.setattr(command, "outlook", lambda *given: [])
+    named, options = [STAGES[name] for name in stages], PipelineOptions(flags.split())
+    command._begin(Engine(workers=Workers(1, ())), options, named, Recipe(), tmp_path, NO_LEAVE)
+    texts = [event["text"] for event in heard]
+    assert ["--max_num_workers is not given" in text for text in texts] == [True] * told + [False]
 
 
 def test_an_engine_tells_how_many_there_are() -> None:
