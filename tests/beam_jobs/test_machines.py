@@ -3,11 +3,13 @@
 import itertools
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,15 @@ def work(task: Task, folder: Path) -> None:
     assert [process.wait(300) for process in started] == [0] * WORKERS
 
 
+def assert_a_process_alone_stores_the_same(task: Task, root: Path) -> None:
+    """Of the last unit: what is a share changes nothing but times."""
+    shutil.copytree(task.folders.root / "frontier", root / "frontier")
+    alone = replace(task, folders=crawl.STAGE.folders(root), processes=1)
+    _, files = crawl.do(alone, crawl.units(alone)[-1])
+    for name in (file.name for file in files if not file.name.startswith("times-")):
+        assert (root / "crawl" / name).read_bytes() == (task.folders.out / name).read_bytes()
+
+
 def windows(web: Web) -> Iterator[tuple[float, list[float]]]:
     """From every request to the end of every later answer: how long that is, and how long each took."""
     spans = sorted(web.log.spans)
@@ -131,7 +142,9 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Web, Web, Web]:
         config = CrawlConfig(allow_hosts=tuple(web.authority for web in webs), timeout=200.0)
         folders = crawl.STAGE.folders(folder / "root")
         folders.out.mkdir(parents=True)
-        work(Task(folders=folders, recipe=Recipe(crawl=config), plan="p", processes=WORKERS), folder)
+        task = Task(folders=folders, recipe=Recipe(crawl=config), plan="p", processes=WORKERS)
+        work(task, folder)
+        assert_a_process_alone_stores_the_same(task, folder / "alone")
     tables = folders.out.glob("unit-*.parquet")
     statuses = [item.status for path in tables for item in rows.read(path, Fetched)]
     assert statuses == [SUCCESS] * URLS * len(units)
