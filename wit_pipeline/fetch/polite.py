@@ -113,8 +113,7 @@ class Gate:
                 await self._start(patience, crowd)
                 began = time.monotonic()
                 try:
-                    # A connection that was kept through a guest's rest would be one too many for the host.
-                    yield Turn(began - arrived, guest or not (self._waiting and self._keeps))
+                    yield Turn(began - arrived, not (self._waiting and self._keeps))
                 finally:
                     crowd.leave()
                     if self._delay:
@@ -126,7 +125,10 @@ class Gate:
 
     @asynccontextmanager
     async def _one_guest(self, port: int, patience: float) -> AsyncIterator[None]:
-        """This process's one guest, when it is rested; errors where there is nothing to wait for."""
+        """This process's one guest, when it is rested; errors where there is nothing to wait for.
+
+        The others wait here, so behind it nobody does, and its connection is not kept through the rest.
+        """
         async with self._guests:
             while (left := self._guests_from - time.monotonic()) > 0:
                 self._refuse_long_pause(patience)

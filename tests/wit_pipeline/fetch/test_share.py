@@ -1,13 +1,15 @@
 """What processes take of a host that others ask too, and know nothing of."""
 
+import threading
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.web import JPEG, Endpoint, Visit, Web, to, whole
+from tests.web import JPEG, Answer, Endpoint, Visit, Web, to, whole
 from wit_pipeline.fetch.client import Client, FetchError
 from wit_pipeline.fetch.polite import Share
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
@@ -50,14 +52,25 @@ def test_all_together_take_what_one_may(
     assert rest >= processes * delay
 
 
-def webs() -> tuple[Web, Web]:
+def slowly(visit: Visit) -> Iterable[bytes]:
+    visit.pause(TOOK)
+    return whole(JPEG)(visit)
+
+
+def two_at_once() -> Answer:
+    """Answers nobody who comes alone."""
+    pair = threading.Barrier(2, timeout=30)
+
+    def answer(visit: Visit) -> Iterable[bytes]:
+        pair.wait()
+        return whole(JPEG)(visit)
+
+    return answer
+
+
+def webs(answer: Answer) -> tuple[Web, Web]:
     """A host, and another one that its pages lead to."""
-
-    def slowly(visit: Visit) -> list[bytes]:
-        visit.pause(TOOK)
-        return list(whole(JPEG)(visit))
-
-    target = Web({f"/{i}": Endpoint(slowly, SUCCESS) for i in range(4)})
+    target = Web({f"/{i}": Endpoint(answer, SUCCESS) for i in range(4)})
     return Web({f"/{i}": Endpoint(to(target.url(f"/{i}")), SUCCESS) for i in range(4)}), target
 
 
@@ -72,11 +85,11 @@ def asking(*webs: Web, processes: int, delay: bool = False) -> Client:
 
 
 def test_a_host_is_owned_by_one_unit_and_visited_by_another() -> None:
-    web, target = webs()
+    web, target = webs(two_at_once())
     with web, target, asking(web, target, processes=6) as client:
         client.owns([web.url("/"), target.url("/")])
-        ask(client, web)
-        assert target.log.peak == 2  # of so many connections, at the full pace
+        ask(client, web)  # over two connections, as always
+        target.endpoints = {path: Endpoint(slowly, SUCCESS) for path in target.endpoints}
         target.log.spans.clear()
         client.owns([web.url("/"), "no address"])
         ask(client, web)
@@ -85,15 +98,14 @@ def test_a_host_is_owned_by_one_unit_and_visited_by_another() -> None:
 
 
 def test_a_process_alone_is_nowhere_a_guest() -> None:
-    web, target = webs()
+    web, target = webs(two_at_once())
     with web, target, asking(web, target, processes=1) as client:
         client.owns([web.url("/")])
         ask(client, web)
-        assert target.log.peak == 2
 
 
 def test_a_guest_waits_for_the_crawl_delay_of_all_after_the_rules_too() -> None:
-    web, target = webs()
+    web, target = webs(whole(JPEG))
     delay = Endpoint(whole(b"User-agent: *\nCrawl-delay: 0.1\n"), SUCCESS)
     with web, target, asking(web, target, processes=3, delay=True) as client:
         target.endpoints["/robots.txt"] = delay
