@@ -138,9 +138,8 @@ class Gate:
 
     def _rest_guests(self, began: float) -> None:
         now = time.monotonic()
-        took = (
-            0.0 if self._last_unreached >= began else now - began
-        )  # a host that was not reached gave nothing
+        reached = self._last_unreached < began  # else nothing was taken of the host
+        took = now - began if reached else 0.0
         interval = max(self._floor, self._doors.interval(self._host))
         self._guests_from = max(self._guests_from, now + self._share.rest(took, interval, self._delay))
 
