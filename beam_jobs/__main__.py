@@ -20,7 +20,7 @@ from beam_jobs.engine import build, engine, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
 from beam_jobs.engine.job import STALL, Job
 from beam_jobs.engine.outlook import outlook
-from beam_jobs.engine.runners import begun, checks
+from beam_jobs.engine.runners import begun, checks, processes
 from beam_jobs.engine.runners.flags import is_local, runner
 from beam_jobs.engine.stage import Leave, Stage
 from beam_jobs.engine.trust import canary
@@ -257,6 +257,9 @@ def _begin(
 ) -> None:
     """What is said, and asked of an engine, once nothing is refused and before anything is done."""
     progress.tell_all("note", outlook(stages, loaded, root, leave))
+    asks = STAGES["extract"] in stages or STAGES["crawl"] in stages
+    if asks and (told := processes.assumed(options)):
+        progress.tell("note", text=f"{'engine':>8}  {told}")
     canary.ensure(running, options, root, lambda text: progress.tell("note", text=text))
 
 

@@ -85,7 +85,7 @@ def run_stage(stage: Stage, recipe: Recipe, root: Path, engine: Engine, leave: L
     plan = plan_of(stage.name, table, inputs)
     folders = stage.folders(root)
     signed = manifest.load(folders.home)
-    task = Task(folders=folders, recipe=recipe, plan=plan, leave=leave)
+    task = Task(folders=folders, recipe=recipe, plan=plan, leave=leave, processes=engine.processes)
     if signed is not None and signed.plan == plan and not stage.is_unfinished(task):
         progress.tell("skip", stage=stage.name, digest=signed.digest)
         return signed

@@ -176,6 +176,11 @@ class Engine:
         return self.workers.flags
 
     @property
+    def processes(self) -> int:
+        """How many may be asking servers at once that share no folder: those of this machine share one."""
+        return self.workers.processes if isinstance(self.workers, Job) else 1
+
+    @property
     def log(self) -> Path | None:
         """Where what the engine itself says is; None where it says nothing."""
         return self.workers.log if isinstance(self.workers, Job) else None

@@ -21,7 +21,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.fn_api_runner import worker_handlers
 
 from beam_jobs.engine import graphs, progress
-from beam_jobs.engine.runners import begun, servers
+from beam_jobs.engine.runners import begun, processes, servers
 from beam_jobs.engine.runners import flags as given_flags
 from beam_jobs.engine.runners.checks import EMBEDDED, is_dataflow
 from beam_jobs.engine.runners.running import Build, run_elsewhere, wait_for
@@ -50,6 +50,11 @@ class Job:
         self._server: servers.Server | None = None
         self._handler: logging.Handler | None = None
         self._before: list[logging.Handler] = []  # what Beam's import gave the root logger
+
+    @property
+    def processes(self) -> int:
+        """How many workers may be asking servers at once that share no folder."""
+        return processes.asking(given_flags.read(self.flags))
 
     @property
     def log(self) -> Path:

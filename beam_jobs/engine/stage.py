@@ -176,6 +176,7 @@ class Task:
     plan: str = ""  # digest of all that decides the stage's content
     leave: Leave = NO_LEAVE
     turn: Turn = ONLY  # of a shuffle
+    processes: int = 1  # that may be asking servers at once and share no folder of a machine
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

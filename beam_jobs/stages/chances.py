@@ -20,7 +20,7 @@ from typing import Any
 from beam_jobs.engine import progress
 from beam_jobs.engine.stage import Folders, Task, Unit
 from wit_pipeline.crawl.accounts import Class, Outcome
-from wit_pipeline.crawl.chances import Due, Said, Wants, due
+from wit_pipeline.crawl.chances import Due, Said, Wants, due, lanes
 from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.crawl.finality import OURS, is_passing, may_pass
 from wit_pipeline.fetch.client import shut
@@ -171,7 +171,14 @@ def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
         now = datetime.now(UTC)
         ready = [unit for name, (unit, _) in left.items() if _first(open_[name]) <= now]
         if ready:
-            return [_chance(task.folders, unit, of(unit.name), open_[unit.name], wants) for unit in ready]
+            again = [
+                _chance(task.folders, unit, of(unit.name), open_[unit.name], wants, now) for unit in ready
+            ]
+            return apart(
+                task,
+                again,
+                [[url for url, when in open_[unit.name].items() if when.moment <= now] for unit in ready],
+            )
         parked = [item for name in left for item in open_[name].values() if item.parked]
         pause = (min(item.moment for item in parked) - now).total_seconds() if parked else 0.0
         if not parked or state.waited + pause > task.recipe.crawl.patience:
@@ -266,8 +273,9 @@ def _read(table: Path, times: Path) -> tuple[Sequence[Said], Sequence[Timed]]:
     return list(rows.read(table, Said)), list(rows.read(times, Timed))
 
 
-def _chance(folders: Folders, unit: Unit, receipts: Askings, found: Moments, wants: Wants) -> Unit:
-    now = datetime.now(UTC)
+def _chance(
+    folders: Folders, unit: Unit, receipts: Askings, found: Moments, wants: Wants, now: datetime
+) -> Unit:
     return replace(
         unit,
         name=following(receipts[-1][0]),
@@ -279,6 +287,18 @@ def _chance(folders: Folders, unit: Unit, receipts: Askings, found: Moments, wan
         ),
         records=sum(item.moment <= now for item in found.values()),
     )
+
+
+def apart(task: Task, units: Sequence[Unit], urls: Iterable[Iterable[str]]) -> Sequence[Unit]:
+    """Units in such lanes that none of the hosts of their URLs is asked by two processes at once.
+
+    In one round frontier sees to it; units of several rounds may be asked again together. Processes that
+    share a folder know of one another, and need not wait for whole units.
+    """
+    if task.processes == 1:
+        return units
+    found = lanes([{host_of(url) for url in mine} for mine in urls], [unit.lane for unit in units])
+    return [replace(unit, lane=lane) for unit, lane in zip(units, found, strict=True)]
 
 
 def following(which: Asking) -> str:

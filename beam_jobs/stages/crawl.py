@@ -59,12 +59,12 @@ def _units(folders: Folders, frontier: str) -> Sequence[Unit]:
 
 
 @cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
-def client(config: CrawlConfig, folder: Path) -> Client:
-    """The process's client; those of the build's other processes share what politeness needs to know."""
+def client(config: CrawlConfig, folder: Path, processes: int) -> Client:
+    """The process's client; those of the machine's other processes share what politeness needs to know."""
     gc.freeze()  # what was imported stays, and need not be looked through
     # A unit waits for every slow server as long as `timeout`, so a pause within that costs it no more; what
     # is longer would hold a worker, and is left to a chance of the unit's.
-    return Client(config, folder=folder, waits=config.timeout)
+    return Client(config, folder=folder, waits=config.timeout, processes=processes)
 
 
 @cache
@@ -126,7 +126,7 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
     config = task.recipe.crawl
     listed = tuple(file.path for file in block_lists(config))
     supply = Supply(
-        client=client(config, task.folders.own / chances.HOSTS),
+        client=client(config, task.folders.own / chances.HOSTS, task.processes),
         decode=decoders(config).decode,
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),

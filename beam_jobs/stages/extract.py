@@ -1,6 +1,6 @@
 """extract: source files to Candidates, a split of a file at a time."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
@@ -26,6 +26,7 @@ from wit_pipeline.vocabulary.records import Candidate, Raw, Reject
 from wit_pipeline.vocabulary.sift import Sample, write_sifted
 from wit_pipeline.vocabulary.store import given
 
+HOSTS = "hosts"  # what the build's processes know of hosts, in this machine's folder of the stage
 TICK = 1000  # records between two signs of life
 
 _splits: dict[Any, list[Split]] = {}  # by plan and files: they are asked for before the work and after it
@@ -62,7 +63,19 @@ def units(task: Task) -> Sequence[Unit]:
     asked = (task.plan, *map(tuple, places))
     if asked not in _splits:
         _splits[asked] = list(all_splits(task, places))
-    return [Unit(name=f"{number:05d}", covers=split) for number, split in enumerate(_splits[asked])]
+    splits = _splits[asked]
+    named = zip(splits, lanes(task.recipe.extract.sources, splits), strict=True)
+    return [Unit(name=f"{number:05d}", covers=split, lane=lane) for number, (split, lane) in enumerate(named)]
+
+
+def lanes(sources: Sequence[Source], splits: Sequence[Split]) -> Iterator[str]:
+    """The lane of each split: what may ask one host is asked by one process at a time, wherever it runs."""
+    of_kind = defaultdict[str, list[Split]](list)
+    for split in splits:
+        of_kind[sources[split.source].kind].append(split)
+    for split in splits:
+        source = sources[split.source]
+        yield KINDS[source.kind].lane(source, split, of_kind[source.kind])
 
 
 def all_splits(task: Task, places: Sequence[Iterable[tuple[str, str]]]) -> Iterator[Split]:
@@ -82,15 +95,15 @@ def world_of(task: Task) -> World:
         size=size_of,
         queries=partial(query_texts, path, task.plan),
         crawl=task.recipe.crawl,
-        client=client,
+        client=partial(client, folder=task.folders.own / HOSTS, processes=task.processes),
         seed=task.recipe.seed,
     )
 
 
 @cache  # one a process: what is known of hosts, and the courtesy owed to them, outlives a unit
-def client(config: CrawlConfig) -> Client:
-    """The process's client for pages or interfaces."""
-    return Client(config)
+def client(config: CrawlConfig, folder: Path, processes: int) -> Client:
+    """The process's client for pages or interfaces; the machine's others share what politeness needs."""
+    return Client(config, folder=folder, processes=processes)
 
 
 @cache

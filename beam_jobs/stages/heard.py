@@ -100,7 +100,12 @@ def slices(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
     left = left if hosts else []
     groups = [tuple(left[first : first + EACH]) for first in range(0, len(left), EACH)]
     return [
-        Unit(name=f"{SLICE}{number:06d}", covers=Slice(hosts=hosts, units=group))
+        # Which hosts a slice asks is known where it is read: processes that share no folder take turns.
+        Unit(
+            name=f"{SLICE}{number:06d}",
+            covers=Slice(hosts=hosts, units=group),
+            lane="hear" if task.processes > 1 else "",
+        )
         for number, group in enumerate(groups)
     ]
 
@@ -156,6 +161,7 @@ def _heard(old: Old, hosts: NDArray[np.uint64], since: datetime, client: Client)
     # Of what is held the bytes came with a source, and not from the host.
     wanted = [item for item in found if item.url in stored and not item.held]
     if wanted:
+        client.owns(item.url for item in wanted)
         for url in sorted(client.run(_forbidden(client, wanted))):
             yield Told(unit=old.name, url=url)
 
@@ -166,7 +172,8 @@ def _heard(old: Old, hosts: NDArray[np.uint64], since: datetime, client: Client)
 def units(task: Task, fetched: Iterable[Unit]) -> Sequence[Unit]:
     """A chance for each unit that holds pictures which their hosts forbid, but for what is written."""
     told = _told(task)
-    return list(_units(task, [unit for unit in fetched if unit.name in told], told)) if told else []
+    found = list(_units(task, [unit for unit in fetched if unit.name in told], told)) if told else []
+    return chances.apart(task, found, [unit.covers.urls for unit in found])
 
 
 def _units(task: Task, fetched: Iterable[Unit], told: Mapping[str, set[str]]) -> Iterator[Unit]:

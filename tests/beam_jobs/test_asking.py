@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote_plus
@@ -129,7 +130,13 @@ def test_an_interface_that_stops_for_the_day_is_asked_for_the_rest_the_day_after
         )
         asked = len(web.log.paths)
 
-        job.client.cache_clear()  # a new day is a new process
+        job.client.cache_clear()  # another process, of the same day, knows of it
+        assert extract(tmp_path, web, "dog dog dog red red cat", source)[0] == 1
+        assert len(web.log.paths) == asked
+
+        job.client.cache_clear()
+        monotonic = time.monotonic
+        monkeypatch.setattr(time, "monotonic", lambda: monotonic() + 70_001)
         code, signed = extract(tmp_path, web, "dog dog dog red red cat", source)
         assert code == 0
         searches = [unquote_plus(path).partition('bitmap "')[2].partition('"')[0] for path in web.log.paths]

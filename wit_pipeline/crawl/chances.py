@@ -5,7 +5,7 @@ older than `crawl.max_age`.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -95,3 +95,33 @@ def due(askings: Sequence[Asking], wants: Wants) -> dict[str, Due]:
         elif wants.again and asked[url] < MOST:
             found[url] = Due(max(opens, at + timedelta(seconds=wants.again_after)), parked=False)
     return found
+
+
+def lanes(hosts: Sequence[Collection[str]], named: Sequence[str]) -> list[str]:
+    """The lane of each of some units, by the hosts that it is to ask and the lane that it has, or "".
+
+    A host of an earlier round has units of several: those that are to ask one host now are one lane, and so
+    are whole lanes that share one.
+
+    >>> lanes([{"a", "b"}, {"c"}, {"b", "d"}, {"d"}, {"e"}], ["", "", "", "large", ""])
+    ['large', '', 'large', 'large', '']
+    """
+    same = list(
+        range(len(hosts))
+    )  # of each unit an earlier one, or itself: in the end, the first of its lane
+    seen: dict[tuple[str, str], int] = {}
+
+    def first_of(unit: int) -> int:
+        while same[unit] != unit:
+            same[unit] = unit = same[same[unit]]
+        return unit
+
+    for unit, (mine, name) in enumerate(zip(hosts, named, strict=True)):
+        keys = [("host", host) for host in mine] + ([("lane", name)] if name else [])
+        others = {first_of(seen.setdefault(key, unit)) for key in keys} | {unit}
+        for other in others:
+            same[other] = min(others)
+    firsts = [first_of(unit) for unit in range(len(hosts))]
+    names = {first: name for first, name in zip(firsts, named, strict=True) if name}
+    size = Counter(firsts)
+    return [names.get(first, f"with-{first}") if size[first] > 1 else named[first] for first in firsts]

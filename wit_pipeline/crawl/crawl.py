@@ -239,6 +239,7 @@ def crawl(
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
     supply = replace(supply, held=held, stated=stated_of(candidates), origins=origins(candidates))
     folder.mkdir(parents=True, exist_ok=True)
+    supply.client.owns(weight)
     supply = replace(supply, found=Found(journals(folder), which, made, weight))
     with Journal(folder, which, made) as journal:
         results = supply.client.run(_fetch_all(order(weight, seed), supply, journal, tick))

@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -94,7 +94,7 @@ class _Reply:
 
 
 def _door(target: guard.Target) -> str:
-    """Whose door a request goes through: a host's, or that of one of its odd ports."""
+    """Whose door a request goes through, and whom courtesy is owed to: a host, or one of its odd ports."""
     return target.host if target.port in guard.PORTS.values() else target.authority
 
 
@@ -111,6 +111,7 @@ class Client:
 
     Clients of one `folder` are one to the hosts: they share what politeness needs to know. A pause of up to
     `waits` seconds that a host asks for is sat out; for a longer one its URLs are HOST_PAUSED.
+    Of `processes` that have folders of their own, each takes its share of the hosts that it does not own.
     """
 
     def __init__(
@@ -119,12 +120,15 @@ class Client:
         lookup: Lookup | None = None,
         folder: Path | None = None,
         waits: float = WAITED,
+        processes: int = 1,
     ) -> None:
         self._config = config
+        self._processes = processes
+        self._own: Collection[str] | None = None  # doors; None: all are
         self._waits = min(waits, config.patience)
         self._lookup = lookup or Lookup()
         self._doors = Doors(folder)
-        self._gates = PerHost(lambda host: Gate(host, config.connections_per_host, self._doors))
+        self._gates = PerHost(lambda door: Gate(door, config.connections_per_host, self._doors, processes))
         self._sites = Sites(config, self._file, self._doors, folder / sites.FOLDER if folder else None)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fetch", daemon=True)
@@ -162,6 +166,15 @@ class Client:
         except BaseException:
             future.cancel()
             raise
+
+    def owns(self, urls: Iterable[str]) -> None:
+        """From now on, the hosts of these URLs are ours: no other process asks them meanwhile, by a list.
+
+        Any other host is one that a redirect led to, or that of a licence: there we are guests, as processes
+        that we know nothing of may be. Until this is called for the first time, all hosts are ours.
+        """
+        if self._processes > 1:  # else it makes no difference, and addresses need not be parsed for it
+            self._own = {door for url in urls if (door := _door_of(url))}
 
     def fetch(
         self,
@@ -366,13 +379,17 @@ class Client:
     def _gate(self, target: guard.Target) -> Gate:
         return self._gates[_door(target)]
 
+    def _is_guest(self, target: guard.Target) -> bool:
+        return self._own is not None and _door(target) not in self._own
+
     async def _ask(self, target: guard.Target, fetch: _Fetch) -> _Reply:
         """One request; a reply that is neither the body nor a redirect is a `FetchError`."""
         config, gate = self._config, self._gate(target)
         answers = await self._addresses(target, fetch)
         if target.authority not in config.allow_hosts:
             gate.keep_apart(config.host_interval)
-        async with gate.turn(target.port, self._waits, self._wire) as turn:
+        guest = self._is_guest(target)
+        async with gate.turn(target.port, self._waits, self._wire, guest=guest) as turn:
             fetch.deadline.extend(turn.waited)
             fetch.attempts += 1
             request = Request(
@@ -433,6 +450,13 @@ class Client:
             signal = signal or said
         if signal:
             raise FetchError(Reason.OPTED_OUT, signal, http_status=head.status)
+
+
+def _door_of(url: str) -> str:
+    try:
+        return _door(guard.parse(url))
+    except FetchError:  # it will not be asked
+        return ""
 
 
 async def _made(config: CrawlConfig) -> Wire:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,13 +49,40 @@ def paused(detail: str, seconds: float, http_status: int = 0) -> FetchError:
     )
 
 
-class Gate:
-    """The door of one host for all fetches of one event loop; what others do is known through `doors`."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """What one of several processes, none of which knows what the others ask, may take of a host.
 
-    def __init__(self, host: str, connections: int, doors: Doors) -> None:
+    Each takes so little that all of them together, if all of them come, take what one alone would.
+    """
+
+    processes: int
+    connections: int  # to the host at once, from all of them
+
+    def rest(self, took: float, interval: float, delay: float) -> float:
+        """Seconds from the end of an exchange until this process may begin the next one; all are seconds.
+
+        `took`: what the exchange lasted. `interval`, between two starts, and `delay`, from an end to the next
+        start, are what the host is owed by one process alone. As each process has one connection, it is
+        `took / (took + rest)` of the time that it uses it: at most connections / processes.
+        """
+        by_time = took * (self.processes / self.connections - 1)
+        return max(self.processes * interval - took, self.processes * delay, by_time, 0.0)
+
+
+class Gate:
+    """The door of one host for all fetches of one event loop; what others do is known through `doors`.
+
+    What those do that have other doors is not known: there it is one of so many `processes`.
+    """
+
+    def __init__(self, host: str, connections: int, doors: Doors, processes: int = 1) -> None:
         self._host = number(host)
         self._connections = connections
         self._doors = doors
+        self._share = Share(processes=processes, connections=connections)
+        self._guests = asyncio.Lock()  # held by the one that may ask, or rests before it does
+        self._guests_from = 0.0  # by the monotonic clock: no guest asks before
         self._floor = 0.0  # seconds between the starts of two requests, at least
         self._delay = 0.0  # seconds between the end of one and the start of the next: its crawl-delay
         self._ours: set[int] = set()  # connections that this gate holds …
@@ -68,25 +95,53 @@ class Gate:
         self._last_unreached = 0.0  # by the monotonic clock
 
     @asynccontextmanager
-    async def turn(self, port: int, patience: float, crowd: Crowd) -> AsyncIterator[Turn]:
+    async def turn(
+        self, port: int, patience: float, crowd: Crowd, *, guest: bool = False
+    ) -> AsyncIterator[Turn]:
         """A connection's worth of the host, when it is free and rested and the crowd lets one more in.
 
-        `port` is that of the server on it which is to be asked.
+        `port` is that of the server on it which is to be asked. A `guest` comes for a host that any other
+        process may be asking as well: it has to keep to its share, besides all that others have to.
 
         Where the host itself asked for a pause longer than `patience` seconds, HOST_PAUSED at once.
         """
         arrived = time.monotonic()
-        slot = await self._slot(port, patience)
-        try:
-            await self._start(patience, crowd)
+        alone: AbstractAsyncContextManager[None] = self._one_guest(port, patience) if guest else nullcontext()
+        async with alone:
+            slot = await self._slot(port, patience)
             try:
-                yield Turn(time.monotonic() - arrived, not (self._waiting and self._keeps))
+                await self._start(patience, crowd)
+                began = time.monotonic()
+                try:
+                    yield Turn(began - arrived, not (self._waiting and self._keeps))
+                finally:
+                    crowd.leave()
+                    if self._delay:
+                        self._doors.rest(self._host, self._delay)
+                    if guest:
+                        self._rest_guests(began)
             finally:
-                crowd.leave()
-                if self._delay:
-                    self._doors.rest(self._host, self._delay)
-        finally:
-            self._give(slot)
+                self._give(slot)
+
+    @asynccontextmanager
+    async def _one_guest(self, port: int, patience: float) -> AsyncIterator[None]:
+        """This process's one guest, when it is rested; errors where there is nothing to wait for.
+
+        The others wait here, so behind it nobody does, and its connection is not kept through the rest.
+        """
+        async with self._guests:
+            while (left := self._guests_from - time.monotonic()) > 0:
+                self._refuse_long_pause(patience)
+                self._refuse_if_down(port)
+                await asyncio.sleep(left)
+            yield
+
+    def _rest_guests(self, began: float) -> None:
+        now = time.monotonic()
+        reached = self._last_unreached < began  # else nothing was taken of the host
+        took = now - began if reached else 0.0
+        interval = max(self._floor, self._doors.interval(self._host))
+        self._guests_from = max(self._guests_from, now + self._share.rest(took, interval, self._delay))
 
     async def _start(self, patience: float, crowd: Crowd) -> None:
         while True:
@@ -114,6 +169,8 @@ class Gate:
         if seconds > self._delay:
             self._delay = seconds
             self._doors.rest(self._host, seconds)
+            all_of_us = self._share.rest(0.0, 0.0, seconds)
+            self._guests_from = max(self._guests_from, time.monotonic() + all_of_us)
 
     def went_well(self, port: int) -> None:
         """An answer came that is no complaint."""

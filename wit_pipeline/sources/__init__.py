@@ -10,7 +10,7 @@ from wit_pipeline.sources.lists.config import ListSource
 from wit_pipeline.sources.source import Kind
 from wit_pipeline.sources.warc import WarcSource
 from wit_pipeline.sources.wat import WatSource
-from wit_pipeline.sources.web import commons, openverse, pages
+from wit_pipeline.sources.web import api, commons, openverse, pages
 from wit_pipeline.sources.web.commons import CommonsSource
 from wit_pipeline.sources.web.openverse import OpenverseSource
 from wit_pipeline.sources.web.pages import PagesSource
@@ -36,8 +36,12 @@ KINDS: dict[str, Kind] = {
     "wit_tsv": Kind(config=WitTsvSource, splits=wit_tsv.splits, read=wit_tsv.read),
     "yfcc": Kind(config=YfccSource, splits=yfcc.splits, read=yfcc.read),
     "wat": Kind(config=WatSource, splits=wat.splits, read=wat.read, pages=True),
-    "pages": Kind(config=PagesSource, splits=pages.splits, read=pages.read, fetches=True),
-    "commons": Kind(config=CommonsSource, splits=commons.splits, read=commons.read, fetches=True),
-    "openverse": Kind(config=OpenverseSource, splits=openverse.splits, read=openverse.read, fetches=True),
+    "pages": Kind(config=PagesSource, splits=pages.splits, read=pages.read, fetches=True, lane=pages.lane),
+    "commons": Kind(
+        config=CommonsSource, splits=commons.splits, read=commons.read, fetches=True, lane=api.lane
+    ),
+    "openverse": Kind(
+        config=OpenverseSource, splits=openverse.splits, read=openverse.read, fetches=True, lane=api.lane
+    ),
     "webdataset": Kind(config=WebdatasetSource, splits=webdataset.splits, read=webdataset.read),
 }

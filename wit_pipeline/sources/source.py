@@ -48,6 +48,11 @@ class World:
 Range = tuple[int, int]
 
 
+def no_lane(config: Any, split: Split, others: Sequence[Split]) -> str:
+    """Most sources ask nobody: any process may read any split at any time."""
+    return ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
     """What the job knows of a kind of source."""
@@ -57,6 +62,8 @@ class Kind:
     read: Callable[[Any, Split, World], Iterator[Raw | Reject]]
     fetches: bool = False  # whether it asks servers, so that `[crawl]` decides what it gives
     pages: bool = False  # whether it reads pages, so that `opt_outs` of `[crawl]` does
+    # Of a split, among all of its kind: those of one lane may ask one host, so one process does them in turn.
+    lane: Callable[[Any, Split, Sequence[Split]], str] = no_lane
 
 
 def needs_path(path: tuple[str, ...]) -> None:

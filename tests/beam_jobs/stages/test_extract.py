@@ -12,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from beam_jobs.__main__ import main
+from beam_jobs.stages import extract as job
 from wit_pipeline.sources import KINDS
+from wit_pipeline.sources.lists.config import ListSource
+from wit_pipeline.sources.source import Split, no_lane
+from wit_pipeline.sources.web.commons import CommonsSource
+from wit_pipeline.sources.web.openverse import OpenverseSource
+from wit_pipeline.sources.web.pages import PagesSource
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.records import Candidate, Reject
 
@@ -277,3 +283,27 @@ def test_a_packed_list_is_the_same_list(queried: Path, tmp_path: Path) -> None:
     folder = queried / "root" / "extract"
     found = [row.caption for row in rows.read(folder / "part-00000.parquet", Candidate)]
     assert found == kept
+
+
+def test_what_asks_one_interface_is_one_lane_whatever_source_it_is_of() -> None:
+    """A pace holds for the processes of one machine; a lane for all."""
+    sources = (
+        CommonsSource(),
+        CommonsSource(api="http://Wiki.test:8080/api.php"),
+        CommonsSource(per_query=7),
+        OpenverseSource(api="http://wiki.test:8080/v1/"),
+        PagesSource(urls=("http://a.test/",)),
+        ListSource(path=("a.csv",)),
+    )
+    splits = [
+        Split(source=number, path="", first=i, last=3) for number in range(len(sources)) for i in range(3)
+    ]
+    found = list(job.lanes(sources, splits))
+    commons, wiki = ["commons.wikimedia.org"] * 3, ["wiki.test:8080"] * 3
+    pages = [f"pages-{i}" for i in range(3)]
+    assert found == [*commons, *wiki, *commons, *wiki, *pages, "", "", ""]
+
+
+@pytest.mark.parametrize("kind", sorted(name for name, kind in KINDS.items() if kind.fetches))
+def test_every_source_that_asks_servers_has_lanes(kind: str) -> None:
+    assert KINDS[kind].lane is not no_lane

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from wit_pipeline.crawl.chances import MOST, Due, Said, Wants, due
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wit_pipeline.crawl.chances import MOST, Due, Said, Wants, due, lanes
 from wit_pipeline.crawl.crawl import Timed
 from wit_pipeline.vocabulary.records import SUCCESS
 
@@ -100,3 +103,28 @@ def test_pictures_age_from_when_they_were_asked_for_last_and_those_taken_down_do
         "http://a.test/0": Due(at(26), parked=False, aged=True),
         "http://a.test/3": Due(at(48), parked=True, aged=True),
     }
+
+
+HOSTS = st.sets(st.sampled_from("abcdefgh"), max_size=3)
+
+
+@given(st.lists(st.tuples(HOSTS, st.sampled_from(["", "", "large", "larger"])), max_size=12))
+def test_units_that_share_a_host_or_a_lane_are_one_lane_and_no_others(
+    units: list[tuple[set[str], str]],
+) -> None:
+    found = lanes([hosts for hosts, _ in units], [name for _, name in units])
+    reached = [{number} for number in range(len(units))]  # all pairs, until nothing is added
+    for _ in units:
+        for mine, (hosts, name) in zip(reached, units, strict=True):
+            others = [units[number] for number in mine]
+            mine |= {
+                number
+                for number, (theirs, other) in enumerate(units)
+                if any(
+                    theirs & some or (other and other == called) for some, called in [*others, (hosts, name)]
+                )
+            }
+    for number, mine in enumerate(reached):
+        together = {other for other, lane in enumerate(found) if lane and lane == found[number]} | {number}
+        assert together == mine
+        assert found[number] or len(mine) == 1

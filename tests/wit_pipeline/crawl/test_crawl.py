@@ -2,7 +2,7 @@ import asyncio
 import hashlib
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -41,6 +41,10 @@ class FakeClient:
         self.bodies = bodies
         self.final = final
         self.asked: list[str] = []
+        self.owned: list[str] = []
+
+    def owns(self, urls: Iterable[str]) -> None:
+        self.owned += urls
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(coroutine)
@@ -76,6 +80,12 @@ BODIES["http://a.test/bad.jpg"] = BODIES["http://a.test/0.jpg"][:3000]
 WANTED = [
     candidate(url, text) for url in (*BODIES, "http://a.test/gone.jpg") for text in ("a dog", "a red dog")
 ]
+
+
+def test_a_unit_owns_the_hosts_of_all_its_urls_before_any_is_asked(tmp_path: Path) -> None:
+    client = FakeClient(BODIES)
+    crawl(WANTED, supply(client), folder=tmp_path, which=Asking(1), seed=0)
+    assert sorted(client.owned) == sorted(client.asked) == sorted({item.url for item in WANTED})
 
 
 def test_bytes_that_are_held_are_read_and_not_fetched(tmp_path: Path) -> None:

@@ -71,8 +71,11 @@ def served(answers: dict[str, bytes], once: bool = False, stray: bytes = b"") ->
         thread.join()
 
 
-def bodies(server: Server, paths: Sequence[str]) -> list[bytes | str]:
-    """What comes of paths that are all asked for at once, over one connection at a time."""
+def bodies(server: Server, paths: Sequence[str], processes: int = 1) -> list[bytes | str]:
+    """What comes of paths that are all asked for at once, over one connection at a time.
+
+    Where there are other processes, the server is not ours.
+    """
     config = CrawlConfig(
         allow_hosts=(server.authority,),
         connections_per_host=1,
@@ -92,7 +95,8 @@ def bodies(server: Server, paths: Sequence[str]) -> list[bytes | str]:
     async def all_at_once() -> list[bytes | str]:  # on the client's own loop: no thread comes late
         return await asyncio.gather(*map(fetch, paths))
 
-    with Client(config) as client:
+    with Client(config, processes=processes) as client:
+        client.owns([])
         return client.run(all_at_once())
 
 
@@ -103,6 +107,13 @@ def test_one_connection_serves_all_that_wait() -> None:
     with served({}) as server:
         assert bodies(server, PATHS) == [path.encode() for path in PATHS]
         assert len(server.connections) <= 2  # nobody waits yet when the first one starts
+
+
+def test_a_guest_keeps_no_connection() -> None:
+    """Else the host would hold one for each process, whether that asks or rests."""
+    with served({}) as server:
+        assert bodies(server, PATHS, processes=3) == [path.encode() for path in PATHS]
+        assert [len(asked) for asked in server.connections] == [1] * len(PATHS)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ minds both.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from wit_pipeline.fetch.client import NO_HEADERS, Client, FetchError
 from wit_pipeline.fetch.pace import Pace
-from wit_pipeline.sources.source import Range, World
+from wit_pipeline.sources.source import Range, Split, World
 from wit_pipeline.text.text import valid
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.records import Raw, Reason, Reject, dropped, unreadable
@@ -124,12 +124,22 @@ class Interface:
         return RunError(f"{self.kind}: {self.address} {what}; a later run goes on from here")
 
 
+def host_of(address: str) -> str:
+    """The host and port of an interface: what has a pace, and a lane."""
+    return urlsplit(address).netloc.lower()
+
+
+def lane(config: Any, split: Split, others: Sequence[Split]) -> str:
+    """All that asks one interface: a file paces the processes of a machine, and nothing those of others."""
+    return host_of(config.api)
+
+
 def open_interface(
     kind: str, address: str, interval: float, world: World, headers: Mapping[str, str] = NO_HEADERS
 ) -> Interface:
     """The interface at an address, asked as `[crawl]` says, `interval` seconds apart on this machine."""
     config = replace(world.crawl, robots=False, opt_outs=(), retries=0, max_redirects=0)
-    pace = Pace(urlsplit(address).netloc.lower(), interval)
+    pace = Pace(host_of(address), interval)
     return Interface(kind, address, world.client(config), pace, headers)
 
 

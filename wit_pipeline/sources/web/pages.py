@@ -4,8 +4,9 @@ They are asked as politely as images are, by the same client: robots.txt, opt-ou
 those of `[crawl]`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Literal
 
 from wit_pipeline.fetch import guard
@@ -71,6 +72,16 @@ def splits(config: PagesSource, path: str, world: World) -> list[Range]:
     return [(number, shares) for number in range(shares)] if usable else []
 
 
+def lane(config: PagesSource, split: Split, others: Sequence[Split]) -> str:
+    """The splits, of whichever list or source, that a host of this one may be in.
+
+    A host whose draw is d is in share d % n of a list of n shares. With g a divisor of every n, that share's
+    number is d % g too: so lists that name the same host meet in one lane, and one list alone has a lane for
+    each share.
+    """
+    return f"pages-{split.first % gcd(*(other.last for other in others))}"
+
+
 def _refuse_binary(path: str, world: World) -> None:
     with world.open(path) as stream:
         head = stream.read(PEEK)
@@ -86,9 +97,10 @@ def read(config: PagesSource, split: Split, world: World) -> Iterator[Raw | Reje
     A page that gives none because it could not be read is one Reject. The order, and what is asked, depend on
     no clock and on no number of threads.
     """
-    mine = share(config, split, world)
-    walk = Walk(world.client(world.crawl), world.crawl, config.max_pages)
-    pages = walk.expand(mine)
+    client = world.client(world.crawl)
+    client.owns(page.url for page in share(config, split, world) if isinstance(page, Page))
+    walk = Walk(client, world.crawl, config.max_pages)
+    pages = walk.expand(share(config, split, world))
     for depth in range(config.depth + 1):
         yield from walk.visit(pages, follow=depth < config.depth)
         pages = walk.linked()

@@ -1,7 +1,9 @@
 import gzip
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.factories import records_of, world
 from tests.interfaces import as_json
-from tests.web import JPEG, NOT_FOUND, Answer, Endpoint, Web, head, raw, to, whole
+from tests.web import JPEG, NOT_FOUND, Answer, Endpoint, Visit, Web, head, raw, to, whole
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.fetch.lookup import Lookup
 from wit_pipeline.fetch.sites import FILES
@@ -481,6 +483,56 @@ def test_every_page_is_in_one_share_and_a_host_in_one_only(hosts: list[int], siz
                 found.setdefault(item.site, set()).add(share)
     assert found.keys() == {f"h{host}.test" for host in hosts}
     assert all(len(shares) == 1 for shares in found.values())
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=60), min_size=1, max_size=4),
+    st.integers(1, 9),
+)
+def test_a_host_of_several_lists_is_in_one_lane_only(lists: list[list[int]], size: int) -> None:
+    files = {
+        f"l{number}": "\n".join(f"http://h{host}.test/{i}" for i, host in enumerate(hosts)).encode()
+        for number, hosts in enumerate(lists)
+    }
+    source, where = PagesSource(path=tuple(files)), world(files)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "SPLIT_PAGES", size)
+        splits = [
+            Split(source=0, path=path, first=first, last=last)
+            for path in files
+            for first, last in pages.splits(source, path, where)
+        ]
+    found: dict[str, set[str]] = {}
+    for split in splits:
+        for item in pages.share(source, split, where):
+            assert isinstance(item, Page)
+            found.setdefault(item.site, set()).add(pages.lane(source, split, splits))
+    assert all(len(lanes) == 1 for lanes in found.values())
+    if len(files) == 1:  # a list alone is read by as many processes as it has shares
+        assert len({pages.lane(source, split, splits) for split in splits}) == len(splits)
+
+
+def test_what_a_share_lists_is_its_own_and_what_that_leads_to_is_not() -> None:
+    """A target that other processes may be led to as well has one connection from each, and rests."""
+    with site() as target:
+        target.endpoints = {f"/{i}": Endpoint(late(page(), 0.1), SUCCESS) for i in range(4)}
+        answers = {f"/{i}": Endpoint(to(target.url(f"/{i}")), SUCCESS) for i in range(4)}
+        with site() as web:
+            web.endpoints = answers
+            source = PagesSource(urls=tuple(web.url(path) for path in answers))
+            where = there(web, target, robots=False, opt_outs=())
+            alone = replace(where, client=partial(Client, processes=6))
+            assert records_of(source, "", alone) == records_of(source, "", where)
+        rests = sorted(target.log.rests[:3])
+    assert rests[0] >= 0.2
+
+
+def late(answer: Answer, seconds: float) -> Answer:
+    def pausing(visit: Visit) -> Iterable[bytes]:
+        visit.pause(seconds)
+        return answer(visit)
+
+    return pausing
 
 
 def test_there_are_not_too_many_shares(monkeypatch: pytest.MonkeyPatch) -> None:
