@@ -16,7 +16,7 @@ from typing import NoReturn
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from beam_jobs.commands import drop, inspect, remove, verify
-from beam_jobs.engine import build, engine, progress, recipe
+from beam_jobs.engine import build, engine, lock, progress, recipe
 from beam_jobs.engine.failure import of_the_disk
 from beam_jobs.engine.job import STALL, Job
 from beam_jobs.engine.outlook import outlook
@@ -307,6 +307,7 @@ def _stopping_at_once(
 
     def stop(number: int, _: FrameType | None) -> None:
         display.close()
+        lock.let_go()
         os._exit(_fail(running.stopped(), 128 + number))
 
     if threading.current_thread() is not threading.main_thread():

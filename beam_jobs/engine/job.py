@@ -7,8 +7,10 @@ where none comes for long, that is said.
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +30,20 @@ from beam_jobs.engine.runners.running import Build, run_elsewhere, wait_for
 from beam_jobs.engine.stage import Needs, Shuffle, Task, Unit, Work
 from wit_pipeline.vocabulary import machine
 from wit_pipeline.vocabulary.chance import digest
+from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.store import in_store, sizes
 
 STALL = 30.0  # minutes without a receipt that are told
 LOOK = 1.0  # seconds between two looks at the receipts, here …
 LOOK_STORE = 15.0  # … and in a store, where a look is a request for each thousand
+ATTENDS = 10.0  # seconds between two looks at the job server
 SHARE = 20  # a look is followed by so many times as long without one
 
 # One unit at a time in a process, whose client and decoders are its only ones.
 FLAGS = ("--number_of_worker_harness_threads=1",)
+
+
+BEAM = logging.getLogger("apache_beam")
 
 
 class Job:
@@ -49,7 +56,8 @@ class Job:
         self.under_way = ""  # the name of the job that would go on without this process
         self._server: servers.Server | None = None
         self._handler: logging.Handler | None = None
-        self._before: list[logging.Handler] = []  # what Beam's import gave the root logger
+        self._before: list[logging.Handler] = []  # what Beam's import gave the root logger …
+        self._level = logging.NOTSET  # … and how much Beam said before
 
     @property
     def processes(self) -> int:
@@ -85,11 +93,12 @@ class Job:
             self.under_way, found = name, begun.find(options, name)
         try:
             if found is None:
-                run_elsewhere(build, options, self.log)
+                attended(lambda: run_elsewhere(build, options, self.log), partial(self._check, options))
             else:
                 waits = f"{task.folders.stage:>8}  {step.name}: waits for its job {name}, which is under way"
                 tell({"event": "note", "text": waits})
-                wait_for(found, given_flags.runner(options), self.log)
+                waiting = partial(wait_for, found, given_flags.runner(options), self.log)
+                attended(waiting, partial(self._check, options))
         finally:
             self.under_way = ""
 
@@ -101,6 +110,12 @@ class Job:
             f"stopped; its job {self.under_way} goes on: the same command waits for it, "
             "and with --cancel it ends it"
         )
+
+    def _check(self, options: PipelineOptions) -> None:
+        """A `RunError` where the job server is gone."""
+        endpoint = options.view_as(PortableOptions).job_endpoint
+        if endpoint and endpoint != EMBEDDED:
+            servers.check(given_flags.runner(options), endpoint, self.log)
 
     def _options(self, name: str, needs: Needs) -> PipelineOptions:
         """Beam's options of one job; the first starts what the runner needs for all."""
@@ -116,7 +131,7 @@ class Job:
             # that loses what is written meanwhile: without the clock it loses none.
             worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
         elif portable.job_endpoint:
-            servers.check(given_flags.runner(options), portable.job_endpoint, self.log)
+            self._check(options)
             portable.job_server_timeout = max(portable.job_server_timeout or 0, servers.PATIENCE)
         ask_for(options, needs)
         return options
@@ -128,7 +143,8 @@ class Job:
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         everything = logging.getLogger()
         self._before, everything.handlers = everything.handlers, [self._handler]
-        logging.getLogger("apache_beam").setLevel(logging.INFO)
+        self._level = BEAM.level
+        BEAM.setLevel(logging.INFO)
         self._server = servers.start(given, self.log)
 
     @staticmethod
@@ -148,8 +164,35 @@ class Job:
             self._server = None
         if self._handler is not None:
             logging.getLogger().handlers = self._before
+            BEAM.setLevel(self._level)
             self._handler.close()
             self._handler = None
+
+
+def attended(work: Callable[[], None], check: Callable[[], None]) -> None:
+    """Do what waits for a job, and look now and then whether it still has somebody to wait for.
+
+    Beam itself may wait for a job server that is gone as long as it would follow a job.
+    """
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work()
+            done.set_result(None)
+        except BaseException as error:  # noqa: BLE001 it is raised where it is waited for
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="job", daemon=True).start()
+    while True:
+        with suppress(TimeoutError):
+            return done.result(ATTENDS)
+        try:
+            check()
+        except RunError:
+            with suppress(TimeoutError):  # it may say more of why
+                return done.result(ATTENDS)
+            raise
 
 
 def ask_for(options: PipelineOptions, needs: Needs) -> None:

@@ -26,6 +26,7 @@ from wit_pipeline.vocabulary.store import StorePath, in_store
 
 BUILD = "build.lock"
 WAIT = 10.0  # seconds: the workers of a killed build end within one
+LET_GO = 5.0  # seconds that a store has to answer where a build is stopped
 LOOK = 10.0  # seconds between two looks at whether a lock in a store is still ours
 
 
@@ -184,6 +185,19 @@ def _watch(lock: _Lock, done: threading.Event) -> None:
             sys.stderr.write(f"wit: --root {lock.root}: was taken over: {lost}\n")
             sys.stderr.flush()
             os._exit(RunError.exit_code)  # files are whole or absent
+
+
+def let_go() -> None:
+    """Give back what this process holds in stores, as it is about to end: for some seconds at most."""
+
+    def release() -> None:
+        for lock in list(_held.values()):
+            with suppress(OSError):
+                lock.release()
+
+    giving = threading.Thread(target=release, name="let go", daemon=True)
+    giving.start()
+    giving.join(LET_GO)
 
 
 def check(root: Path) -> None:

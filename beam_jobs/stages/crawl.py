@@ -67,6 +67,11 @@ def client(config: CrawlConfig, folder: Path, processes: int) -> Client:
     return Client(config, folder=folder, waits=config.timeout, processes=processes)
 
 
+def client_of(task: Task) -> Client:
+    """The process's client, for a unit of a task."""
+    return client(task.recipe.crawl, task.folders.own / chances.HOSTS, task.processes)
+
+
 @cache
 def decoders(config: CrawlConfig) -> Decoders:
     """The process's decoders, which are processes of their own."""
@@ -126,7 +131,7 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
     config = task.recipe.crawl
     listed = tuple(file.path for file in block_lists(config))
     supply = Supply(
-        client=client(config, task.folders.own / chances.HOSTS, task.processes),
+        client=client_of(task),
         decode=decoders(config).decode,
         blocked=blocked(listed, tuple(removed)),
         open=partial(open_held, task),
@@ -170,7 +175,7 @@ def late(task: Task) -> Sequence[Unit]:
 
 def hear(task: Task, unit: Unit) -> Done:
     """Hear what hosts, asked in this build, forbid of pictures of earlier builds."""
-    return heard.hear(task, unit, client(task.recipe.crawl, task.folders.own / chances.HOSTS))
+    return heard.hear(task, unit, client_of(task))
 
 
 def was_heard(task: Task) -> Sequence[Unit]:

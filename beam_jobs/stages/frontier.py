@@ -15,7 +15,19 @@ import pyarrow.compute as pc
 
 from beam_jobs.engine import passes
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Done, Parts, Shuffle, Stage, Task, Turn, Unit, Work, each_part, unit_of
+from beam_jobs.engine.stage import (
+    Done,
+    Needs,
+    Parts,
+    Shuffle,
+    Stage,
+    Task,
+    Turn,
+    Unit,
+    Work,
+    each_part,
+    unit_of,
+)
 from beam_jobs.engine.tables import ByTable, ReadParts, WriteTable, tables, write_whole
 from beam_jobs.stages import keeping
 from wit_pipeline.frontier import (
@@ -40,6 +52,7 @@ from wit_pipeline.vocabulary.sift import write_sifted
 from wit_pipeline.vocabulary.store import array, given, remove_folder
 
 BUCKET = 1 << 18  # URLs of the hosts of one table
+EVERY = Needs(ram_gb=16)  # of a process that holds what is known of every URL, or of every host
 COUNTS = "counts.parquet"
 LIMITS = "limits.parquet"
 UNITS = "units.parquet"
@@ -489,12 +502,12 @@ STAGE = Stage(
     also=("balance",),
     inputs=inputs,
     steps=(
-        Work(name="Know", units=lambda task: [Unit(name=KNOWN)], do=know, scratch=True),
+        Work(name="Know", units=lambda task: [Unit(name=KNOWN)], do=know, scratch=True, needs=EVERY),
         Shuffle(name="Pairs", build=pairs, keys=of_extract),
         Work(name="Limit", units=lambda task: [Unit(name="limits")], do=limit, scratch=True),
         Work(name="Choose", units=each_part("extract"), do=choose),
         Shuffle(name="Hosts", build=hosts, keys=of_extract),
-        Work(name="Pack", units=lambda task: [Unit(name="pack")], do=pack_hosts, scratch=True),
+        Work(name="Pack", units=lambda task: [Unit(name="pack")], do=pack_hosts, scratch=True, needs=EVERY),
         Work(name="Slice", units=slice_units, do=slice_part, scratch=True),
         Work(name="Units", units=buckets, do=write_bucket),
     ),

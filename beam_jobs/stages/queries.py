@@ -27,7 +27,7 @@ import pyarrow as pa
 from beam_jobs.engine import progress
 from beam_jobs.engine.files import version
 from beam_jobs.engine.recipe import Recipe
-from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
+from beam_jobs.engine.stage import Done, Needs, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages.query_titles import add_names, count_views, name_titles
 from beam_jobs.stages.query_units import (
@@ -236,6 +236,6 @@ STAGE = Stage(
         Work(name="Views", units=view_units, do=count_views, scratch=True),
         Work(name="Names", units=partial(part_units, "names", view_units), do=name_titles, scratch=True),
         Work(name="AddNames", units=partial(part_units, "titles", view_units), do=add_names, scratch=True),
-        Work(name="Merge", units=lambda task: [Unit(name="merge")], do=make),
+        Work(name="Merge", units=lambda task: [Unit(name="merge")], do=make, needs=Needs(ram_gb=8)),
     ),
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from beam_jobs.engine import progress
-from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
+from beam_jobs.engine.stage import Done, Needs, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages.shards import order, rounds
 from wit_pipeline.pictures.stored import Pictures
@@ -25,6 +25,7 @@ from wit_pipeline.takedown.takedown import FOLDER, Removed
 from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.manifest import File, aside, describe
 
+SHARDS = Needs(disk_gb=50)  # a shard is made on the disk of its worker, and every core makes one
 BEFORE = ("queries", "extract", "frontier", "crawl", "filter", "dedup", "balance")  # the card's funnel
 
 
@@ -116,8 +117,8 @@ STAGE = Stage(
         Work(name="Stand", units=lambda task: [Unit(name="standing")], do=rounds.index, scratch=True),
         Work(name="Slice", units=order.slice_units, do=order.slice_parts, scratch=True),
         Work(name="Group", units=order.buckets, do=order.group_bucket, scratch=True),
-        Work(name="Keep", units=rounds.units, do=keep),
-        Work(name="Write", units=units, do=do),
+        Work(name="Keep", units=rounds.units, do=keep, needs=SHARDS),
+        Work(name="Write", units=units, do=do, needs=SHARDS),
     ),
     finish=finish,
     onto=rounds.onto,

@@ -228,7 +228,7 @@ def test_a_job_goes_on_without_its_launcher_and_is_found_again(world: World, sto
             "the same command waits for it, and with --cancel it ends it"
         )
         threading.Timer(1.0, go_on.set).start()
-        assert main([*given[:1], "--take-over", *given[1:]]) == 0
+        assert main(given) == 0
         names = [job.name for job in running.jobs]
         assert names.count(name) == 1
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from tests.beam_jobs import engine_table, engines
 from tests.beam_jobs.alike import same
 from tests.beam_jobs.world import IMAGES, World, make
 
+SLOW = ("prism process", "prism pool", "flink")
 HOUSE = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.filterwarnings(
@@ -64,13 +66,7 @@ def none_left(before: set[int]) -> bool:
 
 @pytest.mark.parametrize(
     "engine",
-    [
-        "embed",
-        "prism loopback",
-        "prism process",
-        pytest.param("prism pool", marks=pytest.mark.slow),
-        pytest.param("flink", marks=pytest.mark.slow),
-    ],
+    ["embed", "prism loopback", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)],
 )
 def test_a_build_on_any_engine_is_the_build_here(
     engine: str, world: World, here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -86,6 +82,21 @@ def test_a_build_on_any_engine_is_the_build_here(
     assert len(lines) < 30
     assert re.search(r"the engine's own log: \S+/engine\.log$", lines[-1])
     assert none_left(before)
+
+
+@pytest.mark.parametrize("engine", ["prism pool", "prism process"])
+def test_workers_that_are_processes_of_their_own_end_a_build(
+    engine: str, world: World, here: Path, tmp_path: Path
+) -> None:
+    """Each job is a new process, which takes seconds to begin: the whole build of them is a slow test."""
+    is_here(engine)
+    root = tmp_path / "root"
+    shutil.copytree(here, root)
+    for stage in ("balance", "shard", "audit"):
+        shutil.rmtree(root / stage)
+    with engines.flags(engine) as flags:
+        assert main(command(world, root, "--", *flags)) == 0
+    same(root, here)
 
 
 def test_every_two_circumstances_meet_in_few_builds() -> None:

@@ -249,7 +249,7 @@ def held(root: Path) -> dict[str, str]:
         return dict(zip(names, sums, strict=True))
 
 
-@pytest.mark.parametrize("step", [9, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [40, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_take_down_that_is_cut_at_any_object_is_completed(
     world: World, here: Path, server: Server, tmp_path: Path, step: int
 ) -> None:
@@ -488,7 +488,7 @@ def launched(world: World, root: str, *more: str) -> Iterator["subprocess.Popen[
         running.wait()
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_builds_in_a_store_end_the_same(world: World, here: Path, kills: int) -> None:
     """Launcher and workers at once, at several moments; what is signed is whole at each of them."""
     with s3() as server:

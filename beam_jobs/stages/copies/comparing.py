@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from beam_jobs.engine.failure import remembered
-from beam_jobs.engine.stage import ONLY, Parts, Shuffle, Task, Turn, Unit
+from beam_jobs.engine.stage import ONLY, Needs, Parts, Shuffle, Task, Turn, Unit
 from beam_jobs.engine.tables import SHARES, ByTable, Shares, tables, write_whole
 from wit_pipeline.copies.buckets import (
     Values,
@@ -311,5 +311,5 @@ STEPS = (
     Shuffle(name="Bytes", build=same, keys=images),
     Shuffle(name="Codes", build=alike, keys=images),
     Shuffle(name="Near", build=near_pairs, keys=in_bands),
-    Shuffle(name="Verdicts", build=verdicts),
+    Shuffle(name="Verdicts", build=verdicts, needs=Needs(ram_gb=8)),  # one process has the links of all
 )

@@ -265,3 +265,35 @@ def test_a_bundle_that_fails_once_is_said_again_and_what_was_done_stays(tmp_path
         said()
     said()
     assert sorted(done) == sorted([unit.name for lane in bundle for unit in lane] + [done[2]])
+
+
+def test_a_job_whose_server_is_gone_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "ATTENDS", 0.01)
+    go_on = threading.Event()
+
+    def wait() -> None:
+        go_on.wait(60)
+
+    def check() -> None:
+        raise RunError("no job server is there any more")
+
+    try:
+        with pytest.raises(RunError, match="no job server is there any more"):
+            job.attended(wait, check)
+    finally:
+        go_on.set()
+
+
+def test_what_a_job_says_counts_more_than_that_its_server_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job, "ATTENDS", 0.2)
+
+    def fail() -> None:
+        time.sleep(0.3)
+        raise RunError("the disk is full")
+
+    def check() -> None:
+        raise RunError("no job server is there any more")
+
+    with pytest.raises(RunError, match="the disk is full"):
+        job.attended(fail, check)
+    job.attended(lambda: None, check)
