@@ -233,6 +233,7 @@ def run_build(arguments: argparse.Namespace) -> None:
     finally:
         running.close()
         display.close()
+        progress.send_to(None)
     if old is not None:
         inspect.compare(old, arguments.root)
 
