@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 
@@ -57,19 +58,20 @@ def read_lanes(path: str) -> Iterator[Lane]:
 
 def work(pipeline: beam.Pipeline, step: Work, task: Task, listed: Path) -> None:
     """The graph of a Work: its lanes, shared out among all workers, each done in order by one of them."""
-    shared = (
-        pipeline
-        | "ListOfUnits" >> beam.Create([str(listed)])
-        | "Lanes" >> beam.FlatMap(read_lanes)
+    (
+        _lanes_of(pipeline, listed)
         | "Share" >> beam.Reshuffle()
+        | step.name >> beam.Map(partial(do_lane, step, task))
     )
-    shared | step.name >> beam.Map(partial(do_lane, step, task))
 
 
 def work_here(pipeline: beam.Pipeline, step: Work, task: Task, listed: Path) -> None:
     """The same for one process that does them all, one after another."""
-    listing = pipeline | "ListOfUnits" >> beam.Create([str(listed)]) | "Lanes" >> beam.FlatMap(read_lanes)
-    listing | step.name >> beam.Map(partial(do_lane, step, task))
+    _lanes_of(pipeline, listed) | step.name >> beam.Map(partial(do_lane, step, task))
+
+
+def _lanes_of(pipeline: beam.Pipeline, listed: Path) -> Any:
+    return pipeline | "ListOfUnits" >> beam.Create([str(listed)]) | "Lanes" >> beam.FlatMap(read_lanes)
 
 
 def do_lane(step: Work, task: Task, lane: Lane) -> int:

@@ -241,20 +241,18 @@ def chances_of(folders: Folders) -> Callable[[str], Askings]:
     new = [name for name in sorted(there) if name.endswith(RECEIPT) and name not in known]
     known.update(manifest.receipts_of(folders.home, new, there))
 
-    def of(name: str) -> Askings:
-        which, chain = asking(name), []
-        while which is not None and (receipt := known.get(f"unit-{which}{RECEIPT}")):
-            chain.append((which, receipt))
-            which = which.following
-        return chain
-
-    return of
+    return lambda name: _chain(name, known.get)
 
 
 def askings(folders: Folders, name: str) -> Askings:
     """The receipts of one unit: for whoever looks at few, as no folder is listed and no other is read."""
+    return _chain(name, lambda receipt: manifest.read_receipt(folders.home / receipt))
+
+
+def _chain(name: str, read: Callable[[str], Receipt | None]) -> Askings:
+    """What a unit and its chances have, one after another, by the names of their receipts."""
     which, chain = asking(name), []
-    while which is not None and (receipt := manifest.read_receipt(folders.home / f"unit-{which}{RECEIPT}")):
+    while which is not None and (receipt := read(f"unit-{which}{RECEIPT}")):
         chain.append((which, receipt))
         which = which.following
     return chain

@@ -75,13 +75,18 @@ def _check_endpoint(endpoint: str) -> None:
     host, _, port = endpoint.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise UserError(f"--job_endpoint={endpoint}: wants HOST:PORT, or {EMBEDDED} for Beam's own")
+    if why := unanswered(endpoint):
+        raise UserError(f"--job_endpoint={endpoint}: no job server is there ({why}); start it first")
+
+
+def unanswered(endpoint: str, within: float = ANSWERS_WITHIN) -> str:
+    """Why HOST:PORT took no connection within so many seconds; "" where it took one."""
+    host, _, port = endpoint.rpartition(":")
     try:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN).close()
+        socket.create_connection((host.strip("[]"), int(port)), within).close()
     except (OSError, UnicodeError) as error:  # the latter: no name of a host
-        why = getattr(error, "strerror", None) or error
-        raise UserError(
-            f"--job_endpoint={endpoint}: no job server is there ({why}); start it first"
-        ) from None
+        return str(getattr(error, "strerror", None) or error)
+    return ""
 
 
 def _check_jar(name: str, flag: str, given: PipelineOptions) -> None:

@@ -3,7 +3,6 @@
 Beam ends them in `atexit`, which a SIGKILL, or a thread that is still waiting, never reaches.
 """
 
-import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 from apache_beam.runners.portability.prism_runner import PrismJobServer, PrismRunner
 
 from beam_jobs.engine.runners import flags as given_flags
-from beam_jobs.engine.runners.checks import ANSWERS_WITHIN
+from beam_jobs.engine.runners.checks import unanswered
 from wit_pipeline.vocabulary.errors import RunError
 
 STARTS_WITHIN = 60.0  # seconds, for a server to take connections: Java's takes some ten
@@ -48,16 +47,13 @@ class Server:
 
     def wait(self) -> None:
         """Until it takes connections; a `RunError` where it ends before, or never does."""
-        host, _, port = self.endpoint.rpartition(":")
         end = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < end:
             if self._process.poll() is not None:
                 raise RunError(f"the job server ended as soon as it began (code {self._process.returncode})")
-            try:
-                socket.create_connection((host, int(port)), 1.0).close()
+            if not unanswered(self.endpoint, 1.0):
                 return
-            except OSError:
-                time.sleep(0.1)
+            time.sleep(0.1)
         raise RunError(f"the job server took no connection within {STARTS_WITHIN:.0f} s")
 
     def close(self) -> None:
@@ -105,15 +101,11 @@ def start(given: PipelineOptions, log: Path) -> Server | None:
 
 def check(name: str, endpoint: str, log: Path) -> None:
     """A `RunError` where a job server is gone: Beam would wait for it as long as it follows a job."""
-    host, _, port = endpoint.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), ANSWERS_WITHIN).close()
-    except OSError as error:
-        why = error.strerror or error
+    if why := unanswered(endpoint):
         raise RunError(
             f"--runner={name} failed: no job server is at {endpoint} any more ({why}); run again to go on; "
             f"its log: {log}"
-        ) from None
+        )
 
 
 def _ending(log: Path) -> str:
