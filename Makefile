@@ -55,8 +55,8 @@ lint: install ## ruff, mypy, import-linter, codespell
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 
-engines: install ## Prism and Beam's own boot in .engines, where Go is: what tests of other engines need
-	$(BIN)/python .ci/engines.py
+engines: ## Prism and Beam's own boot in .engines, where Go is: what tests of other engines need
+	$(PYTHON) .ci/engines.py
 
 wheel: install ## the wheel, built, installed alone and used outside the checkout
 	$(BIN)/python .ci/wheel.py

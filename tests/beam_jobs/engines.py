@@ -52,13 +52,18 @@ def flags(engine: str) -> Iterator[list[str]]:
 
 @contextmanager
 def pool() -> Iterator[int]:
-    """Beam's worker pool, in a process of its own; gives its port."""
+    """Beam's worker pool, in a process of its own; gives its port.
+
+    It starts workers as `python`, whichever its PATH has.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     name = "apache_beam.runners.worker.worker_pool_main"
     command = [sys.executable, "-m", name, f"--service_port={port}"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    there = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=there, **quiet) as process:
         try:
             end = time.monotonic() + 60
             while time.monotonic() < end:

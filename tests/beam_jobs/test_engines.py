@@ -84,7 +84,7 @@ def test_a_build_on_any_engine_is_the_build_here(
     assert none_left(before)
 
 
-@pytest.mark.parametrize("engine", ["prism process", pytest.param("prism pool", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("engine", ["prism process", "prism pool"])
 def test_workers_that_are_processes_of_their_own_end_a_build(
     engine: str, world: World, here: Path, tmp_path: Path
 ) -> None:
