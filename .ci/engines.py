@@ -1,8 +1,8 @@
 """Prism, and the program that starts a Python worker in Beam's containers, made by Go: run by `make engines`.
 
-Both are of the release of Beam that is pinned; nothing of it needs to be installed, so that Go may compile while
-pip downloads. Where Go is not, or its modules cannot be fetched, one line says so, and tests of other engines
-are skipped.
+Both are of the release of Beam that is pinned; nothing of it needs to be installed, so that Go may compile
+while pip downloads. Where Go is not, or its modules cannot be fetched, one line says so, and tests of other
+engines are skipped.
 """
 
 import os

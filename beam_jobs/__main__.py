@@ -2,28 +2,21 @@
 
 import argparse
 import gc
-import os
-import signal
 import sys
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_jobs.commands import drop, inspect, remove, verify
-from beam_jobs.engine import build, engine, lock, progress, recipe
-from beam_jobs.engine.failure import of_the_disk
-from beam_jobs.engine.job import STALL, Job
+from beam_jobs.commands import contents, drop, inspect, on_engine, remove, verify
+from beam_jobs.engine import build, failure, progress, recipe
+from beam_jobs.engine.engine import Engine
+from beam_jobs.engine.job import STALL
 from beam_jobs.engine.outlook import outlook
 from beam_jobs.engine.runners import begun, checks, processes
-from beam_jobs.engine.runners.flags import is_local, runner
+from beam_jobs.engine.runners.flags import is_local
 from beam_jobs.engine.stage import Leave, Stage
-from beam_jobs.engine.trust import canary
 from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
 from wit_pipeline.vocabulary import extras, store
@@ -69,13 +62,15 @@ def parser() -> argparse.ArgumentParser:
             _add_evidence(command)
         if stage.name == "shard":
             _add_reshard(command)
-    for name, run, about in (
-        ("report", inspect.run_report, "write ROOT/report/index.html: the funnel and what lies where"),
-        ("verify", verify.run, "whether all that was signed is there as it was, and nothing else"),
-    ):
-        command = commands.add_parser(name, help=about, description=about)
-        command.add_argument("--root", type=anywhere, required=True, metavar="DIR")
-        command.set_defaults(run=run)
+    about = "write ROOT/report/index.html: the funnel and what lies where"
+    report = commands.add_parser("report", help=about, description=about)
+    report.add_argument("--root", type=anywhere, required=True, metavar="DIR")
+    report.set_defaults(run=inspect.run_report)
+    about = "whether all that was signed is there as it was, and nothing else"
+    check = commands.add_parser("verify", help=about, description=about)
+    check.add_argument("--root", type=anywhere, required=True, metavar="DIR")
+    _add_engine_options(check, "processes of this machine that read (one, which writes nothing)")
+    check.set_defaults(run=run_verify)
     why = commands.add_parser("why", help="the life of one pair, or why a query is in the list")
     why.add_argument("--root", type=anywhere, required=True, metavar="DIR")
     why.add_argument("what", metavar="KEY|URL|QUERY")
@@ -96,14 +91,14 @@ def parser() -> argparse.ArgumentParser:
     plan.add_argument("--recipe", type=anywhere, required=True, metavar="R.toml")
     plan.add_argument("--root", type=anywhere, metavar="DIR", help="also what was fetched into it so far")
     plan.set_defaults(run=inspect.run_plan)
-    engines = commands.add_parser(
+    engine = commands.add_parser(
         "check-engine",
         help="whether one of Beam's runners gives right answers: check-engine -- --runner=…",
         description="Ask a runner what is known, as a build does where its root has not seen that runner.",
     )
-    engines.add_argument("--root", type=anywhere, metavar="DIR", help="where its workers can write")
-    engines.epilog = "Flags after -- go to Beam, unread."
-    engines.set_defaults(run=run_check_engine)
+    engine.add_argument("--root", type=anywhere, metavar="DIR", help="where its workers can write")
+    engine.epilog = "Flags after -- go to Beam, unread."
+    engine.set_defaults(run=on_engine.run_check, workers=1, stall=STALL)
     return top
 
 
@@ -112,19 +107,7 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
         "--recipe", type=anywhere, required=True, metavar="R.toml", help="what the dataset is"
     )
     command.add_argument("--root", type=anywhere, required=True, metavar="DIR", help="where it is built")
-    command.add_argument(
-        "--workers",
-        type=_count,
-        metavar="N",
-        help="processes of this machine (all cores)",
-    )
-    command.add_argument(
-        "--stall",
-        type=_minutes,
-        default=STALL,
-        metavar="MINUTES",
-        help=f"on a runner: say so where no unit is done for so long ({STALL:.0f})",
-    )
+    _add_engine_options(command, "processes of this machine (all cores)")
     command.add_argument(
         "--cancel",
         action="store_true",
@@ -135,8 +118,19 @@ def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.N
     )
     _add_take_over(command)
     command.add_argument("--json", action="store_true", help="progress as one JSON object a line, on stdout")
-    command.epilog = "Flags after -- go to Beam, unread."
     command.set_defaults(run=run)
+
+
+def _add_engine_options(command: argparse.ArgumentParser, workers: str) -> None:
+    command.add_argument("--workers", type=_count, metavar="N", help=workers)
+    command.add_argument(
+        "--stall",
+        type=_minutes,
+        default=STALL,
+        metavar="MINUTES",
+        help=f"on a runner: say so where no unit is done for so long ({STALL:.0f})",
+    )
+    command.epilog = "Flags after -- go to Beam, unread."
 
 
 def _add_take_over(command: argparse.ArgumentParser) -> None:
@@ -204,25 +198,22 @@ def run_build(arguments: argparse.Namespace) -> None:
         _cancel(options, arguments.root)
         return
     stages = _with_evidence(arguments, loaded)
-    display = progress.JsonLines() if arguments.json else progress.Display()
-    progress.send_to(display)
-    running = _engine(arguments, options)
     leave = Leave(
         refetch=arguments.refetch,
         again=getattr(arguments, "again", False),
         reshard=getattr(arguments, "reshard", False),
     )
-    try:
-        with _stopping_at_once(display, running):
-            build.run_stages(
-                stages,
-                loaded,
-                arguments.root,
-                running,
-                leave,
-                take_over=arguments.take_over,
-                begin=lambda: _begin(running, options, stages, loaded, arguments.root, leave),
-            )
+    display = progress.JsonLines() if arguments.json else progress.Display()
+    with on_engine.running(arguments, options, display) as running:
+        build.run_stages(
+            stages,
+            loaded,
+            arguments.root,
+            running,
+            leave,
+            take_over=arguments.take_over,
+            begin=lambda: _begin(running, options, stages, loaded, arguments.root, leave),
+        )
         if STAGES["crawl"] in stages and (left := chances.unanswered(arguments.root)):
             progress.tell("note", text=f"   crawl  {left}")
         if arguments.last == list(STAGES)[-1]:
@@ -230,26 +221,12 @@ def run_build(arguments: argparse.Namespace) -> None:
             progress.tell("note", text=f"{found}; wit report --root {arguments.root} shows the funnel")
         if running.log is not None:
             progress.tell("note", text=f"the engine's own log: {running.log}")
-    finally:
-        running.close()
-        display.close()
-        progress.send_to(None)
     if old is not None:
         inspect.compare(old, arguments.root)
 
 
-def _engine(arguments: argparse.Namespace, options: PipelineOptions) -> engine.Engine:
-    """Processes of this machine, or the jobs of the runner that was named."""
-    if is_local(options):
-        return engine.Engine(workers=engine.Workers(arguments.workers or os.cpu_count() or 1, arguments.beam))
-    if arguments.workers is not None:
-        told = "says by flags of its own how many workers there are: --workers counts for nothing"
-        progress.tell("note", text=f"{'engine':>8}  --runner={runner(options)} {told}")
-    return engine.Engine(workers=Job(arguments.beam, arguments.root, stall=arguments.stall))
-
-
 def _begin(
-    running: engine.Engine,
+    running: Engine,
     options: PipelineOptions,
     stages: Sequence[Stage],
     loaded: recipe.Recipe,
@@ -261,7 +238,7 @@ def _begin(
     asks = STAGES["extract"] in stages or STAGES["crawl"] in stages
     if asks and (told := processes.assumed(options)):
         progress.tell("note", text=f"{'engine':>8}  {told}")
-    canary.ensure(running, options, root, lambda text: progress.tell("note", text=text))
+    on_engine.trust(running, options, root)
 
 
 def _cancel(options: PipelineOptions, root: Path) -> None:
@@ -269,24 +246,16 @@ def _cancel(options: PipelineOptions, root: Path) -> None:
     sys.stdout.write("".join(f"cancelled: {name}\n" for name in names) or f"no job of {root} is under way\n")
 
 
-def run_check_engine(arguments: argparse.Namespace) -> None:
-    """Ask an engine what is known, and say which answers are wrong."""
-    with tempfile.TemporaryDirectory(prefix="wit-engine-") as folder:
-        root = arguments.root or Path(folder)
-        options = checks.options(arguments.beam, root)
-        arguments.root, arguments.workers, arguments.stall = root, None, STALL
-        running = _engine(arguments, options)
-        if not isinstance(running.workers, Job):
-            running = engine.Engine(workers=engine.Workers(1, arguments.beam))
-        try:
-            with _stopping_at_once(progress.Display(), running):
-                wrong = canary.ask(running, options, root)
-        finally:
-            running.close()
-    named = " ".join(canary.identity(options).values())
-    if wrong:
-        raise UserError(f"{named}: cannot be trusted with a dataset: {'; '.join(wrong)}")
-    sys.stdout.write(f"{named}: all answers are right\n")
+def run_verify(arguments: argparse.Namespace) -> None:
+    """Check a root; several processes, or a runner's, read its files first, where they are asked for."""
+    options = checks.options(arguments.beam, arguments.root)
+    if is_local(options) and arguments.workers in (None, 1):
+        return verify.run(arguments.root)
+    verify.known(arguments.root)
+    with on_engine.running(arguments, options, progress.Display()) as running:
+        on_engine.trust(running, options, arguments.root)
+        with contents.all_read(arguments.root, running) as look:
+            return verify.run(arguments.root, look)
 
 
 def _with_evidence(arguments: argparse.Namespace, loaded: recipe.Recipe) -> list[Stage]:
@@ -295,31 +264,6 @@ def _with_evidence(arguments: argparse.Namespace, loaded: recipe.Recipe) -> list
     audit.bring(arguments.root, loaded.audit, given, getattr(arguments, "reviewed", None))
     chosen = between(arguments.first, arguments.last)
     return [audit.of(arguments.root) if stage is audit.STAGE else stage for stage in chosen]
-
-
-@contextmanager
-def _stopping_at_once(
-    display: progress.Display | progress.JsonLines, running: engine.Engine
-) -> Iterator[None]:
-    """On Ctrl-C and SIGTERM: one line, and an end at once. Files are whole or absent, workers end with us.
-
-    Beam would make a RuntimeError of a KeyboardInterrupt, and go through it once for every operation.
-    """
-
-    def stop(number: int, _: FrameType | None) -> None:
-        display.close()
-        lock.let_go()
-        os._exit(_fail(running.stopped(), 128 + number))
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -337,13 +281,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             store.given(str(named))  # a store that cannot be asked is told before any work
         arguments.run(arguments)
     except WitError as error:
-        return _fail(str(error), error.exit_code)
+        return failure.told(str(error), error.exit_code)
     except ModuleNotFoundError as error:
         if not (said := extras.missing(error)):
             raise
-        return _fail(said, UserError.exit_code)
+        return failure.told(said, UserError.exit_code)
     except OSError as error:
-        return _fail(of_the_disk(error), 1)
+        return failure.told(failure.of_the_disk(error), 1)
     return 0
 
 
@@ -352,12 +296,6 @@ def _split(arguments: list[str]) -> tuple[list[str], str, list[str]]:
         return arguments, "", []
     where = arguments.index("--")
     return arguments[:where], "--", arguments[where + 1 :]
-
-
-def _fail(message: str, code: int) -> int:
-    sys.stderr.write(f"wit: {' '.join(message.split())}\n")
-    sys.stderr.flush()
-    return code
 
 
 if __name__ == "__main__":

@@ -29,11 +29,10 @@ NEEDED = {  # files without which a stage is none
 
 def rows_of(path: Path, file: File) -> Iterator[str]:
     """Whether a table has as many rows as was signed."""
-    if path.name.endswith(".parquet"):
-        with rows.opened(path) as table:
-            found = table.metadata.num_rows
-        if found != file.rows:
-            yield f"{path}: has {found:,} rows, where {MANIFEST} says {file.rows:,}"
+    with rows.opened(path) as table:
+        found = table.metadata.num_rows
+    if found != file.rows:
+        yield f"{path}: has {found:,} rows, where {MANIFEST} says {file.rows:,}"
 
 
 def counted(signed: Manifest, folder: Path, before: Mapping[str, Manifest]) -> Iterator[str]:

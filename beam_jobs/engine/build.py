@@ -161,21 +161,20 @@ def _step(step: Work | Shuffle, stage: Stage, task: Task, engine: Engine) -> lis
         _shuffle(step, stage, task, engine)
         return []
     units = list(step.units(task))
-    done = [] if step.repeats and not units else list(_do_units(step, stage, task, engine, units))
+    done = [] if step.repeats and not units else list(do_units(step, task, engine, units))
     while step.repeats and (units := list(step.units(task))):
-        done += _do_units(step, stage, task, engine, units)
+        done += do_units(step, task, engine, units)
     return [replace(receipt, files=()) for receipt in done] if step.scratch else done
 
 
-def _do_units(
-    step: Work, stage: Stage, task: Task, engine: Engine, units: Sequence[Unit]
-) -> Iterator[Receipt]:
+def do_units(step: Work, task: Task, engine: Engine, units: Sequence[Unit]) -> Iterator[Receipt]:
     """The receipts of some units, those that were missing made now."""
     found = _receipts(step, task, units)
     missing = [unit for unit, receipt in zip(units, found, strict=True) if receipt is None]
+    stage = task.folders.stage
     progress.tell(
         "step",
-        stage=stage.name,
+        stage=stage,
         step=step.name,
         units=len(units),
         done=len(units) - len(missing),
@@ -187,7 +186,7 @@ def _do_units(
         found = _receipts(step, task, units)
     absent = [unit.name for unit, receipt in zip(units, found, strict=True) if receipt is None]
     if absent:
-        raise RunError(f"{stage.name}: the engine ended without an error, but {absent[0]} was not done")
+        raise RunError(f"{stage}: the engine ended without an error, but {absent[0]} was not done")
     return (receipt for receipt in found if receipt is not None)
 
 

@@ -1,6 +1,7 @@
 """One-line failures kept as they are: Beam makes a RuntimeError and a traceback of every exception."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -51,3 +52,10 @@ def raise_remembered() -> None:
     """After it failed: raise the first failure that was kept, if any."""
     if _failures:
         raise _failures[0] from None
+
+
+def told(message: str, code: int) -> int:
+    """An exit code, once the one line that explains it is on stderr."""
+    sys.stderr.write(f"wit: {' '.join(message.split())}\n")
+    sys.stderr.flush()
+    return code

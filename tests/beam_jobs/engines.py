@@ -62,8 +62,8 @@ def pool() -> Iterator[int]:
     name = "apache_beam.runners.worker.worker_pool_main"
     command = [sys.executable, "-m", name, f"--service_port={port}"]
     there = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with subprocess.Popen(command, env=there, **quiet) as process:
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(command, env=there, stdout=nowhere, stderr=nowhere) as process:
         try:
             end = time.monotonic() + 60
             while time.monotonic() < end:

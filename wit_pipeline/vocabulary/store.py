@@ -480,6 +480,15 @@ def files_below(folder: Path) -> list[Path]:
     return [cast(Path, path) for path, info in found.listed(below=True) if info.type == fs.FileType.File]
 
 
+def sizes_below(folder: Path) -> dict[str, int]:
+    """All files in a folder and the folders in it, by the way there from it, and the bytes of each."""
+    found = in_store(folder)
+    if found is None:
+        return {str(path.relative_to(folder)): path.stat().st_size for path in files_below(folder)}
+    files = ((path, info) for path, info in found.listed(below=True) if info.type == fs.FileType.File)
+    return {str(path.relative_to(found)): info.size for path, info in files}
+
+
 def sizes(folder: Path) -> dict[str, int]:
     """The files right in a folder, by name, and the bytes of each; none where it is not there."""
     found = in_store(folder)

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from beam_jobs.__main__ import main
-from beam_jobs.commands import verify
+from beam_jobs.commands import contents, sealed, verify
+from beam_jobs.engine.engine import Engine, Workers
+from tests.beam_jobs import engines
 from tests.beam_jobs.world import make
 from wit_pipeline.crawl.journal import SUM, Journal, Made
 from wit_pipeline.shard import REMOVED, ROUNDS
@@ -19,7 +21,7 @@ from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.asked import Asking
 from wit_pipeline.vocabulary.chance import draw
 from wit_pipeline.vocabulary.errors import RunError
-from wit_pipeline.vocabulary.manifest import Counts, Manifest
+from wit_pipeline.vocabulary.manifest import Counts, File, Manifest
 
 LEAST = 200
 Mutation = tuple[str, Path, Callable[[Path], None]]  # its name, the file or folder, and what is done to it
@@ -232,6 +234,61 @@ def test_every_mutation_is_told(built: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("flags", "each"),
+    [
+        (["--workers", "2"], 200),
+        (
+            ["--", *engines.EMBEDDED, "--environment_type=LOOPBACK"],
+            400,
+        ),  # asked what is known each time
+    ],
+)
+def test_whoever_reads_the_files_the_answer_is_the_same(
+    flags: list[str], each: int, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "root"
+    for number, (_, path, change) in enumerate(mutations(built)):
+        if number % each:
+            continue
+        shutil.copytree(built, root, copy_function=os.link)
+        change(root / path.relative_to(built))
+        here = (main(["verify", "--root", str(root)]), capsys.readouterr())
+        there = (main(["verify", "--root", str(root), *flags]), capsys.readouterr())
+        assert (there[0], there[1].out) == (here[0], here[1].out)
+        assert here[1].err.splitlines()[-1:] == there[1].err.splitlines()[-1:] or here[0] == 0
+        assert not (root / ".work" / contents.NAME).exists()
+        shutil.rmtree(root)
+
+
+def test_one_that_was_cut_short_goes_on_and_reads_again_what_it_would_tell(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read before the cut says that a file is another, which it is no more; no other is read."""
+    root = tmp_path / "root"
+    shutil.copytree(built, root)
+    given = Engine(workers=Workers(1, ()))
+    monkeypatch.setattr(contents, "remove_folder", lambda path: None)  # as a kill
+    path = next((root / "shard").glob("*.tar"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
+    with contents.all_read(root, given) as look:
+        assert look(path) == contents.read(path)
+    path.write_bytes(content)
+    asked: list[Path] = []
+    read = contents.read
+
+    def counting(path: Path) -> File:
+        asked.append(path)
+        return read(path)
+
+    monkeypatch.setattr(contents, "read", counting)
+    monkeypatch.setattr(sealed, "read_file", counting)
+    with contents.all_read(root, given) as look:
+        assert [said.text for said in verify.verify(root, look) if said.wrong] == []
+    assert asked == [path]
+
+
+@pytest.mark.parametrize(
     ("cut", "place", "told"), [(0, 0, False), (5, 0, False), (0, 40, True), (0, -10, True)]
 )
 def test_a_journal_that_was_cut_short_is_none_that_was_changed(
@@ -266,4 +323,4 @@ def test_what_is_off_is_one_line_and_exit_1(
     assert "filter/part-000000.parquet: is missing" in said.err
     (tmp_path / "root" / "balance" / "more").touch()
     with pytest.raises(RunError, match="things are off; the first"):
-        verify.run(type("Given", (), {"root": tmp_path / "root"}))  # type: ignore[arg-type]
+        verify.run(tmp_path / "root")
