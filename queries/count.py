@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from wit_pipeline.text.segments import segmented
 from wit_pipeline.text.tokens import Lexicon, Sequence, batches
 from wit_pipeline.vocabulary.manifest import aside
 from wit_pipeline.vocabulary.store import open_native
@@ -27,9 +28,9 @@ class Segment:
 
 
 def segments(texts: Iterable[str]) -> Iterator[Segment]:
-    """Texts, one a document, in segments of bounded size."""
+    """Texts, one a document, in segments of bounded size; a dictionary parts what their scripts do not."""
     lexicon, sequences, tokens = Lexicon(), [], 0
-    for batch in batches(texts, BATCH):
+    for batch in batches(map(segmented, texts), BATCH):
         sequences.append(lexicon.encode(batch))
         tokens += len(sequences[-1].ids)
         if tokens >= TOKENS or lexicon.size >= WORDS:

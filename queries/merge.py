@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from queries.config import QueriesConfig
 from queries.ngrams import Bigram, admits, best_first
 from queries.titles import Title
-from wit_pipeline.text.text import normalise
+from wit_pipeline.text.text import is_unspaced, normalise, words
 from wit_pipeline.vocabulary.records import Kind, Query, Reason
 
 Count = tuple[int, int]  # occurrences, documents
@@ -115,9 +115,16 @@ def merge(
 def worth_asking(query: str) -> bool:
     """Whether a normalised query can tell anything: two characters at least, or one ideograph.
 
-    A single letter or digit matches captions of everything; in Chinese and Japanese one character is a word.
+    A single letter or digit matches captions of everything, and so do a letter with its marks of a script
+    without blanks, and what an elision leaves (l', qu'); in Chinese and Japanese one character is a word.
     """
-    return len(query) > 1 or (len(query) == 1 and unicodedata.name(query, "").startswith("CJK"))
+    found = words(query)
+    if len(found) != 1:
+        return bool(found)
+    if query.endswith("'"):
+        return False
+    alone = is_unspaced(query)
+    return unicodedata.name(query[0], "").startswith("CJK") if alone else len(query) > 1
 
 
 def _gathered(

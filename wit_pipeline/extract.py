@@ -14,7 +14,7 @@ from wit_pipeline.sources import Source
 from wit_pipeline.text.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
 from wit_pipeline.text.match import Matcher, Mode
 from wit_pipeline.text.text import clean
-from wit_pipeline.text.tokens import distinct, longest_runs, packed, word_hashes
+from wit_pipeline.text.tokens import distinct, longest_runs, packed, unspaced, word_hashes
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.records import Candidate, Raw, Reason, Reject, pair_key
 from wit_pipeline.vocabulary.store import given
@@ -98,6 +98,7 @@ class Facts(NamedTuple):
     words: int
     distinct: int  # of its words
     run: int  # times that one character stands in a row, at most
+    unspaced: int  # of its words, single letters of scripts without blanks
     blocked: tuple[int, ...]  # positions in the block list
     queries: tuple[int, ...]
 
@@ -125,7 +126,12 @@ def facts_of(captions: Sequence[str], rules: Rules) -> Iterator[Facts]:
     """The facts of each caption: packed and hashed once for all rules."""
     data, byte_ends = packed(captions)
     words = hashes, ends = word_hashes(data, byte_ends)
-    columns = (np.diff(ends, prepend=0), distinct(hashes, ends), longest_runs(data, byte_ends))
+    columns = (
+        np.diff(ends, prepend=0),
+        distinct(hashes, ends),
+        longest_runs(data, byte_ends),
+        unspaced(data, byte_ends),
+    )
     blocked = rules.blocker.match_packed(data, byte_ends, words) if rules.blocker else repeat(())
     counts = (column.tolist() for column in columns)
     return map(Facts, *counts, blocked, rules.matcher.match_packed(data, byte_ends, words))
@@ -136,7 +142,7 @@ def answer(
 ) -> Candidate | Reject:
     """The Candidate, or the Reject that the caption's words ask for."""
     raw, url, caption = cleaned
-    reason = reject_words(facts.words, facts.distinct, facts.run, config)
+    reason = reject_words(facts.words, facts.distinct, facts.run, config, facts.unspaced)
     if reason is not None:
         return rejected(raw, reason)
     if facts.blocked:

@@ -38,6 +38,10 @@ MEDIUM = re.compile(
 )
 STEM = re.compile(r"[ck]at[eé]gor\w*|катег\w*")
 RULE = re.compile(r"\n-{4,}")
+# Two ways to write one word, of which MediaWiki shows the reader's (Writing systems/Syntax).
+VARIANT = re.compile(r"-\{([^{}]*+)\}-")
+HIDES = frozenset("HTD-")  # flags of a rule for other places, or for the title
+ONE_OF = re.compile(r"\A\s*(?:zh|sr|kk|ku|iu|shi|tg|uz|gan|crh|ban|tly|wuu)(?:-[a-z]+)*+\s*:")
 TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>")
 PART = frozenset(  # these part lines; all others may stand within a word, as <sub> in H<sub>2</sub>O
     "br p div li tr td th dt dd h1 h2 h3 h4 h5 h6 ul ol dl caption blockquote table center".split()  # noqa: SIM905
@@ -55,6 +59,8 @@ def plain(wikitext: str) -> str:
     Never raises, and takes time in proportion to the length, whatever the input.
     """
     text = ELEMENT.sub(_element, f"\n{wikitext}\n")  # every line has a "\n" before and after it
+    if "-{" in text:
+        text = VARIANT.sub(_variant, text)
     text = _unnested(text, "{{", "}}")
     if "{|" in text:
         text = _unnested(text, "{|", "|}")
@@ -75,6 +81,17 @@ def _element(match: re.Match[str]) -> str:
     if match[2]:
         return (match[3] or "").translate(LITERAL)
     return " " if match[1] else ""
+
+
+def _variant(match: re.Match[str]) -> str:
+    """What shows of `-{flags|zh-hans:text;zh-hant:text}-`: its first text, which readers of one kind see."""
+    flags, bar, body = match[1].partition("|")
+    if not bar:
+        flags, body = "", match[1]
+    if not HIDES.isdisjoint(flags):
+        return " "  # a rule for other places, or the title's
+    first = body.split(";")[0]
+    return ONE_OF.sub("", first).strip()
 
 
 def _unnested(text: str, opening: str, closing: str) -> str:

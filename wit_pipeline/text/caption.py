@@ -6,6 +6,8 @@ from functools import cache
 from typing import Any
 
 from wit_pipeline.text import junk
+from wit_pipeline.text.scripts import PARTS
+from wit_pipeline.text.text import HIDDEN, MARK, WIDE
 from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.records import Reason
 
@@ -18,11 +20,11 @@ NO_LETTERS = bytes(code for code in range(256) if not chr(code).isascii() or not
 class CaptionConfig:
     """The recipe's `[extract]`, as far as it says what a caption must be."""
 
-    min_characters: int = 5  # LAION-400M's rule
+    min_characters: int = 5  # LAION-400M's rule; of Chinese, kana and Hangul each counts as three
     max_characters: int = 2000
-    min_words: int = 2
+    min_words: int = 2  # two letters of a script without blanks count as a word
     max_words: int = 400
-    min_letters: float = 0.5  # share of the characters that are not blank
+    min_letters: float = 0.5  # share of the characters that are not blank, marks among the letters
     max_repeated: float = 0.6  # share of the words that the caption said before
     max_url: float = 0.5  # share of the characters that belong to web addresses
     file_names: bool = False  # whether captions such as "IMG_2041.jpg" are kept
@@ -52,7 +54,7 @@ def reject_text(caption: str, config: CaptionConfig) -> Reason | None:
     reason = reject_junk(caption, config)
     if reason is not None:
         return reason
-    if len(caption) < config.min_characters:
+    if len(caption) < config.min_characters and length(caption) < config.min_characters:
         return Reason.TEXT_TOO_SHORT
     return Reason.TEXT_FEW_LETTERS if letters_share(caption) < config.min_letters else None
 
@@ -70,14 +72,27 @@ def reject_junk(caption: str, config: CaptionConfig) -> Reason | None:
     return Reason.TEXT_URL if junk.url_share(caption) > config.max_url else None
 
 
-def reject_words(count: int, distinct: int, run: int, config: CaptionConfig) -> Reason | None:
+def length(caption: str) -> int:
+    """How many letters a caption would have, if all scripts had letters that say as much as Latin ones.
+
+    >>> [length(text) for text in ("tower", "東京", "서울", "เมือง")]
+    [5, 6, 6, 5]
+    """
+    return len(caption) + 2 * len(WIDE.findall(caption))
+
+
+def reject_words(
+    count: int, distinct: int, run: int, config: CaptionConfig, unspaced: int = 0
+) -> Reason | None:
     """Why a caption is not kept, or None: it has `count` words, `distinct` of them different.
 
-    One character stands in it at most `run` times in a row.
+    `unspaced` of them are single letters of scripts without blanks, whose words have two or more: two count
+    as one. One character stands in it at most `run` times in a row.
     """
-    if count < config.min_words:
+    words = max(0, count - unspaced) + (min(count, unspaced) + 1) // 2
+    if words < config.min_words:
         return Reason.TEXT_TOO_SHORT
-    if count > config.max_words:
+    if words > config.max_words:
         return Reason.TEXT_TOO_LONG
     if config.max_repeated < 1 and run >= LONG_RUN:
         return Reason.TEXT_REPETITIVE
@@ -86,11 +101,13 @@ def reject_words(count: int, distinct: int, run: int, config: CaptionConfig) -> 
 
 
 def letters_share(text: str) -> float:
-    """The share of letters among the characters of `text` that are not blank; 0 where there is none."""
+    """The share of letters and marks among the characters of `text` that are seen; 0 where there is none."""
     if text.isascii():
         solid, letters = len(text) - text.count(" "), len(text.encode().translate(None, NO_LETTERS))
     else:
-        solid, letters = sum(not part.isspace() for part in text), sum(map(str.isalpha, text))
+        seen = HIDDEN.sub("", text.replace(PARTS, ""))
+        solid = sum(not part.isspace() for part in seen)
+        letters = sum(map(str.isalpha, MARK.sub("a", seen)))
     return letters / solid if solid else 0.0
 
 

@@ -6,6 +6,8 @@ tables, so that no text from the web makes them slow.
 
 import re
 
+from wit_pipeline.text.scripts import UNSPACED
+
 
 def _table(separator: str, text: str) -> frozenset[str]:
     return frozenset(re.split(separator, text))
@@ -17,7 +19,7 @@ FILE_NAME = re.compile(
     rf"""
       [\w\-.,()\[\]+%&@~\ ]* \. {SUFFIX}            # what ends like an image file
     | {COUNTER} [\s_\-]* \d [\d\s_\-]*              # what a camera or a program counts
-    | (?=\S*\d{{4}}) [\w\-]{{8,}}                   # one long word with a number in it
+    | (?=\S*\d{{4}}) (?:[^\W{UNSPACED}]|-){{8,}} # one long word with a number in it
     | [\d\s_\-:./,#()+×%°$€£]+                      # nothing but numbers
     """,
     re.VERBOSE | re.IGNORECASE,

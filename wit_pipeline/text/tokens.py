@@ -1,4 +1,7 @@
-"""Words as numbers: the rules of `text.phrases` over UTF-8, compiled, at some twenty times their speed."""
+"""Words as numbers: the rules of `text` over UTF-8, compiled, at some twenty times their speed.
+
+Those of `phrases` for dumps, those of `words` for captions and queries.
+"""
 
 import re
 import unicodedata
@@ -11,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from wit_pipeline.text.text import MARKS, fold
+from wit_pipeline.text.scripts import ELIDED, MARKS, UNSPACED
+from wit_pipeline.text.text import STOPS, fold
 from wit_pipeline.vocabulary.compiled import compiled, inlined
 
 Array = npt.NDArray[Any]
@@ -21,29 +25,35 @@ Array = npt.NDArray[Any]
 GAP = 0  # stands in a sequence of ids where no bigram may cross: punctuation, a line's or a document's end
 BLOCK = 1 << 18  # bytes scanned at once, roughly: bounds what a call may need of new slots
 
-OTHER, WORD, MARK, APOSTROPHE, BREAK, BLANK, DASH = range(7)
+OTHER, WORD, MARK, APOSTROPHE, BREAK, BLANK, DASH, ALONE = range(8)
 CLASSES = {  # the later wins
     WORD: r"[^\W_]+",
+    ALONE: f"[{UNSPACED}]+",
     MARK: f"[{MARKS}]+",
     BLANK: r"\s+",
     DASH: r"[-–—]+",
     APOSTROPHE: r"'",
-    BREAK: r"[.,;:!?()\[\]{}\"“”«»|\n\r\t]+",
+    BREAK: rf"[{STOPS}\"]+",
 }
 IN_CONTEXT = 255
 MOST = 3  # times a character's own bytes that its folded form may take
-LETTER_S, SQUOTE = ord("s"), ord("'")
+LETTER_S, SQUOTE, QUOTE = ord("s"), ord("'"), ord('"')
+ELISIONS = np.array(sorted(int.from_bytes(word.encode(), "little") for word in ELIDED), np.uint64)
+LONGEST_ELISION = max(map(len, ELIDED))
 BASIS, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # of FNV-1a
 
 
 @cache
-def classes() -> Array:
-    """The class of each code point, uint8 (0x110000,), by the expressions of `text`."""
+def classes(run_on: bool = False) -> Array:
+    """The class of each code point, uint8 (0x110000,), by the expressions of `text`.
+
+    Letters of scripts without blanks are each a word, or where they `run_on` letters like others.
+    """
     every = "".join(map(chr, range(0x110000)))
     table = np.zeros(len(every), np.uint8)
     for number, expression in CLASSES.items():
         for match in re.finditer(expression, every):
-            table[match.start() : match.end()] = number
+            table[match.start() : match.end()] = WORD if run_on and number == ALONE else number
     return table
 
 
@@ -146,7 +156,7 @@ class Lexicon:
         ids = np.empty(2 * len(data) + len(byte_ends), np.uint32)
         ends = np.empty(len(byte_ends), np.int64)
         length, self.size = _encode(
-            data, byte_ends, classes(), self._known, self.size, self.documents, ids, ends
+            data, byte_ends, classes(run_on=True), self._known, self.size, self.documents, ids, ends
         )
         self.documents += len(byte_ends)
         return ids[:length].copy(), ends
@@ -292,15 +302,60 @@ def _class_at(data, i, classes):  # type: ignore[no-untyped-def]
     return classes[point], width
 
 
+@inlined
+def _is_hebrew(data, i):  # type: ignore[no-untyped-def]
+    """Whether the two bytes from i on are a letter of Hebrew."""
+    return data[i] == 0xD7 and 0x90 <= data[i + 1] <= 0xAA
+
+
+@inlined
+def _elides(data, first, i):  # type: ignore[no-untyped-def]
+    """Whether data[first:i] is one of the words that lose their vowel to the next."""
+    length = i - first
+    if length > LONGEST_ELISION:
+        return False
+    value = np.uint64(0)
+    for j in range(length):
+        value |= np.uint64(data[first + j]) << np.uint64(8 * j)
+    for word in ELISIONS:  # noqa: SIM110  compiled: a plain loop
+        if word == value:
+            return True
+    return False
+
+
 @compiled
-def _word_end(data, i, end, classes):  # type: ignore[no-untyped-def]
-    """Where the word that begins at i ends; an apostrophe is part of it before a letter or digit."""
+def _word_end(data, first, end, classes):  # type: ignore[no-untyped-def]
+    """Where the word that begins at `first` ends.
+
+    An apostrophe is part of it before a letter or digit, and ends it where it stands for a vowel; a double
+    quote is part of it between letters of Hebrew.
+    """
+    i = first
     while i < end:
         kind, width = _class_at(data, i, classes)
         if kind == APOSTROPHE:
             if i + 1 >= end or _class_at(data, i + 1, classes)[0] != WORD:
                 break
+            if _elides(data, first, i):
+                after = OTHER if i + 2 >= end else _class_at(data, i + 2, classes)[0]
+                if data[i + 1] != LETTER_S or after in (WORD, MARK):
+                    return i + 1
+        elif data[i] == QUOTE:
+            hebrew = i - 2 >= first and _is_hebrew(data, i - 2) and i + 2 < end and _is_hebrew(data, i + 1)
+            if not hebrew:
+                break
         elif kind not in (WORD, MARK):
+            break
+        i += width
+    return i
+
+
+@inlined
+def _mark_end(data, i, end, classes):  # type: ignore[no-untyped-def]
+    """Where the marks end that follow a letter which ends at i."""
+    while i < end:
+        kind, width = _class_at(data, i, classes)
+        if kind != MARK:
             break
         i += width
     return i
@@ -501,9 +556,29 @@ def _words_folded(data, i, end, classes, out, n):  # type: ignore[no-untyped-def
             out[n] = _hash(data, i, _without_possessive(data, i, stop))
             n += 1
             i = stop
+        elif kind == ALONE:
+            stop = _mark_end(data, i + width, end, classes)
+            out[n] = _hash(data, i, stop)
+            n += 1
+            i = stop
         else:
             i += width
     return n
+
+
+@inlined
+def _elides_ascii(data, first, i, letters):  # type: ignore[no-untyped-def]
+    """The same as `_elides`, in any case."""
+    length = i - first
+    if length > LONGEST_ELISION:
+        return False
+    value = np.uint64(0)
+    for j in range(length):
+        value |= np.uint64(letters[data[first + j]]) << np.uint64(8 * j)
+    for word in ELISIONS:  # noqa: SIM110  compiled: a plain loop
+        if word == value:
+            return True
+    return False
 
 
 @inlined
@@ -517,6 +592,10 @@ def _words_ascii(data, i, end, letters, out, n):  # type: ignore[no-untyped-def]
         first = i
         while letter > SQUOTE or (letter == SQUOTE and i + 1 < end and letters[data[i + 1]] > SQUOTE):
             i += 1
+            if letter == SQUOTE and _elides_ascii(data, first, i - 1, letters):
+                more = i + 1 < end and letters[data[i + 1]] > SQUOTE
+                if letters[data[i]] != LETTER_S or more:
+                    break
             if i == end:
                 break
             letter = letters[data[i]]
@@ -547,6 +626,28 @@ def _distinct(hashes, ends, out):  # type: ignore[no-untyped-def]
         for i in range(1, len(some)):
             out[text] += some[i] != some[i - 1]
         start = ends[text]
+
+
+def unspaced(data: Array, ends: Array) -> Array:
+    """How many letters each text has of scripts without blanks, int64 (texts,)."""
+    out = np.empty(len(ends), np.int64)
+    _unspaced(data, ends, classes(), out)
+    return out
+
+
+@compiled
+def _unspaced(data, ends, classes, out):  # type: ignore[no-untyped-def]
+    i = 0
+    for text in range(len(ends)):
+        count = 0
+        while i < ends[text]:
+            if data[i] < 0x80:
+                i += 1
+                continue
+            kind, width = _class_at(data, i, classes)
+            count += kind == ALONE
+            i += width
+        out[text] = count
 
 
 def longest_runs(data: Array, ends: Array) -> Array:

@@ -14,6 +14,10 @@ from queries.dumps.wikitext import plain
     [
         ("", ""),
         ("A dog.\n\nA cat.", "A dog.\nA cat."),
+        # two ways to write a word, of which readers see one
+        ("A -{zh-hans:计算机; zh-hant:電腦;}- b", "A 计算机 b"),
+        ("A -{plain}- -{A|zh-cn:x y;zh-tw:z}- b-{T|zh:title}--{H|zh:far}- c", "A plain x y b   c"),
+        ("A -{R|see this: one}- -{ open", "A see this: one -{ open"),
         # what never shows
         ("a {{cn}} b", "a   b"),
         ("{{Infobox\n| name = {{nowrap|x}}\n| y = [[z]]\n}}a", "a"),
@@ -125,12 +129,12 @@ def test_prose_is_left_alone(prose: list[str]) -> None:
 
 HOSTILE = [
     "{{", "}}", "[[", "]]", "[", "[http:a", "[[a|", "<ref>", "<ref", "<!--", "=", "''", "'", "|", "&", "&#1",
-    "a", "[[File:a|", "{|", "[a]", "x'''s", "<nowiki>", "\n", "\n|", "\n=", "</ref ", "<a ", "= ", " ",
+    "a", "[[File:a|", "{|", "[a]", "x'''s", "<nowiki>", "\n", "\n|", "\n=", "</ref ", "<a ", "= ", " ", "-{",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("mark", HOSTILE)
-@pytest.mark.parametrize("head", ["", "[[", "[http:", "{{", "<ref", "[[File:x|"])
+@pytest.mark.parametrize("head", ["", "-{", "[[", "[http:", "{{", "<ref", "[[File:x|"])
 def test_time_grows_with_the_length_alone(head: str, mark: str) -> None:
     """A quadratic pass over this much would take minutes; a linear one takes milliseconds."""
     wikitext = head + mark * (200_000 // len(mark))

@@ -1,3 +1,4 @@
+import unicodedata
 from itertools import groupby
 
 import pytest
@@ -12,7 +13,8 @@ from wit_pipeline.text.caption import (
     reject_text,
     reject_words,
 )
-from wit_pipeline.text.text import words
+from wit_pipeline.text.scripts import PARTS
+from wit_pipeline.text.text import HIDDEN, words
 from wit_pipeline.text.tokens import distinct, longest_runs, packed, word_hashes
 from wit_pipeline.vocabulary.records import Reason
 
@@ -28,6 +30,13 @@ from wit_pipeline.vocabulary.records import Reason
         ("ab 12 -", Reason.TEXT_FEW_LETTERS),
         ("abc 123", None),
         ("犬 12 3", Reason.TEXT_FEW_LETTERS),
+        ("東京", None),  # as long as "Tōkyō"
+        ("猫", Reason.TEXT_TOO_SHORT),  # as short as "cat"
+        ("서울", None),
+        ("မြို့တော်", None),  # half of it is marks
+        ("เจ้าพระยา", None),
+        ("東京タワー2014年撮影写真", None),  # no blank, and no file name
+        ("タワー2014.jpg", Reason.TEXT_FILE_NAME),
         ("犬犬犬 123", None),
         ("-.jpg", Reason.TEXT_FILE_NAME),
         ("12.3.2014", Reason.TEXT_DATE),
@@ -75,6 +84,24 @@ def test_both_sides_of_the_bounds_on_words(count: int, unlike: int, run: int, re
     assert reject_words(9, 1, 99, CaptionConfig(max_repeated=1.0)) is None
 
 
+@pytest.mark.parametrize(
+    ("count", "unspaced", "reason"),
+    [
+        (2, 2, Reason.TEXT_TOO_SHORT),  # one word of two ideographs
+        (3, 3, None),
+        (2, 1, None),  # and one of Latin letters
+        (800, 800, None),
+        (801, 801, Reason.TEXT_TOO_LONG),
+        (400, 0, None),
+        (401, 0, Reason.TEXT_TOO_LONG),
+    ],
+)
+def test_two_letters_of_a_script_without_blanks_are_a_word(
+    count: int, unspaced: int, reason: Reason | None
+) -> None:
+    assert reject_words(count, count, 1, CaptionConfig(max_words=400), unspaced) == reason
+
+
 @pytest.mark.parametrize(("unlike", "reason"), [(20, None), (19, Reason.TEXT_REPETITIVE)])
 def test_a_long_text_may_repeat_more(unlike: int, reason: Reason | None) -> None:
     assert reject_words(300, unlike, 1, CaptionConfig()) == reason
@@ -98,7 +125,9 @@ def test_runs_of_one_character(texts: list[str]) -> None:
 def test_the_share_of_letters(text: str) -> None:
     cleaned = " ".join(text.split())
     solid = [character for character in cleaned if not character.isspace()]
-    share = sum(map(str.isalpha, solid)) / len(solid) if solid else 0.0
+    solid = [one for one in solid if not HIDDEN.match(one) and one != PARTS]
+    letters = sum(one.isalpha() or unicodedata.category(one)[0] == "M" for one in solid)
+    share = letters / len(solid) if solid else 0.0
     assert letters_share(cleaned) == pytest.approx(share)
 
 

@@ -3,6 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import TEXTS
+from tests.wit_pipeline.text.test_tokens import ODD
+from wit_pipeline.text.segments import segmented
 from wit_pipeline.text.text import clean, mended, normalise, phrases, words
 
 
@@ -18,6 +20,18 @@ from wit_pipeline.text.text import clean, mended, normalise, phrases, words
         ("snake_case 3D", ["snake", "case", "3d"]),
         ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
         ("x's's", ["x"]),
+        ("L’Homme qu'il l'a d'été", ["l'", "homme", "qu'", "il", "l'", "a", "d'", "été"]),
+        ("all's well at Dell's, aujourd'hui", ["all", "well", "at", "dell", "aujourd'hui"]),
+        ("İNSAN insan Işık IŞIK ışık", ["insan", "insan", "işik", "işik", "işik"]),
+        ("Straßen\u00adbahn\u2060hof", ["strassenbahnhof"]),
+        ("ශ්\u200dරී स्\u200dथान می\u200cخواهم", ["ශ්රී", "स्थान", "میخواهم"]),
+        ("ល\u200bក word\u200bword", ["ល", "ក", "word", "word"]),
+        ('צה"ל צה״ל "צהל" ג׳ירפה', ['צה"ל', 'צה"ל', "צהל", "ג'ירפה"]),
+        ("\U0001e900\U0001e944\U0001e901 𑀓𑀸", ["\U0001e922\U0001e944\U0001e923", "𑀓𑀸"]),  # marks of all planes
+        ("東京タワー iPhone手机", ["東", "京", "タ", "ワー", "iphone", "手", "机"]),
+        ("กาแฟ น้ำ", ["ก", "า", "แ", "ฟ", "น้ํ", "า"]),
+        ("བོད་ཡིག", ["བོད", "ཡིག"]),
+        ("한국어 위키", ["한국어", "위키"]),
         ("— … !", []),
         ("", []),
     ],
@@ -31,6 +45,9 @@ def test_words(text: str, expected: list[str]) -> None:
     [
         ("cafÃ© &amp; bar", "café & bar"),
         ("two\u200b\x00  lines\n", "two lines"),
+        ("\u200bល\u200b\u200bក \u200b ខ\u200b", "ល\u200bក ខ"),  # it parts words, where there are two
+        ("Stra&shy;ßen\u00adbahn \u061ca\u2066b", "Straßenbahn ab"),
+        ("ශ්\u200dරී می\u200cخواهم ❤️", "ශ්\u200dරී می\u200cخواهم ❤️"),
         ("&#" + "9" * 5000 + ";x", "x"),
         ("  ", ""),
     ],
@@ -52,6 +69,50 @@ def test_no_phrase_crosses_punctuation() -> None:
         ["snow"],
         ["ice"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("New  York's", "new york"),
+        ("L’Homme", "l'homme"),
+        ("東京 タワー", "東京タワー"),
+        ("iPhone 手机", "iphone手机"),
+        ("ភាសា\u200bខ្មែរ", "ភាសាខ្មែរ"),
+    ],
+)
+def test_normalise(query: str, expected: str) -> None:
+    assert normalise(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("北京大学的学生", [["北京", "大学", "的", "学生"]]),
+        ("美しい東京、iPhone手机", [["美しい", "東京"], ["iphone", "手机"]]),
+        ("ประเทศไทยเป็นประเทศ", [["ประเทศไทย", "เป็น", "ประเทศ"]]),
+        ("ປະເທດລາວເປັນປະເທດ", [["ປະເທດ", "ລາວ", "ເປັນ", "ປະເທດ"]]),
+        ("កុម្ពុជា\u200bប្រាសាទ", [["កុម្ពុជា", "ប្រាសាទ"]]),  # its author parted it
+        ("ဂျာမနီနိုင်ငံ", [["ဂျာမနီ", "နိုင်ငံ"]]),
+        ("A plain l'été", [["a", "plain", "l'", "été"]]),
+    ],
+)
+def test_words_of_dumps_in_scripts_without_blanks(text: str, expected: list[list[str]]) -> None:
+    assert phrases(segmented(text)) == expected
+
+
+@given(TEXTS)
+def test_a_query_has_the_words_of_the_text_it_was_made_from(text: str) -> None:
+    assert words(normalise(text)) == words(text)
+
+
+@given(st.text(f"{ODD}"))
+def test_what_a_dictionary_parts_is_found_in_the_text_it_stood_in(text: str) -> None:
+    found = words(text)
+    for phrase in phrases(segmented(text)):
+        for word in phrase:
+            wanted = words(word)
+            assert any(found[i : i + len(wanted)] == wanted for i in range(len(found))), word
 
 
 @given(TEXTS)

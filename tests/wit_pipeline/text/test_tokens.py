@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wit_pipeline.text import tokens
-from wit_pipeline.text.text import phrases, words
-from wit_pipeline.text.tokens import GAP, Lexicon, hashes
+from wit_pipeline.text.text import ALONE, phrases, words
+from wit_pipeline.text.tokens import GAP, Lexicon, hashes, packed, unspaced, word_hashes
 from wit_pipeline.vocabulary import compiled
 
-ODD = "aZ09 '’`´-–—.,;\n\t_ßﬁ½…“”Å\u0301\u0338éÉİıſｆＦ犬हिन्दी각\u1161\u11a8\u00a0\u200b\ud800😀Σς%/|&"
+ODD = (
+    "aZ09 '’`´-–—.,;\n\t_ßﬁ½…“”Å\u0301\u0338éÉİıſｆＦ犬हिन्दी각\u1161\u11a8\u00a0\u200b\ud800😀Σς%/|&"
+    "lLdsS'\"צה״׳\u05b4\u00ad\u200d\u200c\u034fカｶﾞーไท่ำខ្ម་བོ\u0307\ufe0f\U0001e900\U0001e944"
+)
 TEXTS = st.lists(st.one_of(st.text(max_size=40), st.text(ODD, max_size=40)), max_size=5)
 
 
@@ -41,6 +44,28 @@ def test_the_words_and_phrases_of_any_text(texts: list[str]) -> None:
     assert read(Lexicon(), texts) == [phrases(text) for text in texts]
 
 
+def told(texts: list[str]) -> list[list[int]]:
+    """The hashes of the words of each text, as the compiled rules find them."""
+    found, ends = word_hashes(*packed(texts))
+    return [part.tolist() for part in np.split(found, ends)[:-1]]
+
+
+@given(TEXTS)
+def test_the_words_of_any_caption(texts: list[str]) -> None:
+    assert told(texts) == [hashes(pa.array(words(text), pa.string())).tolist() for text in texts]
+
+
+def test_every_code_point_is_the_word_in_captions_that_the_rules_say() -> None:
+    every = [f"x{chr(code)}y {chr(code)}l'a" for code in range(0x110000)]
+    texts = ["\n".join(every[start : start + 512]) for start in range(0, len(every), 512)]
+    assert told(texts) == [hashes(pa.array(words(text), pa.string())).tolist() for text in texts]
+
+
+@given(TEXTS)
+def test_letters_of_scripts_without_blanks_are_counted(texts: list[str]) -> None:
+    assert unspaced(*packed(texts)).tolist() == [len(ALONE.findall(text)) for text in texts]
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -50,12 +75,17 @@ def test_the_words_and_phrases_of_any_text(texts: list[str]) -> None:
         "e\u0301 \u0301x 각 ᄀ\u1161\u11a8 \ufdfa \ufdfb",
         "don''t ''quoted'' 'n' rock'n'roll ' '' 's",
         "एक हिन्दी वाक्य — ไทย 日本語 中文",
+        "l'homme qu'il L'S l's dell'arte all's aujourd'hui d’l'x s'l'x'l'y é'l'z 'l'a l''a l'",
+        'צה"ל צה״ל "צה" ג׳ירפה צ"a a"ה הִ"ל',
+        "Straßen\u00adbahn ශ්\u200dරී می\u200cخواهم İnsan ışık i̇x j̇ ÌI",
+        "iPhone手机 ー コー カﾞ ｶﾞ ไทย่ ່ ប្រាសាទ\u200bអង្គរ 10ครั้ง ㍿",
         "",
         "\x00\x00 \ud800 \U0010ffff \U000e0100",
     ],
 )
 def test_texts_that_part_in_odd_places(text: str) -> None:
     assert read(Lexicon(), [text]) == [phrases(text)]
+    assert told([text]) == [hashes(pa.array(words(text), pa.string())).tolist()]
 
 
 def test_every_code_point_folds_and_parts_as_the_rules_say() -> None:
@@ -72,10 +102,10 @@ def test_counts_are_of_words_and_of_documents(texts: list[str]) -> None:
     counts, documents = lexicon.counts()
     spelled = lexicon.words().to_pylist()
     assert dict(zip(spelled, counts.tolist(), strict=True)) == Counter(
-        word for text in texts for word in words(text)
+        word for text in texts for phrase in phrases(text) for word in phrase
     )
     assert dict(zip(spelled, documents.tolist(), strict=True)) == Counter(
-        word for text in texts for word in set(words(text))
+        word for text in texts for word in {word for phrase in phrases(text) for word in phrase}
     )
 
 
