@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
 from wit_pipeline.sources import Source
 from wit_pipeline.text.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
+from wit_pipeline.text.junk import is_template
 from wit_pipeline.text.match import Matcher, Mode
 from wit_pipeline.text.text import clean
 from wit_pipeline.text.tokens import distinct, longest_runs, packed, unspaced, word_hashes
@@ -24,6 +25,13 @@ BATCH = 4096  # records judged at once …
 BATCH_CHARACTERS = 1 << 22  # … or fewer, if they are this long
 LONGEST = 100_000  # characters of a URL or a text that are worth a look
 SHOWN = 4_000  # characters of them that a Reject keeps
+# Blanks, and what is not seen: of concatenated files, of editors, of chats.
+UNSEEN = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+AROUND = re.compile(rf"\A{UNSEEN}+|(?<!{UNSEEN}){UNSEEN}+\Z")
+NOTHING = re.compile(
+    r"/(?:undefined|null|nan|none|nil|false|%5Bobject%20\w+%5D)/?(?:[?#].*)?\Z", re.IGNORECASE
+)
+ODD_MARK = re.compile(r"[{}<\[]|%(?:7B|3C|5B|25|%)", re.IGNORECASE)
 PLAIN_URL = re.compile(r"https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/[!-Z\\^-~]*)?")  # most: nothing to find out
 
 
@@ -117,7 +125,7 @@ def clean_record(raw: Raw, config: ExtractConfig) -> Cleaned | Reject:
     """A record with its caption cleaned, or the Reject that its URL or its characters ask for."""
     if len(raw.text) > LONGEST or len(raw.url) > LONGEST:  # before it costs the time that cleaning takes
         return rejected(raw, Reason.TEXT_TOO_LONG if len(raw.text) > LONGEST else Reason.URL_INVALID)
-    url, caption = raw.url.strip().replace(" ", "%20"), clean(raw.text)
+    url, caption = AROUND.sub("", raw.url).replace(" ", "%20"), clean(raw.text)
     reason = reject_url(url, bool(raw.held)) or reject_text(caption, config)
     return rejected(raw, reason) if reason is not None else Cleaned(raw, url, caption)
 
@@ -186,15 +194,28 @@ def rejected(raw: Raw, reason: Reason, detail: str = "") -> Reject:
     )
 
 
+def is_no_address(url: str) -> bool:
+    """Whether a URL was made where a program had none: a template's place, or a value that is nothing.
+
+    >>> [is_no_address(f"https://a.test/{name}") for name in ("%7B%7Bimg%7D%7D", "undefined?w=9", "null.jpg")]
+    [True, True, False]
+    """
+    if NOTHING.search(url) is not None:
+        return True
+    return ODD_MARK.search(url) is not None and is_template(unquote(url))
+
+
 def reject_url(url: str, held: bool = False) -> Reason | None:
     """Whether a URL is not worth a look: there is none, or it is not an absolute http(s) address.
 
     Where the image's bytes are `held`, the URL is a name, and any will do.
     """
-    if PLAIN_URL.fullmatch(url) or (held and url):
+    if held and url:
         return None
-    if not url or url.startswith("data:"):
+    if not url or url.startswith("data:") or is_no_address(url):
         return Reason.NO_URL
+    if PLAIN_URL.fullmatch(url):
+        return None
     try:
         parts = urlsplit(url)
     except ValueError:  # such as a broken IPv6 address

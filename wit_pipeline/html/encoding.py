@@ -6,9 +6,13 @@ import struct
 
 import pyarrow as pa
 
-PRESCAN = 1024  # bytes in which a page may state its encoding
 CHARSET = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([^\s"'/>;]+)""", re.IGNORECASE)
-COMMENT = re.compile(rb"<!--.*?(?:-->|\Z)", re.DOTALL)
+# Where a tag is none: comments, and elements of text alone.
+NO_META = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp|iframe|noembed|noframes)\b[^>]*>.*?(?:</\1\b|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le"))
 
 C1 = bytes(range(0x80, 0xA0))
@@ -57,11 +61,16 @@ def codec(label: str) -> str:
 
 
 def stated(body: bytes) -> str:
-    """The codec that a page states in its first bytes; "" where it states none."""
-    head = body[:PRESCAN]
-    if b"charset" not in head and b"CHARSET" not in head and b"charset" not in head.lower():
+    """The codec that a page states in a `meta`; "" where it states none.
+
+    Browsers look for it in the first 1,024 bytes, and when they come to one that stands later they read the
+    page anew (HTML, 13.2.3.4): so it counts anywhere but in comments and where no elements are.
+    """
+    found = CHARSET.search(body)
+    if found is None:
         return ""
-    found = CHARSET.search(COMMENT.sub(b"", head))
+    if NO_META.search(body, 0, found.start()) is not None:
+        found = CHARSET.search(NO_META.sub(b"", body))
     name = codec(found[1].decode("ascii", "replace")) if found is not None else ""
     return "utf-8" if name.startswith("utf-16") else name  # what was read so far cannot be UTF-16
 
@@ -69,7 +78,8 @@ def stated(body: bytes) -> str:
 def utf8(body: bytes, charset: str = "") -> bytes:
     """A page's bytes as valid UTF-8: by its byte order mark, its header, what it states, or a guess.
 
-    A charset that the bytes contradict counts for nothing; at last they are Windows-1252, as in browsers.
+    What is no character in the encoding becomes U+FFFD, as in browsers. A charset that most of what is not
+    ASCII contradicts counts for nothing: at last the bytes are Windows-1252.
     """
     for mark, name in MARKS:
         if body.startswith(mark):
@@ -77,16 +87,29 @@ def utf8(body: bytes, charset: str = "") -> bytes:
     header = codec(charset) if charset else ""
     if header not in NOT_ASCII and body.isascii() and b"\x1b" not in body:
         return body
-    for name in dict.fromkeys((header, stated(body), "utf-8")):
-        try:
-            if name == "utf-8":
-                check(body)
-                return body
-            if name:
-                return _decode(body, name).encode("utf-8", "replace")
-        except (UnicodeDecodeError, pa.ArrowInvalid):
-            continue
+    tried: list[str] = []
+    for find in (lambda: header, lambda: stated(body), lambda: "utf-8"):
+        name = find()
+        if name and name not in tried:
+            tried.append(name)
+            if (found := _decoded(body, name)) is not None:
+                return found
     return body.decode("cp1252", "replace").encode()
+
+
+def _decoded(body: bytes, name: str) -> bytes | None:
+    """A page of an encoding as UTF-8; None where less than half of what is not ASCII is of that encoding."""
+    try:
+        if name == "utf-8":
+            check(body)
+            return body
+        return _decode(body, name).encode("utf-8", "replace")
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        pass
+    text = body.decode(name, "replace")
+    odd = text.count("\ufffd")
+    seen = sum(map(len, BEYOND_ASCII.findall(text)))
+    return text.encode("utf-8", "replace") if 2 * odd <= seen else None
 
 
 def check(body: bytes) -> None:

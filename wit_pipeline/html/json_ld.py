@@ -1,6 +1,8 @@
 """The images that a page's JSON-LD describes (schema.org), each with its texts."""
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,12 @@ LONGEST = 1 << 20  # bytes of a block that are read
 MOST = 10_000  # objects and lists of a block that are looked at
 IMAGE_TEXTS = ("caption", "description", "name")
 THING_TEXTS = ("headline", "name")  # of an article, recipe or product, for its image without a text
+DECODER = json.JSONDecoder(strict=False)
+BLANKS = " \t\n\r\ufeff;,"
+MENDED = re.compile(  # strings, so that nothing in them is taken for what follows
+    r'"(?:[^"\\]|\\.)*"|/\*.*?(?:\*/|\Z)|//[^\n]*|<!\[CDATA\[|\]\]>|<!--|-->|\ufeff|,(?=[\s\ufeff]*[}\]])',
+    re.DOTALL,
+)
 CREDITS = ("creditText", "copyrightNotice", "creator", "author")
 
 
@@ -29,10 +37,41 @@ def described(block: bytes) -> list[Described]:
     if len(block) > LONGEST:
         raise ValueError(f"JSON-LD of {len(block)} bytes; the most that is read is {LONGEST}")
     try:
-        root = json.loads(block.decode("utf-8", "replace"), strict=False)
+        roots = loads(block.decode("utf-8", "replace"))
     except RecursionError:
         raise ValueError("JSON-LD is nested too deeply") from None
-    return [found for node in _nodes(root) for found in _images(node)]
+    return [found for root in roots for node in _nodes(root) for found in _images(node)]
+
+
+def loads(text: str) -> list[Any]:
+    """The values of a block: one, but for those who wrote several. A `ValueError` where it is no JSON.
+
+    Where it is none as it stands, what JavaScript and XHTML allow around JSON is taken off: a byte order
+    mark, CDATA, comments, commas behind the last item, a semicolon at the end, entities in place of quotes.
+    """
+    try:
+        return [json.loads(text, strict=False)]
+    except ValueError as error:
+        if not (bare := MENDED.sub(_mended, text if '"' in text else html.unescape(text)).strip(BLANKS)):
+            raise
+        try:
+            return list(_values(bare))
+        except ValueError:
+            raise error from None
+
+
+def _mended(match: re.Match[str]) -> str:
+    """A string as it is; of what is none, what parts it from the next."""
+    return match[0] if match[0].startswith('"') else " "
+
+
+def _values(text: str) -> Iterator[Any]:
+    at = 0
+    while at < len(text):
+        value, at = DECODER.raw_decode(text, at)
+        yield value
+        while at < len(text) and text[at] in BLANKS:
+            at += 1
 
 
 def _nodes(root: Any) -> Iterator[dict[str, Any]]:

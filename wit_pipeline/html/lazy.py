@@ -17,8 +17,8 @@ NO_ADDRESS = frozenset({"data", "about", "javascript", "blob"})
 
 
 def is_none(url: str) -> bool:
-    """Whether a URL is the address of no image: it is empty, or holds one itself."""
-    return not url or (":" in url and url.partition(":")[0].lower() in NO_ADDRESS)
+    """Whether a URL is the address of no image: it is empty, a place in the page itself, or holds one."""
+    return not url or url[0] == "#" or (":" in url and url.partition(":")[0].lower() in NO_ADDRESS)
 
 
 def stands_in(url: str) -> bool:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from wit_pipeline.fetch.licences import may_be_rsl, noted
 from wit_pipeline.html.address import Base
 from wit_pipeline.html.facts import Facts, refusal
+from wit_pipeline.html.media import JSON_TYPES, media_type
 from wit_pipeline.html.page import Page, shared_images
 from wit_pipeline.sources.archives import records
 from wit_pipeline.sources.archives.heads import Head, content_type
@@ -56,7 +57,7 @@ def read(config: WatSource, split: Split, world: World) -> Iterator[Raw | Reject
 
 
 def _is_json(head: Head, start: bytes) -> bool:
-    return content_type(head).lower().startswith("application/json")
+    return media_type(content_type(head)).essence in JSON_TYPES
 
 
 WANTED = Wanted(kinds=frozenset(("metadata",)), test=_is_json, most=MAX_JSON)

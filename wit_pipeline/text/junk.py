@@ -81,7 +81,9 @@ STOCK = _table(
     share on twitter|share on pinterest|tweet this|back to top|scroll to top|skip to content|show more |
     view all|see more|user avatar|profile picture|profile photo|profile image|author photo|author image |
     social media icons|image not found|image not available|image unavailable|image coming soon |
-    photo coming soon""",
+    photo coming soon|n/a|not provided|not available|not applicable|none provided|no caption |
+    no description|no title|no alt text|no alt|no text|no name|unknown|unnamed|tbd|tba|todo|empty|false |
+    true|nil|void|[object object]|object object|lorem ipsum|missing|-""",
 )
 BOILERPLATE = re.compile(
     r"""
@@ -99,6 +101,19 @@ BOILERPLATE = re.compile(
       \d{1,4} (?:\s (?:of|/) \s \d{1,4})? \W*
     """,
     re.VERBOSE,
+)
+
+
+# What templates leave where they were not run: of Angular, Vue, Handlebars, Jinja, Liquid, ERB, PHP, Smarty,
+# JavaScript, Polymer, Template Toolkit and mail programs.
+TEMPLATE_MARK = re.compile(r"[{<\[%]")
+TEMPLATE = re.compile(
+    r"""
+      \{\{ .*? (?:\}\}|\Z) | \{% .*? %\} | [$\#]\{ [^{}]* \} | \{ \$ [\w.\->\[\]'"|]+ \}
+    | <% .*? (?:%>|\Z) | <\?(?:php|=) .* | \[\[ [\w\s.$|:()'"-]+ \]\] | %%? [A-Za-z_][\w.]* %%
+    | \[%[-+=]? .*? %\] | \*\| [A-Z_:]+ \|\* | \[object\ \w+\]
+    """,
+    re.VERBOSE | re.DOTALL,
 )
 
 
@@ -148,6 +163,15 @@ def is_camera(caption: str) -> bool:
     return signs > 0
 
 
+def is_template(text: str) -> bool:
+    """Whether a text holds a place in a template that no program has filled in.
+
+    >>> [is_template(text) for text in ("{{ item.title }}", "Buy ${name}", "<%= alt %>", "costs $5 {today}")]
+    [True, True, True, False]
+    """
+    return TEMPLATE_MARK.search(text) is not None and TEMPLATE.search(text) is not None
+
+
 def is_boilerplate(caption: str) -> bool:
     """Whether a program wrote a caption, or it is a label of the page and not of the image.
 
@@ -155,7 +179,9 @@ def is_boilerplate(caption: str) -> bool:
     [True, True, False]
     """
     text = caption.lower()
-    return text.strip(" .:!…-") in STOCK or BOILERPLATE.fullmatch(text) is not None
+    return (
+        text.strip(" .:!…-()[]") in STOCK or BOILERPLATE.fullmatch(text) is not None or is_template(caption)
+    )
 
 
 def url_share(caption: str) -> float:

@@ -22,6 +22,25 @@ CONTROL = re.compile(
     "\ufff9-\ufffb\U000e0001]"
 )
 SPACES = re.compile(r"\s+")
+# Elements of HTML, as their tags stand in texts that went through one editor more than was meant. Of those
+# that are WITHIN a line, the tag parts no word.
+WITHIN = frozenset(
+    """
+    a abbr b bdi bdo big cite code del dfn em font i ins kbd mark q s samp small span strike strong sub sup tt
+    u var wbr
+    """.split()  # noqa: SIM905  a list of words reads better than words in quotes
+)
+APART = """
+    address article aside audio blockquote body br button caption center dd details div dl dt figcaption
+    figure footer form h1 h2 h3 h4 h5 h6 head header hr html iframe img input label li link main meta nav
+    noscript ol object option p picture pre script section select source style svg table tbody td textarea
+    tfoot th thead time title tr ul video
+""".split()  # noqa: SIM905
+TAG = re.compile(
+    rf"<!--.*?(?:-->|\Z)|</?(?P<name>{'|'.join(sorted([*WITHIN, *APART], key=len, reverse=True))})"
+    r"(?:\s[^<>]*|\s*/)?(?:>|\Z)",  # the last may be cut short
+    re.IGNORECASE | re.DOTALL,
+)
 LOOSE = re.compile(rf"(?:\A|(?<=[\s{PARTS}])){PARTS}+|{PARTS}+(?=\s|\Z)")  # what parts no two words
 HIDDEN = re.compile(f"[{IGNORABLE}]")
 # Turkish and Azeri have two letters i, and casefold makes three of them: the dot that a capital has, none,
@@ -54,12 +73,13 @@ BREAK = re.compile(rf"(?:[{STOPS}]|\"(?!(?<=[{HEBREW}]\")[{HEBREW}]))+|\s[-–�
 
 
 def clean(text: str) -> str:
-    """`text` with mojibake mended, entities resolved, control characters dropped and blanks collapsed.
+    """`text` without mojibake, entities, tags of HTML, and control characters; blanks collapsed.
 
-    >>> clean("  CafÃ© &amp;  bar ")
-    'Café & bar'
+    >>> clean("  CafÃ© &amp;  <b>bar</b> <3 ")
+    'Café & bar <3'
     """
-    if text.isascii() and text.isprintable() and "&" not in text:  # nothing to mend, and most of the web
+    plain = text.isascii() and text.isprintable()
+    if plain and "&" not in text and "<" not in text:  # nothing to mend, and most of the web
         return " ".join(text.split()) if "  " in text else text.strip()
     return mended(text)
 
@@ -67,8 +87,15 @@ def clean(text: str) -> str:
 def mended(text: str) -> str:
     """`text` cleaned, whatever it needs."""
     text = html.unescape(ftfy.fix_text(HUGE.sub(" ", text)))
+    if "<" in text:
+        text = TAG.sub(_tag, text)
     text = SPACES.sub(" ", CONTROL.sub("", text)).strip()
     return SPACES.sub(" ", LOOSE.sub("", text)).strip() if PARTS in text else text
+
+
+def _tag(match: re.Match[str]) -> str:
+    """What a tag leaves: nothing within a line, a blank where it parts lines."""
+    return "" if (match["name"] or "").lower() in WITHIN else " "
 
 
 def valid(text: str) -> str:

@@ -26,12 +26,28 @@ from wit_pipeline.html.encoding import codec, stated, utf8
         (b"\xfe\xff" + "дом".encode("utf-16-be"), "", "дом"),
         (b"\xef\xbb\xbfabc", "latin-1", "abc"),
         (b"\xff\xfe\x00\xd8", "", "\ufffd"),  # a lone surrogate
+        (
+            "日本の城".encode("cp932") + b"\x82 x",
+            "shift_jis",
+            "日本の城\ufffd x",
+        ),  # one byte that is none of it
+        ("日本の城".encode() + b"\xff", "", "日本の城\ufffd"),
+        ("日本の城".encode()[:-1], "utf-8", "日本の\ufffd"),  # cut inside a character
+        ("дом и сад".encode("cp1251") + b"\x98", "windows-1251", "дом и сад\ufffd"),
+        ("дом".encode() + b"\xe4\xf6\xe4 \xe4", "utf-8", "Ð´Ð¾Ð¼äöä ä"),  # most of it is none
         (b"<meta charset=windows-1251>\xe4", "", "<meta charset=windows-1251>д"),
         (b"<meta charset=windows-1251>\xe4", "windows-1252", "<meta charset=windows-1251>ä"),
         (b"<META CONTENT='text/html; CharSet=windows-1251'>\xe4", "", None),
         (b"<meta charset=utf-16>\xc3\xa9", "", "<meta charset=utf-16>é"),
         (b"<!--<meta charset=windows-1251>-->\xe4", "", "<!--<meta charset=windows-1251>-->ä"),
-        (b" " * 1024 + b"<meta charset=windows-1251>\xe4", "", " " * 1024 + "<meta charset=windows-1251>ä"),
+        (b" " * 1020 + b"<meta charset=windows-1251>\xe4", "", " " * 1020 + "<meta charset=windows-1251>д"),
+        (b" " * 9999 + b"<meta charset=windows-1251>\xe4", "", " " * 9999 + "<meta charset=windows-1251>д"),
+        (b"<script>'<meta charset=gbk>'</script><meta charset=windows-1251>\xe4", "", None),
+        (
+            b"<!-- <meta charset=gbk> --><title><meta charset=gbk></title>\xe4",
+            "",
+            "<!-- <meta charset=gbk> --><title><meta charset=gbk></title>ä",
+        ),
         (b"+AGE-", "utf-7", "+AGE-"),
     ],
 )

@@ -6,17 +6,21 @@ from typing import NamedTuple
 
 import brotli
 
-from wit_pipeline.html.media import HTML_TYPES, charset_of
+from wit_pipeline.html.media import (
+    HEAD_OF_PAGE,
+    HTML_TYPES,
+    UNTOLD,
+    charset_of,
+    looks_like_page,
+    media_type,
+)
 from wit_pipeline.sources.archives.heads import END, field, fields
 from wit_pipeline.vocabulary.unpacker import GZIP, ZSTD, zstd
 
 MAX_PAGE = 10 << 20  # bytes of a page that are read, coded or not
 WINDOW = 23  # log2 of the bytes that a zstd page may look back: RFC 9659
-UNTOLD = ("", "application/octet-stream", "unknown", "no-type")  # types that say nothing; two are ARC's
 STATUS = re.compile(rb"HTTP/[0-9][0-9.]*[ \t]+([0-9]{3})")
-KIND = re.compile(rb"\ncontent-type[ \t]*:(?:[ \t]|\r*\n[ \t])*([^;\r\n]*)", re.IGNORECASE)
-HTML = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
-HEAD_OF_PAGE = 1024  # bytes in which a page of no stated type says that it is one
+KIND = re.compile(rb"\ncontent-type[ \t]*:(?:[ \t]|\r*\n[ \t])*([^\r\n]*)", re.IGNORECASE)
 UNCODED = ("", "identity", "none", "gzip", "x-gzip", "zstd")  # codings, where no sign of one is there
 CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]{0,4096})?\r?\n")
 FAILURES = (zlib.error, zstd.ZstdError, brotli.error)
@@ -62,22 +66,32 @@ def may_hold_page(message: bytes) -> bool | None:
         return None
     if status[1] != b"200":
         return False
-    end, kind = END.search(message), KIND.search(message)
-    stated = kind is not None and (end is None or kind.start() < end.start())
-    return may_be_page(kind[1].decode("latin-1") if kind and stated else "")
+    end = END.search(message)
+    kinds = KIND.findall(message, 0, end.start() if end else len(message))
+    if may_be_page(b", ".join(kinds).decode("latin-1")):
+        return True
+    return end is not None and looks_like_page(message[end.end() : end.end() + HEAD_OF_PAGE])
 
 
 def may_be_page(kind: str) -> bool:
     """Whether what is stated as a Content-Type leaves it possible that a body is HTML."""
-    return _bare(kind) in (*HTML_TYPES, *UNTOLD)
+    return media_type(kind).essence in (*HTML_TYPES, *UNTOLD)
 
 
 def page_of(response: Response) -> Page | None:
-    """The page of a response; None where it is no HTML. Raises `Unreadable`."""
-    kind = field(response.headers, "content-type")
-    if response.status != 200 or not may_be_page(kind):
+    """The page of a response; None where it is no HTML.
+
+    Raises `Unreadable`, also for what looks like a page and is stated to be something else, as browsers show
+    none there.
+    """
+    kind = ", ".join(value for name, value in response.headers if name == "content-type")
+    if response.status != 200:
         return None
     body = response.body
+    if not may_be_page(kind):
+        if looks_like_page(body):
+            raise Unreadable(f"it looks like a page, and is stated to be {kind[:80]!r}")
+        return None
     if "chunked" in field(response.headers, "transfer-encoding").lower():
         body = unchunked(body)
     codings = ",".join(value for name, value in response.headers if name == "content-encoding")
@@ -89,8 +103,8 @@ def page_of(response: Response) -> Page | None:
 
 def html_page(body: bytes, kind: str, robots: list[str]) -> Page | None:
     """A body as a page: by its stated type, or where that says nothing by how it begins."""
-    bare = _bare(kind)
-    if bare in HTML_TYPES or (bare in UNTOLD and HTML.search(body, 0, HEAD_OF_PAGE)):
+    essence = media_type(kind).essence
+    if essence in HTML_TYPES or (essence in UNTOLD and looks_like_page(body)):
         return Page(body[:MAX_PAGE], charset_of(kind), robots)
     return None
 
@@ -127,10 +141,10 @@ def decoded(body: bytes, coding: str) -> bytes:
             options = {int(zstd.DecompressionParameter.window_log_max): WINDOW}
             return zstd.ZstdDecompressor(options=options).decompress(body, MAX_PAGE)
     except FAILURES as error:
-        if not HTML.search(body, 0, HEAD_OF_PAGE):
+        if not looks_like_page(body):
             raise Unreadable(f"content coding {coding}: {error}") from None
         return body
-    if coding in UNCODED or HTML.search(body, 0, HEAD_OF_PAGE):
+    if coding in UNCODED or looks_like_page(body):
         return body
     raise Unreadable(f"content coding {coding[:40]!r} is none that is known")
 
@@ -149,7 +163,3 @@ def _unbrotlied(body: bytes) -> bytes:
         found += more
         body = b""  # it holds back what it has decoded of a cut body until it is asked again
     return bytes(found[:MAX_PAGE])
-
-
-def _bare(kind: str) -> str:
-    return kind.partition(";")[0].strip().lower()

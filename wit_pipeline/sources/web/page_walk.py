@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from wit_pipeline.fetch import guard, optout
 from wit_pipeline.fetch.client import Client, FetchError, Response
 from wit_pipeline.html.links import links
-from wit_pipeline.html.media import HTML_TYPES, charset_of
+from wit_pipeline.html.media import HTML_TYPES, UNTOLD, charset_of, looks_like_page, media_type
 from wit_pipeline.html.page import read_page
 from wit_pipeline.sources.web.page_list import Listed, Page, items
 from wit_pipeline.sources.web.sitemap import MOST_BYTES, read_sitemap
@@ -24,7 +24,6 @@ AHEAD = 2  # pages under way or waiting to be read, for each thread
 NESTED = 2  # indexes above a sitemap
 ACCEPT_PAGE = "text/html,application/xhtml+xml,*/*;q=0.5"
 ACCEPT_SITEMAP = "application/xml,text/xml,text/plain;q=0.9,*/*;q=0.5"
-HTML_STARTS = (b"<!doctype html", b"<html")
 NO_PAGES = frozenset((  # suffixes of what a link leads to that is not asked
     "7z", "avi", "avif", "bin", "bmp", "bz2", "css", "csv", "doc", "docx", "dmg", "epub", "exe", "flac",
     "gif", "gz", "ico", "iso", "jpeg", "jpg", "js", "json", "m4a", "m4v", "mkv", "mov", "mp3", "mp4", "mpeg",
@@ -173,9 +172,9 @@ def may_be_page(url: str) -> bool:
 
 
 def is_html(response: Response) -> bool:
-    """Whether a body is a page: by its type, or where none is stated by how it begins."""
-    kind = response.content_type.partition(";")[0].strip().lower()
+    """Whether a body is a page: by its type, or where that tells nothing by how it begins."""
+    kind = media_type(response.content_type).essence
     head = response.body[:512]
     if kind in HTML_TYPES:
         return b"\0" not in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 has every second
-    return not kind and head.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(HTML_STARTS)
+    return kind in UNTOLD and looks_like_page(response.body)
