@@ -72,6 +72,32 @@ def test_languages() -> None:
     assert unsure.language == ""
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{{ item.image }}", "%7B%7B%20item.image%20%7D%7D", "${product.image}", "<%= user.image %>",
+        "[[image]]", "%%image%%", "{$image}", "{% static 'a.png' %}", "a/{{img}}.jpg?w=1", "undefined",
+        "null", "NaN?w=9", "%5Bobject%20Object%5D", "#{photo.url}",
+    ],
+)  # fmt: skip
+def test_an_address_that_no_program_filled_in_is_none(url: str) -> None:
+    assert reject_url(f"https://a.test/shop/{url.replace(' ', '%20')}") is Reason.NO_URL
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["{a}.jpg", "a[1].jpg", "undefined.jpg", "null/1.jpg", "100%25.jpg", "a%5B1%5D.jpg", "$1.jpg", "a%7Eb"],
+)
+def test_an_odd_address_is_one(url: str) -> None:
+    assert reject_url(f"https://a.test/{url}") is None
+
+
+def test_what_is_not_seen_around_an_address_goes() -> None:
+    for around in ("\ufeff", "\u200b", "\u2060 ", "\u202a", "\u00ad\n", "\ufeff\ufeff "):
+        found = judged("a red dog", f"{around}https://a.test/1.jpg{around}")
+        assert found.url == "https://a.test/1.jpg"
+
+
 def test_a_blank_in_an_address_is_written_as_browsers_write_it() -> None:
     found = judged("a red dog", " http://a.test/my dog.jpg ")
     assert isinstance(found, Candidate)

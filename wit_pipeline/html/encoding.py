@@ -87,13 +87,11 @@ def utf8(body: bytes, charset: str = "") -> bytes:
     header = codec(charset) if charset else ""
     if header not in NOT_ASCII and body.isascii() and b"\x1b" not in body:
         return body
-    tried: list[str] = []
-    for find in (lambda: header, lambda: stated(body), lambda: "utf-8"):
-        name = find()
-        if name and name not in tried:
-            tried.append(name)
-            if (found := _decoded(body, name)) is not None:
-                return found
+    if header and (found := _decoded(body, header)) is not None:
+        return found
+    for name in dict.fromkeys((stated(body), "utf-8")):
+        if name and name != header and (found := _decoded(body, name)) is not None:
+            return found
     return body.decode("cp1252", "replace").encode()
 
 

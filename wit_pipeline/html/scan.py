@@ -38,7 +38,7 @@ TAGS = {
     "link": LINK, "a": ANCHOR, "script": SCRIPT, "picture": PICTURE, "figcaption": FIGCAPTION,
     "noscript": NOSCRIPT, "svg": SVG, "math": MATH, "style": RAWTEXT, "xmp": RAWTEXT, "iframe": RAWTEXT,
     "noembed": RAWTEXT, "noframes": RAWTEXT, "title": RCDATA, "textarea": RCDATA, "plaintext": PLAINTEXT,
-    "frameset": FRAMESET,
+    "frameset": FRAMESET, "amp-img": IMG, "amp-anim": IMG,
 }  # fmt: skip
 
 # What else a name says, as bits above the kind.
@@ -50,7 +50,8 @@ BREAKS = 1 << 12  # its start tag ends svg and math (13.2.6.5)
 POINT = 1 << 13  # HTML may stand in it within svg or math: an integration point
 FORMAT = 1 << 14  # a formatting element: opened again in what follows, if left open
 FLAGS = {
-    INLINE: "a abbr b bdi bdo big cite code data del dfn em font i img ins kbd mark q rp rt ruby s samp "
+    INLINE: "a abbr amp-anim amp-img b bdi bdo big cite code data del dfn em font i img ins kbd mark q rp rt "
+    "ruby s samp "
     "small source span strike strong sub sup time tt u var wbr",
     HOLDER: "address article aside blockquote button center dd details dialog dir div dl dt fieldset footer "
     "h1 h2 h3 h4 h5 h6 header hgroup li main menu nav object ol pre section summary ul",

@@ -1,7 +1,11 @@
-"""The rows of a table whose fields may be quoted, and hold line ends: CSV by RFC 4180, or with tabs."""
+"""The rows of a table whose fields may be quoted, and hold line ends: CSV by RFC 4180, or with tabs.
+
+In a quoted field a quotation mark is doubled, or ends it. Some programs (Spark, MySQL) put a backslash before
+it instead: `is_escaped` tells by some rows. What is neither costs the row, as nobody knows what it says.
+"""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from wit_pipeline.sources.lines import TOO_LONG, text
 
@@ -11,6 +15,17 @@ ROW_LIMIT = 1 << 22  # characters in a row
 csv.field_size_limit(FIELD_LIMIT)
 
 Fields = list[str] | csv.Error  # of a row; an error in place of one that cannot be read
+
+
+def is_escaped(lines: Sequence[bytes], delimiter: str = ",") -> bool:
+    """Whether quotation marks in quoted fields have a backslash: more rows can be read so than otherwise."""
+    if not any(b'\\"' in line for line in lines):
+        return False
+    wrong = [
+        sum(isinstance(row, csv.Error) for row in quoted_rows(iter(lines), delimiter, escaped=escaped))
+        for escaped in (False, True)
+    ]
+    return wrong[1] < wrong[0]
 
 
 class _Feed:
@@ -33,10 +48,12 @@ class _Feed:
         return text(line).replace("\r", " ") + "\n"  # a lone CR is none of the ends that csv.reader takes
 
 
-def quoted_rows(lines: Iterator[bytes | None], delimiter: str = ",") -> Iterator[Fields]:
-    """Each row's fields, none for a blank line."""
+def quoted_rows(
+    lines: Iterator[bytes | None], delimiter: str = ",", *, escaped: bool = False
+) -> Iterator[Fields]:
+    """Each row's fields, none for a blank line; `escaped`: what a backslash stands before is itself."""
     feed = _Feed(lines)
-    reader = csv.reader(feed, delimiter=delimiter)
+    reader = csv.reader(feed, delimiter=delimiter, escapechar="\\" if escaped else None, strict=True)
     while True:
         feed.taken = 0
         try:

@@ -38,7 +38,7 @@ APART = """
 """.split()  # noqa: SIM905
 TAG = re.compile(
     rf"<!--.*?(?:-->|\Z)|</?(?P<name>{'|'.join(sorted([*WITHIN, *APART], key=len, reverse=True))})"
-    r"(?:\s[^<>]*|\s*/)?(?:>|\Z)",  # the last may be cut short
+    r"(?:(?:\s[^<>]*|\s*/)?>|\s[^<>]*=[^<>]*\Z)",  # the last may be cut short
     re.IGNORECASE | re.DOTALL,
 )
 LOOSE = re.compile(rf"(?:\A|(?<=[\s{PARTS}])){PARTS}+|{PARTS}+(?=\s|\Z)")  # what parts no two words

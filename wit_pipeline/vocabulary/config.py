@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 Table = Mapping[str, Any]
 
+LARGEST = 10**15  # beyond all that is counted here: what is above is a slip
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The tables of a TOML file; a `UserError` names the file, and the line of a mistake."""
@@ -89,6 +91,10 @@ def value_of(hint: Any, value: Any, where: str) -> Any:
         return hint(value)
     if hint is float and type(value) is int:
         return float(value)
+    if type(value) in (int, float) and not -LARGEST <= value <= LARGEST:  # not a number is in no order
+        raise UserError(f"{where}: {value} is no number that this can be")
+    if type(value) is int and value < 0:
+        raise UserError(f"{where}: counts from 0, found {value}")
     if type(value) is not hint:  # `True` must not pass for 1
         wanted = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}[hint]
         raise UserError(f"{where}: wants {wanted}, found {value!r}")

@@ -35,6 +35,39 @@ def test_wherever_it_stands(value: Any) -> None:
     assert found(value) == [Described(url="1.jpg", texts=("a",))]
 
 
+OBJECT = '{"@type": "ImageObject", "contentUrl": "1.jpg", "caption": "a /* b */ // c; <!-- d"}'
+READ = [Described(url="1.jpg", texts=("a /* b */ // c; <!-- d",))]
+
+
+@pytest.mark.parametrize(
+    ("block", "times"),
+    [
+        (f"{OBJECT};", 1),
+        (f" {OBJECT} ; ;\n", 1),
+        (f"// <![CDATA[\n{OBJECT}\n// ]]>", 1),
+        (f"/* <![CDATA[ */ {OBJECT} /* ]]> */", 1),
+        (f"<![CDATA[{OBJECT}]]>", 1),
+        (f"<!--\n{OBJECT}\n-->", 1),
+        (f"\ufeff{OBJECT}", 1),
+        (f"{OBJECT}\n{OBJECT}", 2),
+        (f"{OBJECT}, {OBJECT}", 2),
+        (f"[{OBJECT}, ]", 1),
+        (OBJECT.replace("}", ",\n}"), 1),
+        (f"/* made by hand */ {OBJECT} // the end", 1),
+        (OBJECT.replace('{"', '{ // what it is\n"'), 1),
+        (OBJECT.replace('"', "&quot;"), 1),
+    ],
+)
+def test_what_is_written_around_json(block: str, times: int) -> None:
+    assert described(block.encode()) == READ * times
+
+
+@pytest.mark.parametrize("block", ["", ";", "// nothing", f"{OBJECT} {{", f"{OBJECT[:-9]}", "{a: 1}"])
+def test_what_is_no_json_for_all_that(block: str) -> None:
+    with pytest.raises(ValueError, match=r"line|char"):
+        described(block.encode())
+
+
 @pytest.mark.parametrize(
     ("fields", "license", "attribution"),
     [

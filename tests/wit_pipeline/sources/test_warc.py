@@ -97,7 +97,17 @@ def test_where_an_image_stands() -> None:
     ],
 )
 def test_which_records_are_pages(item: bytes, found: bool) -> None:
-    assert [text for _, text, _ in facts(read(item))] == ["dog 0"] * found
+    assert [item.text for item in read(item) if isinstance(item, Raw)] == ["dog 0"] * found
+
+
+@pytest.mark.parametrize(
+    ("content_type", "told"),
+    [("text/plain", True), ("application/html", True), ("image/png", True), ("text/html", False)],
+)
+def test_what_looks_like_a_page_and_is_said_to_be_none_is_told(content_type: str, told: bool) -> None:
+    item = record(answer(page(0), content_type))
+    found = [item.detail for item in read(item) if isinstance(item, Reject)]
+    assert found == [f"it looks like a page, and is stated to be {content_type!r}"] * told
 
 
 def test_what_a_response_says_reaches_the_page() -> None:

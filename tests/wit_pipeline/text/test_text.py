@@ -1,11 +1,17 @@
+import re
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
+from icu4py.breakers import WordBreaker
 
 from tests.strategies import TEXTS
 from tests.wit_pipeline.text.test_tokens import ODD
 from wit_pipeline.text.segments import segmented
-from wit_pipeline.text.text import clean, mended, normalise, phrases, words
+from wit_pipeline.text.text import ALONE, clean, fold, mended, normalise, phrases, words
+
+LETTERED = re.compile(r"[^\W_]")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,10 @@ def test_words(text: str, expected: list[str]) -> None:
         ("cafÃ© &amp; bar", "café & bar"),
         ("two\u200b\x00  lines\n", "two lines"),
         ("\u200bល\u200b\u200bក \u200b ខ\u200b", "ល\u200bក ខ"),  # it parts words, where there are two
+        ("<strong>red</strong> <EM class='x'>tul</EM>ip", "red tulip"),
+        ("&lt;b&gt;red&lt;/b&gt; a<br/>b<p>c</p><!-- d -->", "red a b c"),
+        ("red <span style='color:", "red"),  # cut short
+        ("x < y and y > z, <3, a <c> d, 1<a", "x < y and y > z, <3, a <c> d, 1<a"),
         ("Stra&shy;ßen\u00adbahn \u061ca\u2066b", "Straßenbahn ab"),
         ("ශ්\u200dරී می\u200cخواهم ❤️", "ශ්\u200dරී می\u200cخواهم ❤️"),
         ("&#" + "9" * 5000 + ";x", "x"),
@@ -113,6 +123,24 @@ def test_what_a_dictionary_parts_is_found_in_the_text_it_stood_in(text: str) -> 
         for word in phrase:
             wanted = words(word)
             assert any(found[i : i + len(wanted)] == wanted for i in range(len(found))), word
+
+
+# No punctuation, about which ours and theirs differ (they let 3.14 and a_b be one word), and nothing that
+# NFKC makes several characters of.
+PLAIN = st.text(
+    st.characters(
+        categories=("Lu", "Ll", "Lt", "Mn", "Mc", "Nd", "Zs"), include_characters="\u00ad\u200d\u200c\u2060"
+    ).filter(lambda one: unicodedata.normalize("NFKC", one) == one)
+)
+
+
+@given(PLAIN)
+def test_words_are_those_of_unicodes_annex_29_where_blanks_part_them(text: str) -> None:
+    """By ICU, which follows UAX #29; scripts without blanks, and letters without case, are tested above."""
+    assume(not ALONE.search(text) and not re.search(r"[\u0f40-\u0fbc\u1780-\u17ff]", text))
+    parted = [part for part in WordBreaker(text, "en") if LETTERED.search(fold(part))]
+    assert words(text) == [word for part in parted for word in words(part)]
+    assert len(parted) == len(words(text))
 
 
 @given(TEXTS)

@@ -51,6 +51,11 @@ def test_a_table_becomes_the_dataclass() -> None:
         ({"inner": [{}]}, "[k] inner[0]: needs path"),
         ({"inner": [{"path": "a"}]}, "[k] inner[0] path: wants an array, found 'a'"),
         ({"sets": "dir"}, "[k] sets: wants a table"),
+        ({"count": -1}, "[k] count: counts from 0, found -1"),
+        ({"count": 10**20}, "[k] count: 100000000000000000000 is no number that this can be"),
+        ({"share": float("nan")}, "[k] share: nan is no number that this can be"),
+        ({"share": float("inf")}, "[k] share: inf is no number that this can be"),
+        ({"threads": -3}, "[k] threads: counts from 0, found -3"),
         ({"count": 0}, "[k]: count is at least 1, found 0"),
     ],
 )

@@ -37,6 +37,9 @@ def wanted(config: ListSource, names: Sequence[str], path: str, *, textless: boo
     """
     found = recognise(names, config.named())
     columns = (*(found[field] for field in FIELDS), *config.texts)
+    for column in filter(None, columns):
+        if (count := list(names).count(column)) > 1:
+            raise UserError(f"{path}: has {count} columns called {column!r}: which is meant nobody can tell")
     absent = sorted({column for column in columns if column} - set(names))
     if absent:
         raise UserError(f"{path}: has no column {', '.join(map(repr, absent))}; it has {shown(names)}")

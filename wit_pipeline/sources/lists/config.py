@@ -25,10 +25,13 @@ class ListSource:
     sha256: str = ""  # of the image's bytes, in hex: what is fetched is compared with it; see `crawl.hash`
     md5: str = ""  # where the first is not stated
     texts: tuple[str, ...] = ()  # further columns of texts: each gives a record of its own
+    delimiter: str = ""  # csv, tsv, txt: one character; "" is a comma, or a tab
     columns: tuple[str, ...] = ()  # csv, tsv, txt: the columns' names where the file has no header
 
     def __post_init__(self) -> None:
         needs_path(self.path)
+        if len(self.delimiter) > 1 or self.delimiter in ('"', "\n", "\r", "\\"):
+            raise ValueError(f"delimiter is one character, found {self.delimiter!r}")
         found = recognise(self.columns, self.named())
         lacking = [field for field in ("url", "text") if found[field] not in self.columns]
         if self.columns and lacking:

@@ -76,7 +76,7 @@ def plain(name: str) -> str:
 
 def recognise(names: Iterable[str], named: Mapping[str, str]) -> dict[str, str]:
     """The column of each field: the one that the recipe names, else the first known one, else ""."""
-    there: dict[str, str] = {}
+    there: dict[str, str] = {}  # of two that differ in case alone, the first
     for name in names:
         there.setdefault(plain(name), name)
     known = {

@@ -1,7 +1,8 @@
-"""Parquet: columns by name, read a row group at a time."""
+"""Parquet: columns by name, read by rows: whole row groups together, and pieces of one that is large."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -18,6 +19,9 @@ from wit_pipeline.vocabulary.records import Raw, Reject
 MAGIC = b"PAR1"
 SPLIT_ROWS = 50_000  # rows a worker reads at a time, in whole row groups …
 SPLIT_BYTES = 64 << 20  # … or bytes of all columns, whichever comes first
+# A row group of so many times as much is read in pieces of that: larger ones would lose more to a kill, and
+# smaller ones cost more, as each piece unpacks the rows before it too.
+LARGE = 4
 BATCH_ROWS = 256  # rows in memory at a time: a dictionary may hide many long texts in few bytes …
 BATCH_BYTES = 32 << 20  # … or bytes of the row group's average
 BUFFER = 1 << 20  # bytes of a column read at a time
@@ -25,7 +29,7 @@ FAILURES = (OSError, pa.ArrowException)
 
 
 def splits(config: ListSource, path: str, world: World) -> list[Range]:
-    """Ranges of row groups. A `UserError` where there is no row, or it is not known which column is which."""
+    """Ranges of rows. A `UserError` where there is no row, or it is not known which column is which."""
     with opened(path, world) as stream, _file(stream, path) as file:
         columns = wanted(config, _names(file, config), path)
         for column in filter(None, columns):
@@ -44,10 +48,14 @@ def read(config: ListSource, split: Split, world: World) -> Iterator[Raw | Rejec
     """The rows of a split; a row group that breaks ends in a Reject, and the others go on."""
     with opened(split.path, world) as stream, _file(stream, split.path) as file:
         columns = wanted(config, _names(file, config), split.path)
-        first = sum(file.metadata.row_group(number).num_rows for number in range(split.first))
-        for number in range(split.first, split.last):
-            yield from raws(_rows(file, number, columns), split.place, config.texts, first)
-            first += file.metadata.row_group(number).num_rows
+        start = 0
+        for number in range(file.num_row_groups):
+            end = start + file.metadata.row_group(number).num_rows
+            first, last = max(start, split.first), min(end, split.last)
+            if first < last:
+                rows = _rows(file, number, columns, first - start, last - start)
+                yield from raws(rows, split.place, config.texts, first)
+            start = end
 
 
 def _file(stream: BinaryIO, path: str) -> pq.ParquetFile:
@@ -78,16 +86,28 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _ranges(groups: list[tuple[int, int]]) -> list[Range]:
-    ranges, first, rows, size = [], 0, 0, 0
-    for number, (count, length) in enumerate(groups, 1):
-        rows, size = rows + count, size + length
-        if rows >= SPLIT_ROWS or size >= SPLIT_BYTES:
-            ranges.append((first, number))
-            first, rows, size = number, 0, 0
-    return [*ranges, (first, len(groups))] if first < len(groups) else ranges
+    """Ranges of rows, from the rows and bytes of each group."""
+    ranges: list[Range] = []
+    first = end = size = 0
+    for count, length in groups:
+        pieces = max(count / (LARGE * SPLIT_ROWS), min(count, length / (LARGE * SPLIT_BYTES)))
+        if pieces > 1:
+            cuts = [end + count * piece // math.ceil(pieces) for piece in range(math.ceil(pieces) + 1)]
+            cuts[0], end, size = first, end + count, 0
+            ranges += pairwise(cuts)
+            first = end
+            continue
+        end, size = end + count, size + length
+        if end - first >= SPLIT_ROWS or size >= SPLIT_BYTES:
+            ranges.append((first, end))
+            first, size = end, 0
+    return [*ranges, (first, end)] if first < end else ranges
 
 
-def _rows(file: pq.ParquetFile, number: int, columns: Sequence[str]) -> Iterator[Row | Flaw]:
+def _rows(
+    file: pq.ParquetFile, number: int, columns: Sequence[str], first: int, last: int
+) -> Iterator[Row | Flaw]:
+    """Some rows of a group, by their places in it."""
     group = file.metadata.row_group(number)
     average = max(1, group.total_byte_size // max(1, group.num_rows))
     batches = file.iter_batches(
@@ -95,9 +115,15 @@ def _rows(file: pq.ParquetFile, number: int, columns: Sequence[str]) -> Iterator
         row_groups=[number],
         columns=sorted({column for column in columns if column}),
     )
+    at = 0
     try:
         for batch in batches:
-            yield from _batch(batch, columns)
+            some = batch[max(0, first - at) : max(0, last - at)]
+            at += len(batch)
+            if len(some):
+                yield from _batch(some, columns)
+            if at >= last:
+                return
     except FAILURES as error:
         if is_of_the_disk(error):
             raise

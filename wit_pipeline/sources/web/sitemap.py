@@ -4,6 +4,7 @@ They come from strangers: no entity is defined or resolved, and bytes, addresses
 tag are bounded, so that no file costs more memory than its share.
 """
 
+import codecs
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,10 +119,13 @@ def raws(picture: Picture, where: str) -> Iterator[Raw | Reject]:
 
 def _read_xml(stream: BinaryIO) -> Iterator[Entry]:
     parser = _Parser()
-    trouble = ""
+    trouble, begun = "", False
     while True:
         try:
             chunk = stream.read(CHUNK)
+            if not begun:  # blanks before the declaration, as one in a thousand has
+                bare = chunk.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n")
+                begun, chunk = bool(bare) or not chunk, bare if bare[:1] == b"<" else chunk
             parser.feed(chunk)
         except (*FAILURES, _Wrong) as error:
             trouble = str(error) or type(error).__name__

@@ -68,7 +68,13 @@ def test_a_missing_column_is_said_with_those_there_are(name: str) -> None:
         ("a.tsv", b"url\tcaption\nu\tt\nv", [("u", "t"), ("", Reason.SOURCE_UNREADABLE)]),
         ("a.tsv", b"url\tcaption\nu\tt\tx\nv\ts\n", [("", Reason.SOURCE_UNREADABLE), ("v", "s")]),
         ("a.tsv", b"url\tcaption\n\t\n", [("", "")]),
-        ("a.csv", b'url,caption\nu,t\nv,"s', [("u", "t"), ("v", "s\n")]),
+        ("a.csv", b'url,caption\nu,t\nv,"s', [("u", "t"), ("", Reason.SOURCE_UNREADABLE)]),
+        # quotation marks as Spark writes them, as RFC 4180 does, and as nobody does
+        ("a.csv", b'url,caption\nu,"a \\"b\\", c"\nv,"\\\\s"\n', [("u", 'a "b", c'), ("v", "\\s")]),
+        ("a.csv", b'url,caption\nu,"a ""b"", c"\nv,"\\s"\n', [("u", 'a "b", c'), ("v", "\\s")]),
+        ("a.csv", b'url,text\nu,"a "b" c"\nv,s\n', [("", Reason.SOURCE_UNREADABLE), ("v", "s")]),
+        ("a.csv", b'url,caption\nu,a "b" c\n', [("u", 'a "b" c')]),  # a field that is not quoted
+        ("a.csv", b'url,caption\nu,"C:\\"\nv,"s"\n', [("u", "C:\\"), ("v", "s")]),  # no mark of Spark's
         (
             "a.jsonl",
             b'{"url":"u","caption":"t"}\n{"url":"v","ca',
@@ -147,6 +153,14 @@ def test_what_is_packed_and_torn_gives_what_came_before(name: str, packing: str)
     [
         ("a.csv", b"url,caption\n", "holds no row below its header"),
         ("a.csv", b"\n\n \n", "holds nothing but blanks"),
+        (
+            "a.csv",
+            b"url;text\nhttps://a.test/1;dog\n",
+            r"look parted by ';' and not by ','.*delimiter = \";\"",
+        ),
+        ("a.csv", b'https://a.test/1;"dog, red"\nhttps://a.test/2;"cat, blue"\n', "look parted by ';'"),
+        ("a.csv", b"https://a.test/1|a dog\nhttps://a.test/2|a, b, c\n", r"look parted by '\|'"),
+        ("a.csv", b"url,text,text\nu,t,s\n", "has 2 columns called 'text'"),
         ("a.tsv", b"url\tcaption\n\n", "holds no row below its header"),
         ("a.jsonl", b"\n \n", "holds nothing but blanks"),
         ("a.jsonl", b"hello\n", "none of its first lines is a JSON object"),
@@ -233,3 +247,12 @@ def test_nonsense_is_said_or_counted(content: bytes, name: str, head: bytes) -> 
     with suppress(UserError):
         found = read(head + content, name)
         assert all(isinstance(item, Raw | Reject) for item in found)
+
+
+def test_a_delimiter_that_the_recipe_names() -> None:
+    content = b'https://a.test/1;"dog; red"\nhttps://a.test/2;cat, blue\n'
+    wanted = [("https://a.test/1", "dog; red"), ("https://a.test/2", "cat, blue")]
+    assert facts(read(content, "a.csv", delimiter=";")) == wanted
+    assert facts(read(b"url|text\nu|t\n", "a.tsv", delimiter="|")) == [("u", "t")]
+    with pytest.raises(ValueError, match="delimiter is one character"):
+        source(delimiter="||")

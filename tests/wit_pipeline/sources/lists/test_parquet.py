@@ -4,6 +4,8 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.factories import world
 from tests.lists import EXPECTED, ROWS, facts, hash_of, parquet, read, source
@@ -20,6 +22,41 @@ def test_a_parquet_file_is_split_by_row_groups(monkeypatch: pytest.MonkeyPatch) 
     found = read(content, "a.parquet")
     assert facts(found) == EXPECTED
     assert [item.where for item in found] == [f"a.parquet#{i}" for i in range(5)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 400)), min_size=1, max_size=6))
+def test_ranges_are_all_rows_once_and_a_large_group_is_several(groups: list[tuple[int, int]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parquet_format, "SPLIT_ROWS", 4)
+        patch.setattr(parquet_format, "SPLIT_BYTES", 20)
+        ranges = parquet_format._ranges(groups)
+    rows = sum(count for count, _ in groups)
+    assert [row for first, last in ranges for row in range(first, last)] == list(range(rows))
+    assert all(last - first < 16 + 4 for first, last in ranges)
+
+
+def test_pieces_of_a_row_group_are_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parquet_format, "SPLIT_ROWS", 25)
+    monkeypatch.setattr(parquet_format, "BATCH_ROWS", 7)
+    rows = [{"url": f"u{number}", "caption": f"t{number}"} for number in range(1000)]
+    content = parquet(rows, row_group_size=600)
+    splits = url_list.splits(source(), "a.parquet", world({"a.parquet": content}))
+    assert len(splits) == 6 + 4
+    found = read(content, "a.parquet")
+    assert facts(found) == [(row["url"], row["caption"]) for row in rows]
+    assert [item.where for item in found] == [f"a.parquet#{number}" for number in range(1000)]
+
+
+@pytest.mark.parametrize("named", [{}, {"url": "url"}])
+def test_two_columns_of_one_name_are_refused(named: dict[str, str]) -> None:
+    buffer = io.BytesIO()
+    columns = [pa.array(["u"]), pa.array(["v"]), pa.array(["t"])]
+    pq.write_table(pa.table(columns, names=["url", "url", "caption"]), buffer)
+    with pytest.raises(UserError, match="has 2 columns called 'url'"):
+        read(buffer.getvalue(), "a.parquet", **named)
+    buffer = io.BytesIO()  # nobody asks for the one that stands twice
+    pq.write_table(pa.table(columns, names=["x", "x", "caption"]).append_column("url", [["u"]]), buffer)
+    assert facts(read(buffer.getvalue(), "a.parquet")) == [("u", "t")]
 
 
 def test_large_and_dictionary_strings() -> None:
@@ -94,7 +131,8 @@ def test_no_bit_flip_of_a_parquet_file_ends_the_run(at: int) -> None:
 
 def test_parquet_splits_by_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
     content = parquet(ROWS * 100, row_group_size=100)
-    assert url_list.splits(source(), "a.parquet", world({"a.parquet": content})) == [(0, 5)]
+    assert url_list.splits(source(), "a.parquet", world({"a.parquet": content})) == [(0, 500)]
     size = pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0).total_byte_size
     monkeypatch.setattr(parquet_format, "SPLIT_BYTES", 2 * size)
-    assert url_list.splits(source(), "a.parquet", world({"a.parquet": content})) == [(0, 2), (2, 4), (4, 5)]
+    splits = url_list.splits(source(), "a.parquet", world({"a.parquet": content}))
+    assert splits == [(0, 200), (200, 400), (400, 500)]

@@ -69,6 +69,9 @@ def url(address: str) -> str:
         gzip.compress(EXAMPLE.encode()),
         EXAMPLE.replace("UTF-8", "UTF-16").encode("utf-16"),
         ("\ufeff" + EXAMPLE).encode(),
+        ("\n\n \t" + EXAMPLE).encode(),
+        ("\ufeff\r\n" + EXAMPLE).encode(),
+        gzip.compress((" " * 200 + EXAMPLE).encode()),
         EXAMPLE.replace("sitemaps.org/schemas/sitemap/0.9", "google.com/schemas/sitemap/0.84").encode(),
     ],
 )
