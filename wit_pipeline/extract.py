@@ -13,6 +13,7 @@ import numpy as np
 from wit_pipeline.sources import Source
 from wit_pipeline.text.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
 from wit_pipeline.text.junk import is_template
+from wit_pipeline.text.languages import canonical
 from wit_pipeline.text.match import Matcher, Mode
 from wit_pipeline.text.text import clean
 from wit_pipeline.text.tokens import distinct, longest_runs, packed, unspaced, word_hashes
@@ -157,7 +158,7 @@ def answer(
         return rejected(raw, Reason.TEXT_BLOCKED, blocked[facts.blocked[0]])
     if not facts.queries:
         return rejected(raw, Reason.NO_QUERY)
-    language = raw.language
+    language = canonical(raw.language) if raw.language else ""
     if config.languages:
         found, certainty = identify(caption)
         reason = reject_language(found, certainty, config.languages, config.language_certainty)

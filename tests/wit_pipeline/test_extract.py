@@ -60,6 +60,17 @@ def test_what_is_far_too_long_is_not_even_cleaned(length: int, reason: Reason) -
     assert (found.reason, len(found.caption)) == (reason, 4_000)
 
 
+@pytest.mark.parametrize(
+    ("stated", "language"),
+    [("en-us", "en-US"), ("DE", "de"), ("eng", "en"), ("nolang", ""), ("zh_hant_tw", "zh-Hant-TW")],
+)
+def test_a_language_that_is_stated_is_kept_in_its_canonical_form(stated: str, language: str) -> None:
+    raw = Raw(url="http://a.test/1.jpg", text="a red dog", where="f#0", language=stated)
+    (found,) = judge([raw], "list", rules_of(ExtractConfig(), MATCHER))
+    assert isinstance(found, Candidate)
+    assert found.language == language
+
+
 def test_languages() -> None:
     found = judged("ein roter Hund, a dog spielt im Garten hinter dem Haus", languages=("en",))
     assert isinstance(found, Reject)

@@ -14,6 +14,7 @@ from wit_pipeline.sources.lists.columns import shown
 from wit_pipeline.sources.packed import NEEDS_ROW, Damaged, head_of, opened
 from wit_pipeline.sources.quoted import quoted_rows
 from wit_pipeline.sources.source import WHOLE, Range, Split, World, needs_path
+from wit_pipeline.text.languages import check, is_one_of
 from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.records import Raw, Reason, Reject, dropped, unreadable
@@ -54,10 +55,11 @@ class WitTsvSource:
     kind: Literal["wit_tsv"] = "wit_tsv"
     path: tuple[str, ...] = how()  # globs of .tsv, also .gz .bz2 .zst
     texts: Literal["best", "all"] = "best"  # the most telling text of a row, or each as a record of its own
-    languages: tuple[str, ...] = ()  # of the pages that are kept, as Wikipedia writes them; all by default
+    languages: tuple[str, ...] = ()  # of the pages that are kept, BCP 47; all by default
 
     def __post_init__(self) -> None:
         needs_path(self.path)
+        check(self.languages)
 
 
 def splits(config: WitTsvSource, path: str, world: World) -> list[Range]:
@@ -107,7 +109,7 @@ def _rows(stream: BinaryIO, split: Split, body: int) -> Iterator[dict[str, str] 
 
 def _read_row(row: dict[str, str], where: str, config: WitTsvSource) -> Iterator[Raw | Reject]:
     language, url = row["language"], row["image_url"]
-    if config.languages and language not in config.languages:
+    if config.languages and not is_one_of(language, config.languages):
         yield dropped(Reason.TEXT_LANGUAGE, where, language, url)
         return
     texts = texts_of(row)[: 1 if config.texts == "best" else None] or [("", "")]

@@ -1,11 +1,9 @@
 """What a caption must be: the rules that judge a cleaned text, each with its threshold and its Reason."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 from wit_pipeline.text import junk
+from wit_pipeline.text.languages import identified_as, identifier
 from wit_pipeline.text.scripts import PARTS
 from wit_pipeline.text.text import HIDDEN, MARK, WIDE
 from wit_pipeline.vocabulary.config import how
@@ -32,13 +30,15 @@ class CaptionConfig:
     dates: bool = False  # … "Sat, 12 March 2014"
     boilerplate: bool = False  # … "Image may contain: 2 people", "Click to enlarge"
     blocklist: str = how("")  # a file of words and phrases that no caption may contain, one a line
-    languages: tuple[str, ...] = ()  # ISO 639-1 codes that pass, as identified from the text; all by default
+    languages: tuple[str, ...] = ()  # BCP 47 codes that pass, as identified from the text; all by default
     language_certainty: float = 0.4  # probability from which on another language drops a caption
 
     def __post_init__(self) -> None:
         for name in ("min_letters", "max_repeated", "max_url", "language_certainty"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is a share from 0 to 1, found {getattr(self, name)}")
+        if self.languages:
+            identified_as(self.languages)
         for unit in ("characters", "words"):
             least, most = getattr(self, f"min_{unit}"), getattr(self, f"max_{unit}")
             if least > most:
@@ -111,22 +111,15 @@ def letters_share(text: str) -> float:
     return letters / solid if solid else 0.0
 
 
-@cache
-def _identifier() -> Any:
-    from py3langid import langid  # loads a model of 3 MB: only where languages are filtered
-
-    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
-
-
 def identify(text: str) -> tuple[str, float]:
-    """The ISO 639-1 code of the language that `text` is most likely in, and its probability.
+    """The identifier's code of the language that `text` is most likely in, and its probability.
 
     Of a few words the probability is low: "a red dog" is English by 0.08.
     """
-    language, probability = _identifier().classify(text)
+    language, probability = identifier().classify(text)
     return str(language), float(probability)
 
 
-def reject_language(language: str, certainty: float, wanted: Sequence[str], least: float) -> Reason | None:
+def reject_language(language: str, certainty: float, wanted: tuple[str, ...], least: float) -> Reason | None:
     """Whether a caption is in a language that nobody asked for, and surely so."""
-    return Reason.TEXT_LANGUAGE if language not in wanted and certainty >= least else None
+    return Reason.TEXT_LANGUAGE if certainty >= least and language not in identified_as(wanted) else None

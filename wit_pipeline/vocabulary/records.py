@@ -156,7 +156,7 @@ class Candidate:
     where: str = ""  # the position in it: "file#row"
     license: str = ""
     attribution: str = ""
-    language: str = ""  # as the source states it, or as identified where languages are filtered
+    language: str = ""  # BCP 47, as the source states it, or as identified where languages are filtered
     text_kind: str = ""  # which of an image's texts
     held: str = ""  # "source:file#offset+length" of bytes that need no fetching
     digest: str = ""  # "sha256:HEX" or "md5:HEX" that the source states of the image's bytes

@@ -94,6 +94,13 @@ def test_which_text_is_taken(
     assert [item.where for item in found] == ["wit.tsv#0", "wit.tsv#0.1", "wit.tsv#0.2"][: len(every)]
 
 
+def test_languages_however_they_are_written() -> None:
+    found = read(table(row(language="zh-TW"), row(language="no"), row(language="sv")), languages=("zh", "nb"))
+    assert [isinstance(item, Raw) for item in found] == [True, True, False]
+    with pytest.raises(ValueError, match="'xx' is no language"):
+        WitTsvSource(path=("a.tsv",), languages=("xx",))
+
+
 def test_languages_that_are_not_wanted_are_counted() -> None:
     kept, dropped = read(table(row(language="en"), row(language="de")), languages=("en", "fr"))
     assert isinstance(kept, Raw)

@@ -140,6 +140,34 @@ def test_languages() -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "label"),
+    [
+        ("nb", "no"), ("no", "no"), ("nn", "nn"), ("EN", "en"), ("eng", "en"), ("en-US", "en"),
+        ("en_us", "en"), ("iw", "he"), ("he", "he"), ("zh-Hant", "zh"), ("cmn", "zh"), ("fil", "tl"),
+        ("sr-Latn", "sr"), ("id", "id"),
+    ],
+)  # fmt: skip
+def test_a_language_is_known_however_its_code_is_written(code: str, label: str) -> None:
+    assert CaptionConfig(languages=(code,)).languages == (code,)
+    assert reject_language(label, 1.0, (code,), 0.4) is None
+    assert reject_language("nl", 1.0, (code,), 0.4) is Reason.TEXT_LANGUAGE
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("xx", "'xx' is no language by BCP 47"),
+        ("english", "'english' is no language by BCP 47"),
+        ("", "'' is no language by BCP 47"),
+        ("rm", "'rm' cannot be told from a caption; known: ace, af, "),
+    ],
+)
+def test_a_code_that_would_drop_all_captions_is_refused(code: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CaptionConfig(languages=("en", code))
+
+
+@pytest.mark.parametrize(
     ("fields", "message"),
     [
         ({"min_letters": 1.5}, "min_letters is a share from 0 to 1, found 1.5"),

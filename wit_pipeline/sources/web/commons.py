@@ -15,6 +15,7 @@ from wit_pipeline.html.plain import plain
 from wit_pipeline.sources.source import Range, Split, World
 from wit_pipeline.sources.web import api
 from wit_pipeline.sources.web.api import Interface, phrase, string
+from wit_pipeline.text import languages
 from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.records import Raw, Reason, Reject, dropped, unreadable
 
@@ -54,6 +55,7 @@ class CommonsSource:
 
     def __post_init__(self) -> None:
         api.check_keys(self.api, self.per_query, self.most_queries, self.interval)
+        languages.check(self.languages)
         if self.width < 1:
             raise ValueError(f"width must be at least 1, found {self.width}")
 
@@ -191,7 +193,8 @@ def _in_languages(facts: Mapping[str, Any], name: str, wanted: tuple[str, ...]) 
     if not isinstance(value, dict):
         return [("", plain(string(value)))]
     stated = [language for language in value if not language.startswith("_")]  # _type says what it is
-    chosen = [language for language in wanted or stated if language in value]
+    order = [one for code in wanted for one in stated if languages.is_one_of(one, (code,))]
+    chosen = list(dict.fromkeys(order)) if wanted else stated
     return [(language.lower(), plain(string(value[language]))) for language in chosen]
 
 
