@@ -1,6 +1,7 @@
 """From what a source gave to a Candidate: cleaned, judged and matched before a byte is fetched."""
 
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -27,12 +28,14 @@ BATCH_CHARACTERS = 1 << 22  # … or fewer, if they are this long
 LONGEST = 100_000  # characters of a URL or a text that are worth a look
 SHOWN = 4_000  # characters of them that a Reject keeps
 # Blanks, and what is not seen: of concatenated files, of editors, of chats.
-UNSEEN = r"[\s\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-AROUND = re.compile(rf"\A{UNSEEN}+|(?<!{UNSEEN}){UNSEEN}+\Z")
-NOTHING = re.compile(
-    r"/(?:undefined|null|nan|none|nil|false|%5Bobject%20\w+%5D)/?(?:[?#].*)?\Z", re.IGNORECASE
+UNSEEN = "".join(
+    chr(code)
+    for code in (*range(0x3001), 0xFEFF)
+    if chr(code).isspace() or unicodedata.category(chr(code)) in ("Cf", "Cc")
 )
-ODD_MARK = re.compile(r"[{}<\[]|%(?:7B|3C|5B|25|%)", re.IGNORECASE)
+CODED = re.compile(r"%(?:7B|3C|5B|25|%)", re.IGNORECASE)  # what such a mark is in an address
+NOTHINGS = frozenset("undefined null nan none nil false".split())  # noqa: SIM905
+NO_OBJECT = re.compile(r"%5bobject%20\w+%5d")
 PLAIN_URL = re.compile(r"https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/[!-Z\\^-~]*)?")  # most: nothing to find out
 
 
@@ -126,7 +129,7 @@ def clean_record(raw: Raw, config: ExtractConfig) -> Cleaned | Reject:
     """A record with its caption cleaned, or the Reject that its URL or its characters ask for."""
     if len(raw.text) > LONGEST or len(raw.url) > LONGEST:  # before it costs the time that cleaning takes
         return rejected(raw, Reason.TEXT_TOO_LONG if len(raw.text) > LONGEST else Reason.URL_INVALID)
-    url, caption = AROUND.sub("", raw.url).replace(" ", "%20"), clean(raw.text)
+    url, caption = raw.url.strip(UNSEEN).replace(" ", "%20"), clean(raw.text)
     reason = reject_url(url, bool(raw.held)) or reject_text(caption, config)
     return rejected(raw, reason) if reason is not None else Cleaned(raw, url, caption)
 
@@ -201,9 +204,12 @@ def is_no_address(url: str) -> bool:
     >>> [is_no_address(f"https://a.test/{name}") for name in ("%7B%7Bimg%7D%7D", "undefined?w=9", "null.jpg")]
     [True, True, False]
     """
-    if NOTHING.search(url) is not None:
+    path = url.partition("?")[0].partition("#")[0].rstrip("/")
+    name = path[path.rfind("/") + 1 :].lower()
+    if name in NOTHINGS or NO_OBJECT.fullmatch(name):
         return True
-    return ODD_MARK.search(url) is not None and is_template(unquote(url))
+    odd = "{" in url or "[" in url or "<" in url or ("%" in url and CODED.search(url) is not None)
+    return odd and is_template(unquote(url))
 
 
 def reject_url(url: str, held: bool = False) -> Reason | None:
