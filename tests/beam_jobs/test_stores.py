@@ -65,6 +65,12 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
         yield running
 
 
+# Where the same is true of both, the slower one is a slow test.
+GS_FIRST = pytest.mark.parametrize(
+    "server", [pytest.param(s3, marks=pytest.mark.slow), gs], ids=["s3", "gs"], indirect=True
+)
+
+
 def build(world: World, root: str, *more: str) -> int:
     return main(["build", "--recipe", str(world.recipe), "--root", root, "--workers", "1", *more])
 
@@ -116,6 +122,7 @@ def test_a_take_down_in_a_store(world: World, here: Path, server: Server, tmp_pa
     assert bytes_of(place(text) / "crawl") == bytes_of(copy / "crawl")
 
 
+@GS_FIRST
 def test_inputs_may_lie_in_a_store(world: World, here: Path, server: Server, tmp_path: Path) -> None:
     """The dump, the list, a block list and the evaluation set: what is built does not depend on it."""
     folder = world.recipe.parent
@@ -249,6 +256,7 @@ def held(root: Path) -> dict[str, str]:
         return dict(zip(names, sums, strict=True))
 
 
+@GS_FIRST
 @pytest.mark.parametrize("step", [40, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_take_down_that_is_cut_at_any_object_is_completed(
     world: World, here: Path, server: Server, tmp_path: Path, step: int
@@ -285,6 +293,7 @@ def killed(last: int, act: Callable[[], object]) -> bool:
     return False
 
 
+@GS_FIRST
 def test_a_refetch_that_is_cut_at_any_object_is_completed_and_so_is_a_drop(
     world: World, here: Path, server: Server
 ) -> None:

@@ -112,7 +112,7 @@ def as_pairs(items: Sequence[Item]) -> list[Pair]:
         (1, 1, 1 << 18, 1),
         pytest.param(2, 7, 1 << 18, 1, marks=pytest.mark.slow),
         (4, 13, 500, 3),
-        (1, 40, 100, 7),
+        pytest.param(1, 40, 100, 7, marks=pytest.mark.slow),
     ],
 )
 def test_five_thousand_images_by_the_definition(
