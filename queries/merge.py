@@ -2,8 +2,10 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import overload
 
 from queries.config import QueriesConfig
 from queries.ngrams import Bigram, admits, best_first
@@ -33,7 +35,7 @@ class Merged:
     """The list, and what became of all that was offered."""
 
     queries: list[Query]
-    dropped: list[Dropped]
+    dropped: Sequence[Dropped]
     offered: Mapping[Kind, int]  # distinct queries of each source above its own bounds; one may have several
 
 
@@ -51,15 +53,21 @@ class _Sources:
         places = (self.frequent, self.pairs, self.titles, self.lemmas)
         return tuple(kind for kind, place in zip(Kind, places, strict=True) if query in place)
 
-    def query(self, query: str, kind: Kind) -> Query:
+    def offered(self) -> dict[Kind, int]:
+        """How many queries each source offers."""
+        places = (self.frequent, self.pairs, self.titles, self.lemmas)
+        return {kind: len(place) for kind, place in zip(Kind, places, strict=True)}
+
+    def query(self, query: str) -> Query:
         """All that is known of a query; id and rank are given later."""
+        kinds = self.kinds(query)
         pair, title = self.pairs.get(query), self.titles.get(query)
         count, documents = self.counts.get(query, (0, 0))
         return Query(
             query_id=0,
             query=query,
-            kind=kind,
-            sources=self.kinds(query),
+            kind=Kind(kinds[0]),
+            sources=kinds,
             count=count,
             document_count=documents,
             npmi=pair.npmi if pair else 0.0,
@@ -69,6 +77,35 @@ class _Sources:
             title=title.title if title else "",
             lemma=self.lemmas.get(query, ""),
         )
+
+
+class _Drops(Sequence[Dropped]):
+    """What the list does not hold, each made when it is asked for: of a large list there are millions."""
+
+    def __init__(self, found: _Sources, refused: list[tuple[str, Reason, str]], over: list[str]) -> None:
+        self._found = found
+        self._refused = refused
+        self._over = over
+
+    def __len__(self) -> int:
+        return len(self._refused) + len(self._over)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    @overload
+    def __getitem__(self, place: int) -> Dropped: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Dropped]: ...
+    def __getitem__(self, place: int | slice) -> Dropped | list[Dropped]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        place = range(len(self))[place]
+        if place < len(self._refused):
+            query, reason, detail = self._refused[place]
+        else:
+            query, reason, detail = self._over[place - len(self._refused)], Reason.QUERY_OVER_BUDGET, ""
+        return _drop(self._found.query(query), reason, detail)
 
 
 def nothing_blocked(query: str) -> str:
@@ -96,20 +133,17 @@ def merge(
     own; then, as before that, what stands last is cut.
     """
     found = _gathered(words, bigrams, titles, lemmas, config)
-    queries: list[Query] = []
-    dropped: list[Dropped] = []
-    wanted = dict.fromkeys(query for query in _by_trust(found))
-    for query in wanted:
+    good: list[str] = []
+    refused: list[tuple[str, Reason, str]] = []
+    for query in _by_trust(found):
         reason, detail = _refused(query, blocks)
-        made = found.query(query, Kind(found.kinds(query)[0]))
         if reason is None:
-            queries.append(made)
+            good.append(query)
         else:
-            dropped.append(_drop(made, reason, detail))
-    kept, over = _within(queries, config)
-    dropped += [_drop(query, Reason.QUERY_OVER_BUDGET, "") for query in over]
-    offered = Counter(Kind(kind) for query in wanted for kind in found.kinds(query))
-    return Merged(queries=_numbered(kept), dropped=dropped, offered={kind: offered[kind] for kind in Kind})
+            refused.append((query, reason, detail))
+    kept, over = _within(good, found, config)
+    dropped = _Drops(found, refused, over)
+    return Merged(queries=_numbered(map(found.query, kept)), dropped=dropped, offered=found.offered())
 
 
 def worth_asking(query: str) -> bool:
@@ -192,10 +226,13 @@ def _lemmas(lemmas: Iterable[str]) -> dict[str, str]:
 
 
 def _by_trust(found: _Sources) -> Iterator[str]:
+    """All queries, each where the most trusted of its sources has it."""
     yield from found.frequent
-    yield from found.pairs
-    yield from found.titles
-    yield from sorted(found.lemmas, key=lambda query: (-found.query(query, Kind.SYNSET).count, query))
+    yield from (query for query in found.pairs if query not in found.frequent)
+    alone = (query for query in found.titles if query not in found.frequent and query not in found.pairs)
+    yield from alone
+    rest = (query for query in found.lemmas if found.kinds(query) == (Kind.SYNSET,))
+    yield from sorted(rest, key=lambda query: (-found.counts.get(query, (0, 0))[0], query))
 
 
 def _refused(query: str, blocks: Callable[[str], str]) -> tuple[Reason | None, str]:
@@ -205,15 +242,14 @@ def _refused(query: str, blocks: Callable[[str], str]) -> tuple[Reason | None, s
     return (Reason.QUERY_BLOCKED, rule) if rule else (None, "")
 
 
-def _within(queries: list[Query], config: QueriesConfig) -> tuple[list[Query], list[Query]]:
+def _within(queries: list[str], found: _Sources, config: QueriesConfig) -> tuple[list[str], list[str]]:
     """The queries that the budget has room for, and those that it has not, both in order."""
-    titles_alone = [query for query in queries if query.sources == (Kind.TITLE,)]
+    titles_alone = [query for query in queries if found.kinds(query) == (Kind.TITLE,)]
     room = config.title_budget or max(0, config.budget - (len(queries) - len(titles_alone)))
-    cut = {query.query for query in titles_alone[room:]}
-    left = [query for query in queries if query.query not in cut]
-    kept = left[: config.budget]
-    names = {query.query for query in kept}
-    return kept, [query for query in queries if query.query not in names]
+    cut = set(titles_alone[room:])
+    kept = list(islice((query for query in queries if query not in cut), config.budget))
+    names = set(kept)
+    return kept, [query for query in queries if query not in names]
 
 
 def _drop(query: Query, reason: Reason, detail: str) -> Dropped:

@@ -17,7 +17,8 @@ from beam_jobs.stages import query_units
 from queries import ids, store, tally
 from queries.dumps.wikipedia import Page, article, pages
 from queries.dumps.wikitext import plain
-from wit_pipeline.text.text import words
+from wit_pipeline.text.segments import segmented
+from wit_pipeline.text.text import phrases
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.records import Kind
 
@@ -230,8 +231,9 @@ def test_the_hash_seed_changes_nothing_on_real_pages(tmp_path: Path, seed: str) 
 def test_word_counts_are_those_of_a_simple_count_on_real_pages(tmp_path: Path) -> None:
     with (DATA / DUMP).open("rb") as stream:
         texts = [plain(item.text) for item in pages(stream, DUMP) if isinstance(item, Page) and article(item)]
-    counts = Counter(word for text in texts for word in words(text))
-    documents = Counter(word for text in texts for word in set(words(text)))
+    said = [[word for phrase in phrases(segmented(text)) for word in phrase] for text in texts]
+    counts = Counter(word for found in said for word in found)
+    documents = Counter(word for found in said for word in set(found))
     build(recipe(tmp_path, str(DATA / DUMP), min_count=100), tmp_path / "root")
     found = store.read(tmp_path / "root/queries/queries.parquet")
     listed = {item.query: (item.count, item.document_count) for item in found if item.kind is Kind.WORD}
