@@ -65,7 +65,7 @@ def articles(
         if reason:
             account.rejected[reason] += 1
         else:
-            yield item.text if item.plain else plain(item.text)
+            yield item.text if item.plain else plain(item.text, item.names)
 
 
 def add_words(task: Task, unit: Unit) -> Done:

@@ -341,6 +341,7 @@ class _Reader:
                 title=title,
                 text=text,
                 namespace=self._namespace(fields.get("ns", "").strip(), title),
+                names=self.head.namespaces,
                 redirect=_redirect(fields.get("redirect"), text, title),
                 page_id=int(number) if NUMBER.fullmatch(number) else 0,
             )

@@ -1,7 +1,8 @@
 """A page of a wiki, what kind of page it is, and what can be wrong with a dump."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from queries.dumps.namespaces import DISAMBIGUATIONS, MEANINGS
@@ -25,6 +26,7 @@ class Page:
     redirect: str = ""  # the title that it leads to; its own title where it does not say; "" for no redirect
     page_id: int = 0  # 0: not stated
     plain: bool = False  # the text is plain text already (CirrusSearch), no wikitext
+    names: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)  # the wiki's namespaces
     ambiguous: bool = False  # has a template of disambiguation pages; told where the text has no templates
 
 

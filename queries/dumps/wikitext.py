@@ -11,6 +11,8 @@ next place where the regex could start.
 
 import html
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from queries.dumps.namespaces import CATEGORY, FILE, IMAGE_OPTION, LANGUAGE
 
@@ -27,6 +29,8 @@ ELEMENT = re.compile(  # its content may hold other elements, but not a second o
 LITERAL = {ord(mark): f"&#{ord(mark)};" for mark in "[]{}|'=*#:;!<>_/-"}  # hides marks from the later passes
 ROW = re.compile(r"\n[ \t:]*(?:[|]|\{\||!.*(?:[|]|!!)).*")  # of a table or template that is not closed
 
+FILES, CATEGORIES = 6, 14  # numbers of namespaces, the same in every wiki
+NO_NAMES: Mapping[str, int] = MappingProxyType({})
 NESTING = 6  # links in captions in captions; what nests deeper loses its brackets only
 LINK = re.compile(r"\[\[([^\[\]]*+(?:\[[^\[\]]*+\][^\[\]]*+)*+)\]\]")
 EXTERNAL = re.compile(r"\[(?:https?:|ftps?:|mailto:|//)[^\s\[\]]*+[ \t]*+([^\[\]\n]*+)\]")
@@ -53,10 +57,12 @@ REST = re.compile(r"\[\[|\]\]|\{\{+|\}\}+|\{\||\|\}")
 HUGE = re.compile(r"&#[0-9]{8,};?")  # no character, and `html.unescape` raises from 4,300 digits on
 
 
-def plain(wikitext: str) -> str:
+def plain(wikitext: str, namespaces: Mapping[str, int] = NO_NAMES) -> str:
     """The text that a reader sees in an article outside its tables, a line for each part.
 
-    Never raises, and takes time in proportion to the length, whatever the input.
+    `namespaces` are what the wiki itself calls them, casefolded, with their numbers; what it does not say
+    goes by the names of the largest wikis. Never raises, and takes time in proportion to the length, whatever
+    the input.
     """
     text = ELEMENT.sub(_element, f"\n{wikitext}\n")  # every line has a "\n" before and after it
     if "-{" in text:
@@ -64,7 +70,7 @@ def plain(wikitext: str) -> str:
     text = _unnested(text, "{{", "}}")
     if "{|" in text:
         text = _unnested(text, "{|", "|}")
-    text = RULE.sub("\n", ROW.sub("\n", _links(text)))
+    text = RULE.sub("\n", ROW.sub("\n", _links(text, namespaces)))
     if "'''s" in text:
         text = POSSESSIVE.sub(r"\1's", text)
     text = SWITCH.sub(" ", TAG.sub(_tag, QUOTES.sub("", text)))
@@ -112,31 +118,35 @@ def _unnested(text: str, opening: str, closing: str) -> str:
     return "".join(pieces)
 
 
-def _links(text: str) -> str:
+def _links(text: str, namespaces: Mapping[str, int]) -> str:
     for _ in range(NESTING):
         if "[[" not in text:
             break
         parts = LINK.split(text)
-        parts[1::2] = [_link(link) if ":" in link else link.partition("|")[2] or link for link in parts[1::2]]
+        parts[1::2] = [
+            _link(link, namespaces) if ":" in link else link.partition("|")[2] or link for link in parts[1::2]
+        ]
         text = "".join(parts)
     text = "".join(EXTERNAL.split(text))
     return ADDRESS.sub(" ", text) if "://" in text else text
 
 
-def _link(link: str) -> str:
+def _link(link: str, namespaces: Mapping[str, int]) -> str:
     """What shows of `[[target|label]]` where the target has a prefix."""
     target, bar, label = link.partition("|")
     prefix, colon, name = target.partition(":")
     if colon and prefix:
         prefix = prefix.strip()
-        space = prefix.casefold()
+        space = prefix.casefold().replace("_", " ")
+        number = namespaces.get(space)
         if (
-            space in CATEGORY
+            number == CATEGORIES
+            or space in CATEGORY
             or STEM.fullmatch(space)
             or (not bar and LANGUAGE.fullmatch(prefix) and name[:1].strip())
         ):
             return " "
-        if space in FILE or MEDIUM.fullmatch(name):
+        if number == FILES or space in FILE or MEDIUM.fullmatch(name):
             return _caption(label)
     return label or target.lstrip(":")
 

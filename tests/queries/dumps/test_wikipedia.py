@@ -54,6 +54,13 @@ def test_a_prefixed_namespace_is_read_as_well() -> None:
     assert titles(data.replace("xmlns=", "xmlns:m=").encode()) == ["A"]
 
 
+def test_a_page_knows_what_its_wiki_calls_files() -> None:
+    site = '<siteinfo><namespaces><namespace key="6">Mynd</namespace></namespaces></siteinfo>'
+    (found,) = read(dump(site, page("A", "x")))
+    assert isinstance(found, Page)
+    assert found.names["mynd"] == found.names["file"] == 6
+
+
 def test_utf_16_is_read_as_well() -> None:
     text = dump(page("Ж", "х")).decode()
     assert read(text.encode("utf-16")) == [Page(title="Ж", text="х", page_id=1)]

@@ -133,6 +133,13 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+def test_namespaces_are_called_what_the_dump_says() -> None:
+    names = {"mynd": 6, "flokkur": 14, "wp mynd": 6}
+    wikitext = "A [[Mynd:a|thumb|a dog]] b [[Flokkur:Dogs]] [[WP_mynd:x|c]] [[Gátt:Dogs|d]]"
+    assert plain(wikitext, names) == "A\na dog\nb\nc\nd"
+    assert plain(wikitext) == "A thumb|a dog b Flokkur:Dogs c d"
+
+
 @pytest.mark.parametrize("mark", HOSTILE)
 @pytest.mark.parametrize("head", ["", "-{", "[[", "[http:", "{{", "<ref", "[[File:x|"])
 def test_time_grows_with_the_length_alone(head: str, mark: str) -> None:
