@@ -1,14 +1,15 @@
 """The images of an HTML page, each with what the page says of it."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from wit_pipeline.html import beside
 from wit_pipeline.html.encoding import utf8
 from wit_pipeline.html.facts import Facts, facts
 from wit_pipeline.html.json_ld import described
 from wit_pipeline.html.lazy import is_none, real, stands_in
 from wit_pipeline.html.open_graph import shared
-from wit_pipeline.html.rows import Rows, attributes, rows_of, scan, value
+from wit_pipeline.html.rows import Rows, attributes, light, rows_of, scan, value
 from wit_pipeline.html.scan import HEAD, IMG, LANG
 from wit_pipeline.vocabulary.crawl_config import SIGNALS
 from wit_pipeline.vocabulary.records import DETAIL, Raw, Reason, Reject, dropped, unreadable
@@ -33,7 +34,9 @@ def read_page(
     `honoured`, gives none.
     """
     rows = scan(utf8(body, charset))
-    page = Page(url=page_url, where=where, facts=facts(rows, page_url, robots, honoured))
+    page = Page(
+        url=page_url, where=where, facts=facts(rows, page_url, robots, honoured), beside=_beside(rows.data)
+    )
     yield from _images(rows, page)
     if page.facts.metas:
         yield from shared_images(page)
@@ -48,6 +51,7 @@ class Page:
     url: str
     where: str
     facts: Facts
+    beside: Sequence[str] = ()  # the caption of each image that has one by its class; () where none has
 
     def records(
         self, url: str, texts: Texts, where: str, language: str = "", license: str = "", attribution: str = ""
@@ -80,6 +84,11 @@ class Page:
         ]
 
 
+def _beside(data: bytes) -> list[str]:
+    """The captions that images have by class, where a tree of the page can be had."""
+    return beside.captions(data) if beside.may_have(data) and light(data) else []
+
+
 def _images(rows: Rows, page: Page) -> Iterator[Raw | Reject]:
     """The records of every `img`."""
     data, view = rows.data, rows.items
@@ -94,6 +103,8 @@ def _images(rows: Rows, page: Page) -> Iterator[Raw | Reject]:
                 texts.append(("title", value(data, title, title_end)))
             if figure >= 0 and figure in page.facts.captions:
                 texts.append(("figcaption", page.facts.captions[figure]))
+            elif number < len(page.beside) and page.beside[number]:
+                texts.append(("figcaption", page.beside[number]))
             if length > HEAD or source >= 0:
                 more = attributes(data, view[at : at + length].tolist())
                 language = more.get(LANG, "").strip().lower()

@@ -32,7 +32,7 @@ def scan(data: bytes, links: bool = False) -> Rows:
     """The tags of a page in UTF-8, below 2 GiB, that matter here; `links`: with every `a[href]`."""
     found = _rows(data, links, settled=False)
     if found is None:  # a tree decides, if one can be had
-        found = _rows(normal(data) if _light(data) else data, links, settled=True)
+        found = _rows(normal(data) if light(data) else data, links, settled=True)
     assert found is not None  # what is settled leaves nothing to decide
     return found
 
@@ -49,7 +49,7 @@ def _rows(data: bytes, links: bool, settled: bool) -> Rows | None:
     return Rows(data=data, items=items.data[:item], page=page.data[:row]) if end == DONE else None
 
 
-def _light(data: bytes) -> bool:
+def light(data: bytes) -> bool:
     """Whether a tree of the page can be had for bounded time and memory."""
     tags, formats = weight(np.frombuffer(data, np.uint8))
     return bool(tags <= MOST_TAGS and tags * formats <= MOST_CLONES)

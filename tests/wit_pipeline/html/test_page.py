@@ -148,6 +148,28 @@ def test_a_url_that_is_none() -> None:
             "<figcaption>c</figcaption></figure>",
             [("figcaption", "b"), ("figcaption", "c")],
         ),
+        ("<div class=wp-caption><img src=1><p class='wp-caption-text'>b</p></div>", [("figcaption", "b")]),
+        (
+            "<div class=os-figure><figure><span><img src=1 alt=a></span></figure><div class=os-caption-box>"
+            "<span class=os-title-label>Figure </span><span class='os-caption'>b <i>c</i></span></div></div>",
+            [("alt", "a"), ("figcaption", "b c")],
+        ),
+        ("<div><a><img src=1></a><div class=thumbcaption>b</div></div>", [("figcaption", "b")]),
+        (
+            "<table><tr><td><img src=1><td><img src=2>"
+            "<tr><td class=photo_caption>b<td class=photo_caption>c</table>",
+            [("figcaption", "b"), ("figcaption", "c")],
+        ),
+        ("<div><amp-img src=1></amp-img><p class=caption>b</div>", [("figcaption", "b")]),
+        ("<div><img src=1></div> <p class=caption>b</p>", [("figcaption", "b")]),
+        ("<img src=1><p class=caption>b</p>", [("figcaption", "b")]),
+        ("<p class=caption>b</p><p><img src=1>", [("alt", "")]),  # the body holds all
+        ("<div><img src=1><p class=no-caption>b</p></div>", [("alt", "")]),
+        ("<div><img src=1><p class=captions-on>b</p></div>", [("alt", "")]),
+        (
+            "<figure><img src=1><figcaption class=caption>b</figcaption></figure>",  # once
+            [("figcaption", "b")],
+        ),
     ],
 )
 def test_the_texts_of_an_image(html: str, expected: list[tuple[str, str]]) -> None:

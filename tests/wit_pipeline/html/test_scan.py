@@ -161,12 +161,12 @@ def test_what_needs_no_tree(page: str) -> None:
     ("tags", "light"), [(rows_module.MOST_TAGS, True), (rows_module.MOST_TAGS + 1, False)]
 )
 def test_a_tree_is_built_of_so_many_tags_at_most(tags: int, light: bool) -> None:
-    assert rows_module._light(b"<p>" * tags) == light
+    assert rows_module.light(b"<p>" * tags) == light
 
 
 def test_a_tree_is_not_built_where_formats_would_multiply() -> None:
-    assert rows_module._light(b"<b></b>" * 2000)
-    assert not rows_module._light(b"<b>" * 2000)
+    assert rows_module.light(b"<b></b>" * 2000)
+    assert not rows_module.light(b"<b>" * 2000)
 
 
 HOSTILE = (
