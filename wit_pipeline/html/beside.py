@@ -4,13 +4,17 @@ Only a tree tells what belongs together without a `figure`, so one is made where
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-MARK = re.compile(rb"class\s*=[^>]{0,200}(?:caption|gallerytext)", re.IGNORECASE)
+WORD = b"aption"  # found at the speed of memory, which a pattern in any case is not
+BEFORE = 200  # bytes before the word in which its attribute begins
+LOOKED_AT = 1000  # times that the word may stand in a page outside of a class, as in scripts
 # Of the class of a caption; "has-caption" and "no-caption" are classes of what has one, or none.
 NAME = re.compile(
-    r"(?<!\S)(?!(?:has|no|with|without|hide|show|toggle)[-_])[\w-]*(?:caption|gallerytext)(?:[-_]?(?:text|body))?(?!\S)",
+    r"(?<!\S)(?!(?:has|no|with|without|hide|show|toggle)[-_])[\w-]*caption(?:[-_]?(?:text|body))?(?!\S)",
     re.IGNORECASE,
 )
 IMAGES = "img, amp-img, amp-anim"
@@ -20,7 +24,20 @@ MOST_IMAGES = 4  # images that one caption is a text of
 
 def may_have(data: bytes) -> bool:
     """Whether a page has a class that looks like a caption's."""
-    return MARK.search(data) is not None
+    return any(_in_class(data, at) for at in islice(_places(data), LOOKED_AT))
+
+
+def _places(data: bytes) -> Iterator[int]:
+    at = data.find(WORD)
+    while at >= 0:
+        yield at
+        at = data.find(WORD, at + 1)
+
+
+def _in_class(data: bytes, at: int) -> bool:
+    head = data[max(0, at - BEFORE) : at].lower()
+    named = head.rfind(b"class")
+    return named >= 0 and b">" not in head[named:]
 
 
 def captions(data: bytes) -> list[str]:
@@ -34,7 +51,7 @@ def captions(data: bytes) -> list[str]:
     order = {node.mem_id: number for number, node in enumerate(images)}
     found = [""] * len(images)
     together: dict[int, tuple[list[LexborNode], list[str]]] = {}  # by the first image there
-    for node in tree.css("[class*=caption i], [class*=gallerytext i]"):
+    for node in tree.css("[class*=caption i]"):
         if not NAME.search(node.attributes.get("class") or "") or node.css_first(IMAGES) is not None:
             continue
         text = " ".join(node.text(separator=" ").split())

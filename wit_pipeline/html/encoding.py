@@ -67,10 +67,16 @@ def stated(body: bytes) -> str:
     page anew (HTML, 13.2.3.4): so it counts anywhere but in comments and where no elements are.
     """
     found = CHARSET.search(body)
-    if found is None:
-        return ""
-    if NO_META.search(body, 0, found.start()) is not None:
-        found = CHARSET.search(NO_META.sub(b"", body))
+    at = 0
+    while found is not None:
+        hides = NO_META.search(body, at, found.end())
+        if hides is None:
+            break
+        at = hides.end()
+        if hides.end() > found.start():
+            whole = NO_META.match(body, hides.start())  # it may end behind the tag that it hides
+            at = whole.end() if whole is not None else at
+            found = CHARSET.search(body, at)
     name = codec(found[1].decode("ascii", "replace")) if found is not None else ""
     return "utf-8" if name.startswith("utf-16") else name  # what was read so far cannot be UTF-16
 
