@@ -153,9 +153,8 @@ class Job:
         portable = options.view_as(PortableOptions)
         if is_dataflow(given_flags.runner(options)):
             return True
-        mine = ("LOOPBACK", "beam:env:embedded_python:v1", "beam:env:embedded_python_loopback:v1")
         served = portable.job_endpoint and portable.job_endpoint != EMBEDDED
-        return bool(served) and portable.environment_type not in mine
+        return bool(served) and not processes.end_with_us(portable)
 
     def close(self) -> None:
         """End what was started for the jobs."""

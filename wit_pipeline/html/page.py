@@ -35,7 +35,7 @@ def read_page(
     """
     rows = scan(utf8(body, charset))
     page = Page(
-        url=page_url, where=where, facts=facts(rows, page_url, robots, honoured), beside=_beside(rows.data)
+        url=page_url, where=where, facts=facts(rows, page_url, robots, honoured), beside=_beside(rows)
     )
     yield from _images(rows, page)
     if page.facts.metas:
@@ -84,9 +84,12 @@ class Page:
         ]
 
 
-def _beside(data: bytes) -> list[str]:
-    """The captions that images have by class, where a tree of the page can be had."""
-    return beside.captions(data) if beside.may_have(data) and light(data) else []
+def _beside(rows: Rows) -> list[str]:
+    """The captions that images have by class, where a tree can be had that has the same images."""
+    if not (beside.may_have(rows.data) and light(rows.data)):
+        return []
+    found = beside.captions(rows.data)
+    return found if len(found) == sum(row[0] == IMG for row in rows_of(rows.items)) else []
 
 
 def _images(rows: Rows, page: Page) -> Iterator[Raw | Reject]:

@@ -72,10 +72,16 @@ def _processes_of(options: PipelineOptions) -> int:
     return cores(options.view_as(WorkerOptions).machine_type or "")
 
 
+def end_with_us(portable: PortableOptions) -> bool:
+    """Whether all workers are of the launcher's own process, or were started by it."""
+    kind = portable.environment_type or ""
+    return kind == "LOOPBACK" or kind.startswith("beam:env:embedded_python")
+
+
 def _are_here(name: str, portable: PortableOptions) -> bool:
     """Whether all workers are of the launcher's machine, where they find one folder."""
-    kind = portable.environment_type or ""
-    if kind == "LOOPBACK" or kind.startswith("beam:env:embedded_python"):
+    if end_with_us(portable):
         return True
+    kind = portable.environment_type or ""
     ours = portable.job_endpoint == EMBEDDED or (not portable.job_endpoint and "Prism" in name)
     return ours and kind == "PROCESS"

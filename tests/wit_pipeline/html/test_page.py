@@ -165,6 +165,10 @@ def test_a_url_that_is_none() -> None:
         ("<img src=1><p class=caption>b</p>", [("figcaption", "b")]),
         ("<p class=caption>b</p><p><img src=1>", [("alt", "")]),  # the body holds all
         ("<div><img src=1><p class=no-caption>b</p></div>", [("alt", "")]),
+        (
+            "<template><img src=2></template><div><img src=1><p class=caption>b</div>",
+            [("alt", ""), ("alt", "")],
+        ),
         ("<div><img src=1><p class=captions-on>b</p></div>", [("alt", "")]),
         (
             "<figure><img src=1><figcaption class=caption>b</figcaption></figure>",  # once
