@@ -8,6 +8,9 @@ like that.
 Two rules say what a word is:
 
     normalised        the words of `text.words`: case, quotes, brackets, dashes and possessives do not matter
+                      In scripts without blanks a word here is a character, and a query matches where its
+                      characters follow one another; what then stands within a longer match is a piece of it,
+                      unless it is two ideographs or more
     strict_metaclip   MetaCLIP's (arXiv 2309.16671, section 3): each of , . ; : ? ! ` gets a blank on either
                       side, tabs and line ends are blanks, and a query matches where it stands between blanks
 
@@ -24,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from wit_pipeline.text.tokens import buffers, packed, word_hashes
+from wit_pipeline.text.tokens import OF_IDEOGRAPHS, OF_RUN, buffers, packed, word_hashes
 from wit_pipeline.vocabulary.compiled import compiled, inlined
 
 Array = npt.NDArray[Any]
@@ -98,10 +101,21 @@ class Matcher:
     def _match(self, hashes: Array, ends: Array) -> Matches:
         ids, id_ends = np.empty(4 * len(hashes) + 64, np.int32), np.empty(len(ends), np.int64)
         done, count, room = 0, 0, 0
+        runs_on = self._mode == "normalised"
         while done < len(ends):
             if room > len(ids) - count:
                 ids = np.concatenate([ids[:count], np.empty(len(ids) + room, np.int32)])
-            done, count, room = _match(hashes, ends, self._table, self._longest, done, count, ids, id_ends)
+            done, count, room = _match(
+                hashes,
+                ends,
+                self._table,
+                self._longest,
+                runs_on,
+                done,
+                count,
+                ids,
+                id_ends,
+            )
         found = ids[:count]
         return Matches(ids=found if self._ids is None else self._ids[found], ends=id_ends)
 
@@ -204,12 +218,80 @@ def _insert(ids, first, count, found):  # type: ignore[no-untyped-def]
     return count + 1
 
 
+@inlined
+def _is_run(hashes, first, length):  # type: ignore[no-untyped-def]
+    """Whether some words are all of scripts without blanks."""
+    for i in range(length):  # noqa: SIM110  compiled: a plain loop
+        if hashes[first + i] & OF_RUN == 0:
+            return False
+    return True
+
+
+@inlined
+def _grow(held):  # type: ignore[no-untyped-def]
+    larger = np.empty((2 * len(held), 3), np.int64)
+    larger[: len(held)] = held
+    return larger
+
+
 @compiled
-def _match(hashes, ends, table, longest, done, count, ids, id_ends):  # type: ignore[no-untyped-def]
+def _match_runs(hashes, start, end, table, longest, places, runs, values, ids, first, count):  # type: ignore[no-untyped-def]
+    """The matches of a caption that has words of scripts without blanks: see `_match`, which fills `runs`.
+
+    Those that are all of such words wait until it is known whether they are pieces of longer ones.
+    """
+    held, waiting = np.empty((64, 3), np.int64), 0  # first word, one behind the last, id; shorter ones first
+    live, length = end - start, 1
+    while live:
+        for i in range(live):
+            values[i] = table[_slot(table, runs[i])]
+        going = 0
+        for i in range(live):
+            value = values[i]
+            following = places[i] + 1
+            if value & ID:
+                found = np.int32((value & ID) >> np.uint64(1)) - 1
+                if _is_run(hashes, following - length, length):
+                    if waiting == len(held):
+                        held = _grow(held)
+                    held[waiting] = following - length - start, following - start, found
+                    waiting += 1
+                else:
+                    count = _insert(ids, first, count, found)
+            if value & MORE and following < end:
+                places[going], runs[going] = following, _longer(runs[i], hashes[following])
+                going += 1
+        live = going
+        length += 1
+    reach = np.zeros(end - start, np.int64)  # one behind the longest match that begins at each word
+    last = waiting
+    while last:  # from the longest to the shortest, those of one length together
+        length = held[last - 1, 1] - held[last - 1, 0]
+        group = last
+        while group and held[group - 1, 1] - held[group - 1, 0] == length:
+            group -= 1
+            begin, behind = held[group, 0], held[group, 1]
+            whole = length > 1
+            for i in range(begin, behind):
+                whole = whole and hashes[start + i] & OF_IDEOGRAPHS != 0
+            for before in range(max(0, begin - longest + 1), begin + 1):
+                if not whole and reach[before] >= behind:
+                    held[group, 2] = -1
+        for i in range(group, last):
+            reach[held[i, 0]] = max(reach[held[i, 0]], held[i, 1])
+            if held[i, 2] >= 0:
+                count = _insert(ids, first, count, np.int32(held[i, 2]))
+        last = group
+    return count
+
+
+@compiled
+def _match(hashes, ends, table, longest, runs_on, done, count, ids, id_ends):  # type: ignore[no-untyped-def]
     """Match from caption `done` on, `count` ids written before; stops where `ids` might not have room.
 
     Level by level: all single words, then the pairs that some query goes on with, and so on. The look-ups of
-    a level do not wait for one another, and waiting for memory is most of the work.
+    a level do not wait for one another, and waiting for memory is most of the work. Where words may be of
+    scripts without blanks, as their lowest bits say (`runs_on`), their captions go another way.
     """
     start = ends[done - 1] if done else 0
     most = 0
@@ -223,9 +305,14 @@ def _match(hashes, ends, table, longest, done, count, ids, id_ends):  # type: ig
             return caption, count, room
         first = count
         live = end - start
+        kinds = np.uint64(0)  # of all its words
         for i in range(live):
             places[i] = start + i
             runs[i] = _longer(START, hashes[start + i])
+            kinds |= hashes[start + i]
+        if runs_on and kinds & OF_RUN:
+            count = _match_runs(hashes, start, end, table, longest, places, runs, values, ids, first, count)
+            live = 0
         while live:
             for i in range(live):
                 values[i] = table[_slot(table, runs[i])]

@@ -28,26 +28,32 @@ MARKS = LONG + _ranges(
     for code in chain(range(0x300, 0x20000), range(0xE0100, 0xE01F0))
     if unicodedata.category(chr(code))[0] == "M"
 )
-# Letters of scripts that put no blank between words: Line_Break=SA of UAX #14, and those of Chinese and
-# Japanese. Tibetan is not among them: its syllables are parted by a mark of their own.
-UNSPACED = _ranges(
-    code
-    for first, last in (
-        (0x0E01, 0x0E3A), (0x0E40, 0x0E4E), (0x0E81, 0x0ECE), (0x0EDC, 0x0EDF),  # Thai, Lao
-        (0x1000, 0x103F), (0x1050, 0x108F), (0x109A, 0x109F),  # Myanmar
-        (0x1780, 0x17D3), (0x17D7, 0x17D7), (0x17DC, 0x17DD),  # Khmer
-        (0x1950, 0x19C9), (0x1A20, 0x1A7F),  # Tai Le, New Tai Lue, Lanna
-        (0x3005, 0x3007), (0x3021, 0x3029), (0x3031, 0x303C),  # marks and numerals of Han
-        (0x3041, 0x30FA), (0x30FD, 0x3130), (0x31A0, 0x31BF), (0x31F0, 0x31FF),  # kana, Bopomofo
-        (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xA9E0, 0xA9EF), (0xA9FA, 0xA9FE), (0xAA60, 0xAADF),
-        (0xF900, 0xFAFF), (0x16FE0, 0x16FFF), (0x1AFF0, 0x1B16F), (0x20000, 0x323AF),
-    )
-    for code in range(first, last + 1)
-    if chr(code).isalnum()
+
+
+def _letters(*blocks: tuple[int, int]) -> str:
+    """The letters of some blocks, without their marks, as `_ranges` writes them."""
+    every = (code for first, last in blocks for code in range(first, last + 1))
+    return _ranges(code for code in every if chr(code).isalnum())
+
+
+# Of scripts that put no blank between words those of which one is a word by itself, …
+IDEOGRAPHS = _letters(
+    (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF)
+)  # fmt: skip
+# … and all letters of such scripts: Line_Break=SA of UAX #14, and those of Chinese and Japanese. Tibetan is
+# not among them: its syllables are parted by a mark of their own.
+UNSPACED = IDEOGRAPHS + _letters(
+    (0x0E01, 0x0E3A), (0x0E40, 0x0E4E), (0x0E81, 0x0ECE), (0x0EDC, 0x0EDF),  # Thai, Lao
+    (0x1000, 0x103F), (0x1050, 0x108F), (0x109A, 0x109F),  # Myanmar
+    (0x1780, 0x17D3), (0x17D7, 0x17D7), (0x17DC, 0x17DD),  # Khmer
+    (0x1950, 0x19C9), (0x1A20, 0x1A7F),  # Tai Le, New Tai Lue, Lanna
+    (0x3021, 0x3029), (0x3031, 0x303C),  # numerals and marks of Han
+    (0x3041, 0x30FA), (0x30FD, 0x3130), (0x31A0, 0x31BF), (0x31F0, 0x31FF),  # kana, Bopomofo
+    (0xA9E0, 0xA9EF), (0xA9FA, 0xA9FE), (0xAA60, 0xAADF), (0x16FE0, 0x16FFF), (0x1AFF0, 0x1B16F),
 )  # fmt: skip
 HALF = "ｦ-ﾟ"  # katakana of half the width, which NFKC makes whole
-# Characters of which one says as much as a few letters do elsewhere.
-DENSE = f"〆々〇ぁ-ヿㄅ-ㄯ㐀-䶿一-鿿가-힣豈-﫿{HALF}\U00020000-\U0003fffd"
+# Characters of which each says as much as a few letters do elsewhere.
+DENSE = f"{IDEOGRAPHS}{HALF}\u3041-\u30ff\u3105-\u312f\uac00-\ud7a3"
 HEBREW = "א-ת"
 # Nothing is seen of these, and no word differs by them: Default_Ignorable_Code_Point, which NFKC_Casefold
 # drops too (soft hyphen, joiners, selectors, directions); but for U+200B, which is there to part words.

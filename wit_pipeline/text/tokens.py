@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from wit_pipeline.text.scripts import ELIDED, MARKS, UNSPACED
+from wit_pipeline.text.scripts import ELIDED, IDEOGRAPHS, MARKS, UNSPACED
 from wit_pipeline.text.text import STOPS, fold
 from wit_pipeline.vocabulary.compiled import compiled, inlined
 
@@ -25,10 +25,11 @@ Array = npt.NDArray[Any]
 GAP = 0  # stands in a sequence of ids where no bigram may cross: punctuation, a line's or a document's end
 BLOCK = 1 << 18  # bytes scanned at once, roughly: bounds what a call may need of new slots
 
-OTHER, WORD, MARK, APOSTROPHE, BREAK, BLANK, DASH, ALONE = range(8)
+OTHER, WORD, MARK, APOSTROPHE, BREAK, BLANK, DASH, ALONE, IDEOGRAPH = range(9)
 CLASSES = {  # the later wins
     WORD: r"[^\W_]+",
     ALONE: f"[{UNSPACED}]+",
+    IDEOGRAPH: f"[{IDEOGRAPHS}]+",
     MARK: f"[{MARKS}]+",
     BLANK: r"\s+",
     DASH: r"[-–—]+",
@@ -36,6 +37,9 @@ CLASSES = {  # the later wins
     BREAK: rf"[{STOPS}\"]+",
 }
 IN_CONTEXT = 255
+# The lowest bits of a word's hash in captions: of a script without blanks, and an ideograph.
+OF_RUN, OF_IDEOGRAPHS = np.uint64(1), np.uint64(2)
+KIND_BITS = np.uint64(3)
 MOST = 3  # times a character's own bytes that its folded form may take
 LETTER_S, SQUOTE, QUOTE = ord("s"), ord("'"), ord('"')
 ELISIONS = np.array(sorted(int.from_bytes(word.encode(), "little") for word in ELIDED), np.uint64)
@@ -53,7 +57,7 @@ def classes(run_on: bool = False) -> Array:
     table = np.zeros(len(every), np.uint8)
     for number, expression in CLASSES.items():
         for match in re.finditer(expression, every):
-            table[match.start() : match.end()] = WORD if run_on and number == ALONE else number
+            table[match.start() : match.end()] = WORD if run_on and number in (ALONE, IDEOGRAPH) else number
     return table
 
 
@@ -494,7 +498,8 @@ def ascii_letters() -> Array:
 def word_hashes(data: Array, ends: Array) -> tuple[Array, Array]:
     """The hashes of the words of texts in the form of `packed`, by the rules of `text.words`.
 
-    uint64 (words,), and where each text's words end, int64 (texts,).
+    uint64 (words,), and where each text's words end, int64 (texts,). The lowest bits say of which kind of
+    script a word is: `KIND_BITS`.
     """
     beyond, rest, rest_ends = (
         np.zeros(len(ends), np.bool_),
@@ -553,12 +558,13 @@ def _words_folded(data, i, end, classes, out, n):  # type: ignore[no-untyped-def
         kind, width = _class_at(data, i, classes)
         if kind == WORD:
             stop = _word_end(data, i, end, classes)
-            out[n] = _hash(data, i, _without_possessive(data, i, stop))
+            out[n] = _hash(data, i, _without_possessive(data, i, stop)) & ~KIND_BITS
             n += 1
             i = stop
-        elif kind == ALONE:
+        elif kind in (ALONE, IDEOGRAPH):
             stop = _mark_end(data, i + width, end, classes)
-            out[n] = _hash(data, i, stop)
+            of = OF_RUN | OF_IDEOGRAPHS if kind == IDEOGRAPH else OF_RUN
+            out[n] = _hash(data, i, stop) & ~KIND_BITS | of
             n += 1
             i = stop
         else:
@@ -605,7 +611,7 @@ def _words_ascii(data, i, end, letters, out, n):  # type: ignore[no-untyped-def]
         value = BASIS
         for j in range(first, last):
             value = (value ^ np.uint64(letters[data[j]])) * PRIME
-        out[n] = value ^ (value >> np.uint64(29))
+        out[n] = (value ^ (value >> np.uint64(29))) & ~KIND_BITS
         n += 1
     return n
 
@@ -645,7 +651,7 @@ def _unspaced(data, ends, classes, out):  # type: ignore[no-untyped-def]
                 i += 1
                 continue
             kind, width = _class_at(data, i, classes)
-            count += kind == ALONE
+            count += kind in (ALONE, IDEOGRAPH)
             i += width
         out[text] = count
 

@@ -1,6 +1,7 @@
 """The compiled matcher finds what the definitions say, by both rules, for any text."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from hypothesis import strategies as st
 from tests.strategies import SENTENCES, WORDS
 from wit_pipeline.text import match
 from wit_pipeline.text.match import Matcher, Mode
-from wit_pipeline.text.text import normalise, words
+from wit_pipeline.text.scripts import IDEOGRAPHS
+from wit_pipeline.text.text import is_unspaced, normalise, words
 from wit_pipeline.text.tokens import packed, word_hashes
 
 QUERIES = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(" ".join), max_size=12, unique=True)
+IDEOGRAPH = re.compile(f"[{IDEOGRAPHS}]")
+RUNS = st.text("柏林墙 カナー กาน่ a", max_size=9)
 NASTY = st.text("ab'’s .,;:?!`\t\n\r()-/\u00a0éÉ犬\u0301", max_size=12)
 MODES: tuple[Mode, ...] = ("normalised", "strict_metaclip")
 END = ""  # no word is empty, so this key never meets one
@@ -37,17 +41,26 @@ class Trie:
                 node.setdefault(END, number)
 
     def match(self, caption: str) -> tuple[int, ...]:
-        found = set()
+        found = set()  # first and last word, and the query
         sequence = words(caption)
         for start in range(len(sequence)):
             node: Any = self.root
-            for word in sequence[start:]:
+            for end, word in enumerate(sequence[start:], start + 1):
                 node = node.get(word)
                 if node is None:
                     break
                 if END in node:
-                    found.add(node[END])
-        return tuple(sorted(found))
+                    found.add((start, end, node[END]))
+        runs = [item for item in found if all(map(is_unspaced, sequence[item[0] : item[1]]))]
+        return tuple(sorted({item[2] for item in found if not is_piece(item, runs, sequence)}))
+
+
+def is_piece(item: tuple[int, int, int], runs: list[tuple[int, int, int]], sequence: list[str]) -> bool:
+    """Whether a match in a script without blanks lies within a longer one; ideographs are words by twos."""
+    start, end, _ = item
+    if item not in runs or (end - start > 1 and all(map(IDEOGRAPH.match, sequence[start:end]))):
+        return False
+    return any(a <= start and end <= b and b - a > end - start for a, b, _ in runs)
 
 
 def spaced(caption: str) -> str:
@@ -64,6 +77,28 @@ def strict(queries: Sequence[str], caption: str) -> tuple[int, ...]:
     held = spaced(caption)
     first = {query: number for number, query in reversed(list(enumerate(queries)))}
     return tuple(sorted(number for query, number in first.items() if f" {query} " in held))
+
+
+@given(st.lists(RUNS, max_size=30), st.lists(st.text("柏林墙 カナー กาน่ a", max_size=40), max_size=5))
+def test_pieces_of_words_in_scripts_without_blanks_are_none(queries: list[str], captions: list[str]) -> None:
+    trie = Trie(queries)
+    assert list(Matcher(queries).match_all(captions)) == [trie.match(caption) for caption in captions]
+
+
+def test_what_is_found_within_longer_words() -> None:
+    queries = ["林", "柏林", "柏林墙", "墙", "กา", "การ", "berlin", "berlin wall", "イン", "ライン"]
+    found = {
+        caption: [queries[i] for i in Matcher(queries).match(caption)]
+        for caption in ("柏林墙", "林中的柏林", "การ กา", "berlin wall", "ラインのイン", "墙")
+    }
+    assert found == {
+        "柏林墙": ["柏林", "柏林墙"],
+        "林中的柏林": ["林", "柏林"],
+        "การ กา": ["กา", "การ"],
+        "berlin wall": ["berlin", "berlin wall"],
+        "ラインのイン": ["イン", "ライン"],
+        "墙": ["墙"],
+    }
 
 
 @given(st.one_of(QUERIES, st.lists(NASTY, max_size=8)), st.lists(st.one_of(SENTENCES, NASTY), max_size=5))
