@@ -34,7 +34,7 @@ UNSEEN = "".join(
     if chr(code).isspace() or unicodedata.category(chr(code)) in ("Cf", "Cc")
 )
 CODED = re.compile(r"%(?:7B|3C|5B|25|%)", re.IGNORECASE)  # what such a mark is in an address
-NOTHINGS = frozenset("undefined null nan none nil false".split())  # noqa: SIM905
+NOTHINGS = frozenset(("undefined", "null", "nan"))
 NO_OBJECT = re.compile(r"%5bobject%20\w+%5d")
 PLAIN_URL = re.compile(r"https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/[!-Z\\^-~]*)?")  # most: nothing to find out
 

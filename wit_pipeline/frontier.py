@@ -14,6 +14,7 @@ from wit_pipeline.vocabulary.manifest import Counts
 from wit_pipeline.vocabulary.records import Candidate, Reason, Reject, reject
 
 STAGE = "frontier"
+SHARES = "shares.parquet"  # which units each host's URLs went to, by host
 HOST = "frontier:host"  # purposes of draws
 SPREAD = "frontier:spread"
 WORST = 0.05  # of measured success: a round that failed does not make the next ask for everything

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow.compute as pc
 from rich.console import Console
 
+from beam_jobs.commands.likely import shards, units_and_rejects
 from beam_jobs.engine import recipe
 from beam_jobs.engine.outlook import outlook
 from beam_jobs.stages import frontier, keeping
@@ -237,6 +238,8 @@ def life(root: Path, what: str) -> Iterator[str]:
     by_key = len(what) == KEY_DIGITS and all(character in "0123456789abcdef" for character in what)
     column = "key" if by_key else "url"
     urls, keys, units = {what}, {what}, set[int]()
+    extracted: list[Path] = []  # the parts that the pair was kept in, once each time
+    kept = False  # whether the balance kept it
     for item in signed(root):
         folder = root / item.stage
         if item.stage == "crawl":
@@ -247,9 +250,19 @@ def life(root: Path, what: str) -> Iterator[str]:
         else:
             tables, wanted = [*item.named("part-"), *item.named("rejects-")], (column, {what})
         paths = [folder / file.name for file in tables]
-        for path, row in _found(_of_units(paths, units) if item.stage in BY_UNIT else paths, *wanted):
+        if item.stage == "frontier":
+            likely = units_and_rejects(item, folder, urls - {what} if by_key else urls, extracted)
+            found = _first_in(likely, paths, *wanted, least=len(extracted))
+        elif item.stage == "shard":
+            found = _first_in(shards(item, folder, keys), paths, *wanted, least=int(kept))
+        else:
+            found = list(_found(_of_units(paths, units) if item.stage in BY_UNIT else paths, *wanted))
+        for path, row in found:
             urls.add(row["url"])
             keys.add(row.get("key", ""))
+            is_kept = "reason" not in row
+            extracted += [path] if item.stage == "extract" and is_kept else []
+            kept = kept or (item.stage == "balance" and is_kept)
             if item.stage == "frontier" and "reason" not in row:
                 units.add(int(path.stem.removeprefix("part-")))
             yield f"{item.stage:>8}  {_told(item.stage, row)}"
@@ -257,6 +270,16 @@ def life(root: Path, what: str) -> Iterator[str]:
             removed = [folder / file.name for file in item.named("removed.parquet")]
             for row in _find(removed, "pair_key", keys):
                 yield f"   shard  sample {row['key']} {_left(rows.from_row(Removed, row))}"
+
+
+def _first_in(
+    likely: set[str], paths: list[Path], column: str, values: set[str], *, least: int
+) -> list[tuple[Path, dict[str, Any]]]:
+    """The rows that have one of some values: in files of likely names, or if `least` are not there in any."""
+    found = list(_found([path for path in paths if path.name in likely], column, values))
+    if likely and least and len(found) >= least:
+        return found
+    return list(_found(paths, column, values))
 
 
 def _left(item: Removed) -> str:

@@ -24,7 +24,7 @@ FORMAT = 5  # of a stage's folder, where it is not below
 FORMATS = {  # raised when the same recipe and input come to mean other bytes: the folder is then built anew
     "queries": 7,
     "extract": 7,
-    "frontier": 7,
+    "frontier": 8,
     "crawl": 5,  # read for ever: raised only where a stored picture would be another
     "balance": 6,
 }

@@ -31,6 +31,7 @@ from beam_jobs.engine.stage import (
 from beam_jobs.engine.tables import ByTable, ReadParts, WriteTable, tables, write_whole
 from beam_jobs.stages import keeping
 from wit_pipeline.frontier import (
+    SHARES,
     Known,
     QueryFetch,
     Route,
@@ -49,7 +50,7 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import Candidate
 from wit_pipeline.vocabulary.sift import write_sifted
-from wit_pipeline.vocabulary.store import array, given, remove_folder
+from wit_pipeline.vocabulary.store import array, given, link, remove_folder
 
 BUCKET = 1 << 18  # URLs of the hosts of one table
 EVERY = Needs(ram_gb=16)  # of a process that holds what is known of every URL, or of every host
@@ -367,20 +368,21 @@ def pack_hosts(task: Task, unit: Unit) -> Done:
         for item in rows.read(hosts_at(scratch, number, turn), HostCount):
             urls[item.host] += item.urls
     packed = pack(urls, task.recipe.frontier, task.recipe.seed, first=keeping.next_unit(task.folders))
-    path = scratch / "shares.parquet"
-    return Counts(), (describe(path, write_whole(path, Share, packed)),)
+    path = scratch / SHARES
+    by_host = sorted(packed, key=lambda share: share.host)  # so that one is found without reading all
+    return Counts(), (describe(path, write_whole(path, Share, by_host)),)
 
 
 @cache
 def route_of(scratch: Path, plan: str, seed: int) -> Route:
     """The unit of every URL."""
-    return Route(rows.read(scratch / "shares.parquet", Share), seed, known_of(scratch, plan))
+    return Route(rows.read(scratch / SHARES, Share), seed, known_of(scratch, plan))
 
 
 @cache
 def lanes_of(scratch: Path, plan: str) -> dict[int, str]:
     """The host that has a unit for itself, and more of them, by unit."""
-    large = (share for share in rows.read(scratch / "shares.parquet", Share) if share.units > 1)
+    large = (share for share in rows.read(scratch / SHARES, Share) if share.units > 1)
     return {share.first + i: share.host for share in large for i in range(share.units)}
 
 
@@ -466,7 +468,7 @@ def write_unit(task: Task, number: int, tables: Iterable[pa.Table]) -> UnitRow |
 def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """units.parquet: what each unit holds; counts.parquet: what is fetched of each query's candidates.
 
-    Units that nothing is wanted of any more are listed too: they were asked.
+    And the units of each host. Units that nothing is wanted of any more are listed too: they were asked.
     """
     scratch, out = task.folders.scratch, task.folders.out
     tables = (scratch / f"{bucket.name}.parquet" for bucket in buckets(task))
@@ -478,7 +480,10 @@ def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         for item in rows.read(scratch / LIMITS, QueryFetch)
     )
     query_count = write_whole(counts, QueryFetch, limited)
-    return describe(units, unit_count), describe(counts, query_count)
+    link(scratch / SHARES, out / SHARES)
+    with rows.opened(out / SHARES) as table:
+        hosts_count = table.metadata.num_rows
+    return describe(units, unit_count), describe(counts, query_count), describe(out / SHARES, hosts_count)
 
 
 def listed(known: Mapping[int, int], tables: Iterable[Path]) -> Iterator[UnitRow]:

@@ -289,6 +289,31 @@ def test_why_looks_at_the_unit_of_a_url_alone(root: Path, monkeypatch: pytest.Mo
     assert len(signed(root, "filter").named("part-")) > 1
 
 
+def test_why_tells_the_same_wherever_it_looks_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        row
+        for file in signed(root, "extract").named("part-")
+        for row in rows.table(root / "extract" / file.name, ["key", "url"]).to_pylist()
+    ]
+    asked = sorted({row["key"] for row in found} | {row["url"] for row in found})
+    quickly = [list(inspect.life(root, what)) for what in asked]
+    looked: list[Path] = []
+    read = rows.table
+
+    def table(path: Path, *arguments: Any, **named: Any) -> Any:
+        looked.append(path)
+        return read(path, *arguments, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "table", table)
+        list(inspect.life(root, samples(root)[0].pair_key))
+    parts = [path for path in looked if path.parent.name == "frontier" and path.name.startswith("part-")]
+    assert len(parts) == 1 < len(signed(root, "frontier").named("part-"))
+    monkeypatch.setattr(inspect, "units_and_rejects", lambda *_: set())
+    monkeypatch.setattr(inspect, "shards", lambda *_: set())
+    assert quickly == [list(inspect.life(root, what)) for what in asked]
+
+
 def test_verify_finds_a_flipped_byte(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     subprocess.run(["cp", "-r", str(root), str(tmp_path / "copy")], check=True)
     shard = tmp_path / "copy" / "shard" / "00001.tar"
