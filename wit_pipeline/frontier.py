@@ -1,5 +1,6 @@
 """What is worth fetching, in units: a host's URLs together, many hosts in a unit."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -8,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wit_pipeline.balance import Limits, is_kept, limit
+from wit_pipeline.fetch import guard
+from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.vocabulary.chance import draw, fingerprint
 from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.manifest import Counts
 from wit_pipeline.vocabulary.records import Candidate, Reason, Reject, reject
 
 STAGE = "frontier"
+SPELLED = re.compile(r"[a-z0-9.-]*[a-z0-9]")  # a host that is spelled in one way, at its scheme's own port
 SHARES = "shares.parquet"  # which units each host's URLs went to, by host
 HOST = "frontier:host"  # purposes of draws
 SPREAD = "frontier:spread"
@@ -66,8 +70,19 @@ def after(crawls: Sequence[Counts], config: FrontierConfig) -> FrontierConfig:
 
 
 def host_of(url: str) -> str:
-    """The authority whose server answers for a URL: what politeness is owed to."""
-    return urlsplit(url).netloc.lower().rpartition("@")[2]
+    """The authority whose server answers for a URL, however it is spelled: what politeness is owed to.
+
+    >>> [host_of(url) for url in ("http://A.test.:80/x", "https://faß.de", "https://a.test:80/")]
+    ['a.test', 'xn--fa-hia.de', 'a.test:80']
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.lower().rpartition("@")[2]
+    if SPELLED.fullmatch(host):  # nearly all
+        return host
+    try:
+        return guard.parse(f"{parts.scheme}://{host}/").host_header
+    except FetchError:  # nobody will ask it
+        return host
 
 
 def host_id(url: str) -> str:

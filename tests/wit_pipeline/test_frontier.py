@@ -64,6 +64,13 @@ def test_a_url_of_a_large_host_goes_to_one_of_its_units() -> None:
         ("http://A.test/x", "a.test"),
         ("https://a.test:8080/x", "a.test:8080"),
         ("http://user:pw@a.test/", "a.test"),
+        ("http://a.test:80/x", "a.test"),
+        ("https://a.test:443", "a.test"),
+        ("https://a.test:80/", "a.test:80"),
+        ("http://A.test./x", "a.test"),
+        ("http://faß.de/", "xn--fa-hia.de"),
+        ("http://xn--fa-hia.de/", "xn--fa-hia.de"),
+        ("http://a_b.test/", "a_b.test"),
     ],
 )
 def test_host(url: str, host: str) -> None:
