@@ -18,7 +18,7 @@ from wit_pipeline.vocabulary.records import Candidate, Reason, Reject, reject
 
 STAGE = "frontier"
 SPELLED = re.compile(r"[a-z0-9.-]*[a-z0-9]")  # a host that is spelled in one way, at its scheme's own port
-SHARES = "shares.parquet"  # which units each host's URLs went to, by host
+HOSTS = "hosts-"  # of the names of the tables of the hosts of each unit
 HOST = "frontier:host"  # purposes of draws
 SPREAD = "frontier:spread"
 WORST = 0.05  # of measured success: a round that failed does not make the next ask for everything
@@ -114,6 +114,14 @@ class Share:
     host: str  # its `host_id`
     first: int
     units: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class HostUnit:
+    """A unit that has URLs of a host."""
+
+    host: str  # its `host_id`
+    unit: int
 
 
 def pack(urls_by_host: Mapping[str, int], config: FrontierConfig, seed: int, first: int = 0) -> list[Share]:

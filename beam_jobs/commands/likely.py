@@ -6,16 +6,19 @@ where less is found than there must be, all files are looked into.
 """
 
 from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from wit_pipeline.frontier import SHARES, Share, host_id, unit_of
+from wit_pipeline.frontier import HOSTS, Share, host_id, unit_of
 from wit_pipeline.shard import ROUNDS, position, tables_of
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.chance import SCALE
 from wit_pipeline.vocabulary.manifest import Manifest
 
+AT_ONCE = 32  # files that are looked into at once
 BESIDE = 2  # shards on either side of the one that a draw points to: counts differ from what is expected
 
 
@@ -23,13 +26,16 @@ def units_and_rejects(
     signed: Manifest, folder: Path, urls: Iterable[str], extracted: Iterable[Path]
 ) -> set[str]:
     """The frontier's files that have some URLs, which stood in these parts of the extract."""
-    hosts = {host_id(url): url for url in urls}
     seed = int(signed.recipe.get("seed", 0))
     names = {path.name.replace("part-", "rejects-", 1) for path in extracted}
-    if signed.named(SHARES):
-        found = rows.table(folder / SHARES, where=pc.field("host").isin(sorted(hosts)))
-        shares = [rows.from_row(Share, row) for row in found.to_pylist()]
-        units = {unit_of(hosts[share.host], share, seed) for share in shares}
+    tables = [folder / file.name for file in signed.named(HOSTS)]
+    for url in urls:
+        where = pc.field("host") == host_id(url)
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hosts") as pool:
+            found = pool.map(partial(rows.table, columns=["unit"], where=where), tables)
+            units = sorted(unit for table in found for unit in table["unit"].to_pylist())
+        if len(units) > 1 and units[-1] - units[0] == len(units) - 1:  # one host's alone, asked in one round
+            units = [unit_of(url, Share(host="", first=units[0], units=len(units)), seed)]
         names |= {f"part-{unit:06d}.parquet" for unit in units}
     return names
 

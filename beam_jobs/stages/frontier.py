@@ -31,7 +31,8 @@ from beam_jobs.engine.stage import (
 from beam_jobs.engine.tables import ByTable, ReadParts, WriteTable, tables, write_whole
 from beam_jobs.stages import keeping
 from wit_pipeline.frontier import (
-    SHARES,
+    HOSTS,
+    HostUnit,
     Known,
     QueryFetch,
     Route,
@@ -39,6 +40,7 @@ from wit_pipeline.frontier import (
     after,
     fetch_limit,
     host_id,
+    host_id_of,
     host_of,
     judge,
     pack,
@@ -50,13 +52,14 @@ from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe
 from wit_pipeline.vocabulary.records import Candidate
 from wit_pipeline.vocabulary.sift import write_sifted
-from wit_pipeline.vocabulary.store import array, given, link, remove_folder
+from wit_pipeline.vocabulary.store import array, given, remove_folder
 
 BUCKET = 1 << 18  # URLs of the hosts of one table
 EVERY = Needs(ram_gb=16)  # of a process that holds what is known of every URL, or of every host
 COUNTS = "counts.parquet"
 LIMITS = "limits.parquet"
 UNITS = "units.parquet"
+SHARES = "shares.parquet"
 KNOWN = "known"  # what the crawl has asked for, in the scratch folder …
 KNOWN_ARRAYS = ("first", "rest", "units")  # … an array a file
 ROUNDS = "rounds.json"
@@ -369,8 +372,7 @@ def pack_hosts(task: Task, unit: Unit) -> Done:
             urls[item.host] += item.urls
     packed = pack(urls, task.recipe.frontier, task.recipe.seed, first=keeping.next_unit(task.folders))
     path = scratch / SHARES
-    by_host = sorted(packed, key=lambda share: share.host)  # so that one is found without reading all
-    return Counts(), (describe(path, write_whole(path, Share, by_host)),)
+    return Counts(), (describe(path, write_whole(path, Share, packed)),)
 
 
 @cache
@@ -435,16 +437,23 @@ def write_bucket(task: Task, unit: Unit) -> Done:
             units = routed(task).of(table.column("url").to_pylist()) - numbers.start
             (batch,) = table.combine_chunks().to_batches()
             writer.write(batch, units)
-    found = [write_unit(task, number, slices.read(path, number - numbers.start)) for number in numbers]
+    hosts: list[HostUnit] = []
+    found = [write_unit(task, number, slices.read(path, number - numbers.start), hosts) for number in numbers]
     path.unlink()
     written = [row for row in found if row is not None]
     write_whole(scratch / f"{unit.name}.parquet", UnitRow, written)
-    named = ((task.folders.out / f"part-{row.unit:06d}.parquet", row.candidates) for row in written)
+    named = [(task.folders.out / f"part-{row.unit:06d}.parquet", row.candidates) for row in written]
+    if hosts:
+        by_host = task.folders.out / f"{HOSTS}{unit.name.removeprefix('bucket-')}.parquet"
+        named.append((by_host, write_whole(by_host, HostUnit, sorted(hosts))))
     return Counts(), tuple(describe(path, count) for path, count in named)
 
 
-def write_unit(task: Task, number: int, tables: Iterable[pa.Table]) -> UnitRow | None:
-    """Write one unit's candidates, by key; returns its row in units.parquet, or None where it has none."""
+def write_unit(task: Task, number: int, tables: Iterable[pa.Table], told: list[HostUnit]) -> UnitRow | None:
+    """Write one unit's candidates, by key; returns its row in units.parquet, or None where it has none.
+
+    Its hosts are `told`, each by its id.
+    """
     found = list(tables)
     if not found:
         return None
@@ -452,6 +461,7 @@ def write_unit(task: Task, number: int, tables: Iterable[pa.Table]) -> UnitRow |
     write_whole(task.folders.out / f"part-{number:06d}.parquet", rows.schema_of(Candidate), ordered)
     urls = [row["url"] for row in ordered]
     hosts = {host_of(url) for url in urls}
+    told += [HostUnit(host=host_id_of(host), unit=number) for host in hosts]
     known, current = rounds_of(task.folders.scratch, task.plan)
     # A host that had a unit to itself may have had more of them: to keep those apart costs nothing.
     alone = host_id(urls[0]) if number in known and len(hosts) == 1 else ""
@@ -468,7 +478,7 @@ def write_unit(task: Task, number: int, tables: Iterable[pa.Table]) -> UnitRow |
 def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
     """units.parquet: what each unit holds; counts.parquet: what is fetched of each query's candidates.
 
-    And the units of each host. Units that nothing is wanted of any more are listed too: they were asked.
+    Units that nothing is wanted of any more are listed too: they were asked.
     """
     scratch, out = task.folders.scratch, task.folders.out
     tables = (scratch / f"{bucket.name}.parquet" for bucket in buckets(task))
@@ -480,10 +490,7 @@ def index(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         for item in rows.read(scratch / LIMITS, QueryFetch)
     )
     query_count = write_whole(counts, QueryFetch, limited)
-    link(scratch / SHARES, out / SHARES)
-    with rows.opened(out / SHARES) as table:
-        hosts_count = table.metadata.num_rows
-    return describe(units, unit_count), describe(counts, query_count), describe(out / SHARES, hosts_count)
+    return describe(units, unit_count), describe(counts, query_count)
 
 
 def listed(known: Mapping[int, int], tables: Iterable[Path]) -> Iterator[UnitRow]:
