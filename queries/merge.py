@@ -49,14 +49,18 @@ class _Sources:
     titles: Mapping[str, Title]  # in order of rank
     lemmas: Mapping[str, str]  # as WordNet spells it
 
-    def kinds(self, query: str) -> tuple[str, ...]:
-        places = (self.frequent, self.pairs, self.titles, self.lemmas)
-        return tuple(kind for kind, place in zip(Kind, places, strict=True) if query in place)
+    @property
+    def places(self) -> dict[Kind, Mapping[str, object]]:
+        """What each source has, by the query; the most trusted first."""
+        found = (self.frequent, self.pairs, self.titles, self.lemmas)
+        return dict(zip(Kind, found, strict=True))
+
+    def kinds(self, query: str) -> tuple[Kind, ...]:
+        return tuple(kind for kind, place in self.places.items() if query in place)
 
     def offered(self) -> dict[Kind, int]:
         """How many queries each source offers."""
-        places = (self.frequent, self.pairs, self.titles, self.lemmas)
-        return {kind: len(place) for kind, place in zip(Kind, places, strict=True)}
+        return {kind: len(place) for kind, place in self.places.items()}
 
     def query(self, query: str) -> Query:
         """All that is known of a query; id and rank are given later."""
@@ -66,7 +70,7 @@ class _Sources:
         return Query(
             query_id=0,
             query=query,
-            kind=Kind(kinds[0]),
+            kind=kinds[0],
             sources=kinds,
             count=count,
             document_count=documents,
@@ -228,9 +232,8 @@ def _lemmas(lemmas: Iterable[str]) -> dict[str, str]:
 def _by_trust(found: _Sources) -> Iterator[str]:
     """All queries, each where the most trusted of its sources has it."""
     yield from found.frequent
-    yield from (query for query in found.pairs if query not in found.frequent)
-    alone = (query for query in found.titles if query not in found.frequent and query not in found.pairs)
-    yield from alone
+    for kind in (Kind.BIGRAM, Kind.TITLE):
+        yield from (query for query in found.places[kind] if found.kinds(query)[0] is kind)
     rest = (query for query in found.lemmas if found.kinds(query) == (Kind.SYNSET,))
     yield from sorted(rest, key=lambda query: (-found.counts.get(query, (0, 0))[0], query))
 

@@ -4,9 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import pyarrow.compute as pc
 from rich.console import Console
 
-from beam_jobs.commands.likely import shards, units_and_rejects
+from beam_jobs.commands.likely import rows_with, shards, units_and_rejects
 from beam_jobs.engine import recipe
 from beam_jobs.engine.outlook import outlook
 from beam_jobs.stages import frontier, keeping
@@ -41,7 +39,6 @@ from wit_pipeline.vocabulary.records import Query, Reason, Reject
 KEY_DIGITS = 32
 LOOKED_AT = 100_000  # rejects that the report looks for examples in
 BY_UNIT = ("crawl", "filter", "dedup", "balance")  # stages whose files are of units of crawling
-AT_ONCE, SOME = 32, 4096  # files that `why` looks into at once, and that are asked for in one go
 
 
 def signed(root: Path) -> list[Manifest]:
@@ -256,7 +253,7 @@ def life(root: Path, what: str) -> Iterator[str]:
         elif item.stage == "shard":
             found = _first_in(shards(item, folder, keys), paths, *wanted, least=int(kept))
         else:
-            found = list(_found(_of_units(paths, units) if item.stage in BY_UNIT else paths, *wanted))
+            found = list(rows_with(_of_units(paths, units) if item.stage in BY_UNIT else paths, *wanted))
         for path, row in found:
             urls.add(row["url"])
             keys.add(row.get("key", ""))
@@ -276,10 +273,10 @@ def _first_in(
     likely: set[str], paths: list[Path], column: str, values: set[str], *, least: int
 ) -> list[tuple[Path, dict[str, Any]]]:
     """The rows that have one of some values: in files of likely names, or if `least` are not there in any."""
-    found = list(_found([path for path in paths if path.name in likely], column, values))
+    found = list(rows_with([path for path in paths if path.name in likely], column, values))
     if likely and least and len(found) >= least:
         return found
-    return list(_found(paths, column, values))
+    return list(rows_with(paths, column, values))
 
 
 def _left(item: Removed) -> str:
@@ -296,17 +293,7 @@ def _of_units(paths: list[Path], units: set[int]) -> list[Path]:
 
 
 def _find(paths: list[Path], column: str, values: set[str]) -> Iterator[dict[str, Any]]:
-    return (row for _, row in _found(paths, column, values))
-
-
-def _found(paths: list[Path], column: str, values: set[str]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The rows that have one of some values, each with its file; many files are looked into at once."""
-    wanted = pc.field(column).isin(sorted(values))
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="why") as pool:
-        for some in (paths[first : first + SOME] for first in range(0, len(paths), SOME)):
-            tables = pool.map(partial(rows.table, where=wanted), some)
-            for path, table in zip(some, tables, strict=True):
-                yield from ((path, row) for row in table.to_pylist())
+    return (row for _, row in rows_with(paths, column, values))
 
 
 def _told(stage: str, row: dict[str, Any]) -> str:

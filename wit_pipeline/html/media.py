@@ -25,6 +25,8 @@ WITHIN = re.compile(rb"<!doctype\s+html|<html", re.IGNORECASE)
 HEAD_OF_PAGE = 1024  # bytes that are looked at
 CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 PLAIN = re.compile(r"([a-z]+/[a-z+]+)(?:; ?charset=([A-Za-z0-9-]+))?")  # nearly all
+NAME = re.compile(r"[^;=]*")  # of a parameter
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|\Z)', re.DOTALL)
 PART = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*(?:"|\Z))*', re.DOTALL)
 
@@ -102,14 +104,14 @@ def _charset(parameters: str) -> str:
     """The first charset among parameters; a value may be quoted."""
     at = 0
     while at < len(parameters):
-        name = re.compile(r"[^;=]*").match(parameters, at)
+        name = NAME.match(parameters, at)
         assert name is not None
         at = name.end()
         value = ""
         if parameters[at : at + 1] == "=":
             at += 1
             if quoted := QUOTED.match(parameters, at):
-                value = re.sub(r"\\(.)", r"\1", quoted[1], flags=re.DOTALL)
+                value = ESCAPED.sub(r"\1", quoted[1])
                 at = quoted.end()
             rest = parameters.find(";", at)
             end = rest if rest >= 0 else len(parameters)

@@ -34,9 +34,8 @@ def read_page(
     `honoured`, gives none.
     """
     rows = scan(utf8(body, charset))
-    page = Page(
-        url=page_url, where=where, facts=facts(rows, page_url, robots, honoured), beside=_beside(rows)
-    )
+    said = facts(rows, page_url, robots, honoured)
+    page = Page(url=page_url, where=where, facts=said, beside=() if said.refused else _beside(rows))
     yield from _images(rows, page)
     if page.facts.metas:
         yield from shared_images(page)

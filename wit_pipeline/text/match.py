@@ -185,6 +185,19 @@ def _slot(table, run):  # type: ignore[no-untyped-def]
     return slot
 
 
+@inlined
+def _look_up(table, runs, live, values):  # type: ignore[no-untyped-def]
+    """What the table has of each run of a level: no look-up waits for another."""
+    for i in range(live):
+        values[i] = table[_slot(table, runs[i])]
+
+
+@inlined
+def _id_of(value):  # type: ignore[no-untyped-def]
+    """The query that a slot names."""
+    return np.int32((value & ID) >> np.uint64(1)) - 1
+
+
 @compiled
 def _build(hashes, ends, table):  # type: ignore[no-untyped-def]
     """Enter every prefix of every query; returns the words of the longest query."""
@@ -243,14 +256,13 @@ def _match_runs(hashes, start, end, table, longest, places, runs, values, ids, f
     held, waiting = np.empty((64, 3), np.int64), 0  # first word, one behind the last, id; shorter ones first
     live, length = end - start, 1
     while live:
-        for i in range(live):
-            values[i] = table[_slot(table, runs[i])]
+        _look_up(table, runs, live, values)
         going = 0
         for i in range(live):
             value = values[i]
             following = places[i] + 1
             if value & ID:
-                found = np.int32((value & ID) >> np.uint64(1)) - 1
+                found = _id_of(value)
                 if _is_run(hashes, following - length, length):
                     if waiting == len(held):
                         held = _grow(held)
@@ -314,14 +326,12 @@ def _match(hashes, ends, table, longest, runs_on, done, count, ids, id_ends):  #
             count = _match_runs(hashes, start, end, table, longest, places, runs, values, ids, first, count)
             live = 0
         while live:
-            for i in range(live):
-                values[i] = table[_slot(table, runs[i])]
+            _look_up(table, runs, live, values)
             going = 0
             for i in range(live):
                 value = values[i]
                 if value & ID:
-                    found = np.int32((value & ID) >> np.uint64(1)) - 1
-                    count = _insert(ids, first, count, found)
+                    count = _insert(ids, first, count, _id_of(value))
                 if value & MORE and places[i] + 1 < end:
                     following = places[i] + 1
                     places[going], runs[going] = following, _longer(runs[i], hashes[following])

@@ -313,6 +313,15 @@ def _is_hebrew(data, i):  # type: ignore[no-untyped-def]
 
 
 @inlined
+def _is_elision(value):  # type: ignore[no-untyped-def]
+    """Whether the bytes of a word, the first the lowest, are of one that loses its vowel to the next."""
+    for word in ELISIONS:  # noqa: SIM110  compiled: a plain loop
+        if word == value:
+            return True
+    return False
+
+
+@inlined
 def _elides(data, first, i):  # type: ignore[no-untyped-def]
     """Whether data[first:i] is one of the words that lose their vowel to the next."""
     length = i - first
@@ -321,10 +330,7 @@ def _elides(data, first, i):  # type: ignore[no-untyped-def]
     value = np.uint64(0)
     for j in range(length):
         value |= np.uint64(data[first + j]) << np.uint64(8 * j)
-    for word in ELISIONS:  # noqa: SIM110  compiled: a plain loop
-        if word == value:
-            return True
-    return False
+    return _is_elision(value)
 
 
 @compiled
@@ -581,10 +587,7 @@ def _elides_ascii(data, first, i, letters):  # type: ignore[no-untyped-def]
     value = np.uint64(0)
     for j in range(length):
         value |= np.uint64(letters[data[first + j]]) << np.uint64(8 * j)
-    for word in ELISIONS:  # noqa: SIM110  compiled: a plain loop
-        if word == value:
-            return True
-    return False
+    return _is_elision(value)
 
 
 @inlined

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from operator import itemgetter
 from typing import BinaryIO
@@ -40,6 +41,7 @@ class Layout:
 
     names: tuple[str, ...]  # of its columns
     body: int  # bytes before the first line, or before the first after a header that is a line
+    delimiter: str  # what parts the fields of a row
     header: bool = False
     bare: bool = False  # whether there is nothing but a header
     escaped: bool = False  # whether a backslash stands before quotation marks in fields
@@ -63,36 +65,31 @@ def read(config: ListSource, split: Split, world: World, *, kind: str) -> Iterat
     with opened(split.path, world) as stream:
         layout = _layout(head_of(stream, split.path), config, split.path, kind)
         columns = wanted(config, layout.names, split.path, textless=kind == "txt")
-        rows = _rows(stream, split, layout, columns, kind, _delimiter(config, kind))
-        yield from raws(rows, place(split), config.texts)
+        yield from raws(_rows(stream, split, layout, columns, kind), place(split), config.texts)
 
 
 def _layout(head: Head, config: ListSource, path: str, kind: str) -> Layout:
     lines = first_lines(head, path)
     bom = body_of(head)
     blank = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
-    delimiter = _delimiter(config, kind)
+    delimiter = config.delimiter or ("," if kind == "csv" else "\t")
     ended = [line.rstrip(b"\r\n") for line in lines[blank:]]
     escaped = kind == "csv" and is_escaped(ended[:PEEK], delimiter)
     rows = _sample(ended, path, kind, delimiter, escaped)
+    layout = partial(Layout, delimiter=delimiter, escaped=escaped)
     if not rows:
         raise UserError(f"{path}: holds nothing but blanks; {NEEDS_ROW}")
     if config.columns:
         _check_width(rows, config.columns, path, kind)
-        return Layout(names=config.columns, body=bom, escaped=escaped)
+        return layout(names=config.columns, body=bom)
     if kind == "csv" and not config.delimiter:
         _check_delimiter(ended[:PEEK], rows, path)
     if any(map(is_url, rows[0])):
-        return Layout(names=headerless(rows), body=bom, escaped=escaped)
+        return layout(names=headerless(rows), body=bom)
     above = lines[: blank if kind == "csv" else blank + 1]  # of CSV the rows are counted, not the lines
     body = bom + sum(map(len, above))
     bare = head.whole and len(rows) == 1
-    return Layout(names=tuple(rows[0]), header=True, bare=bare, body=body, escaped=escaped)
-
-
-def _delimiter(config: ListSource, kind: str) -> str:
-    """What parts the fields of a row."""
-    return config.delimiter or ("," if kind == "csv" else "\t")
+    return layout(names=tuple(rows[0]), header=True, bare=bare, body=body)
 
 
 def _check_delimiter(lines: list[bytes], rows: list[list[str]], path: str) -> None:
@@ -132,15 +129,15 @@ def _sample(ended: list[bytes], path: str, kind: str, delimiter: str, escaped: b
 
 
 def _rows(
-    stream: BinaryIO, split: Split, layout: Layout, columns: Sequence[str], kind: str, delimiter: str
+    stream: BinaryIO, split: Split, layout: Layout, columns: Sequence[str], kind: str
 ) -> Iterator[Row | Flaw | None]:
     absent = len(layout.names)  # the place of an empty field that stands behind each row's own
     get = itemgetter(*(layout.names.index(column) if column else absent for column in columns))
     lines = split_lines(stream, split, layout.body)
     if kind == "csv":
-        found = quoted_rows(lines, delimiter, escaped=layout.escaped)
+        found = quoted_rows(lines, layout.delimiter, escaped=layout.escaped)
         return _quoted(islice(found, 1 if layout.header else 0, None), get, absent)
-    return (_loose if kind == "txt" else _strict)(lines, get, absent, delimiter)
+    return (_loose if kind == "txt" else _strict)(lines, get, absent, layout.delimiter)
 
 
 def _quoted(rows: Iterator[Fields], get: Get, width: int) -> Iterator[Row | Flaw | None]:
