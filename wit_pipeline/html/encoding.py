@@ -5,41 +5,35 @@ import re
 import struct
 
 import pyarrow as pa
+from webencodings.labels import LABELS
 
-CHARSET = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([^\s"'/>;]+)""", re.IGNORECASE)
+META = re.compile(rb"<meta(?=[\s/])", re.IGNORECASE)
+# An attribute of a tag, or what ends the tag. Each step ends behind where it began, whatever the bytes are.
+ATTRIBUTE = re.compile(
+    rb"""[\s/]*+(?:>|([^\s/>][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>][^\s>]*+)?))?)"""
+)
+CHARSET = re.compile(rb"""charset\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s;"']++))""", re.IGNORECASE)
+TYPED = re.compile(rb"\s*+[\w.+-]++/[\w.+-]++\s*+;")
 # Where a tag is none: comments, and elements of text alone.
 NO_META = re.compile(
-    rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp|iframe|noembed|noframes)\b[^>]*>.*?(?:</\1\b|\Z)",
+    rb"<!--.*?(?:-->|\Z)|<(script|style|textarea|title|xmp|iframe|noembed|noframes)\b[^<>]*+>.*?(?:</\1\b|\Z)",
     re.DOTALL | re.IGNORECASE,
 )
 BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xfe\xff", "utf-16-be"), (b"\xff\xfe", "utf-16-le"))
 
 C1 = bytes(range(0x80, 0xA0))
+LONGEST_LABEL = 40  # characters
 
-# What labels mean by the Encoding standard (encoding.spec.whatwg.org), where Python takes them for less …
-READ_AS = {
-    "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874",
-    "tis-620": "cp874", "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932",
-    "euc_kr": "cp949", "utf-16": "utf-16-le",
+# The standard's encodings (encoding.spec.whatwg.org) that are Python's by another name: what decodes all that
+# they are, as pages that say gb2312 hold characters of gb18030.
+PYTHONS = {
+    "gbk": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932", "euc-kr": "cp949", "windows-874": "cp874",
+    "macintosh": "mac-roman", "x-mac-cyrillic": "mac-cyrillic", "iso-8859-8-i": "iso8859-8",
 }  # fmt: skip
-# … and those that it does not know.
-SPELLED = {
-    "x-sjis": "cp932", "windows-31j": "cp932", "x-gbk": "gb18030", "x-x-big5": "big5hkscs",
-    "dos-874": "cp874", "windows-874": "cp874", "windows-949": "cp949", "x-euc-jp": "euc_jp",
-    "x-cp1250": "cp1250", "x-cp1251": "cp1251", "x-cp1252": "cp1252", "unicode-1-1-utf-8": "utf-8",
-    "x-unicode20utf8": "utf-8", "x-mac-roman": "mac-roman", "macintosh": "mac-roman",
-    "x-mac-cyrillic": "mac-cyrillic", "iso-8859-8-i": "iso8859-8", "logical": "iso8859-8", "koi": "koi8-r",
-    "koi8": "koi8-r", "koi8-ru": "koi8-u", "unicode": "utf-16-le", "ucs-2": "utf-16-le",
-}  # fmt: skip
-READ = frozenset(
-    {
-        "utf-8", "utf-16-le", "utf-16-be", "gb18030", "big5hkscs", "euc_jp", "iso2022_jp", "cp932", "cp949",
-        "koi8-r", "koi8-u", "mac-roman", "mac-cyrillic", "cp866", "cp874",
-        *(f"cp{number}" for number in range(1250, 1259)),
-        *(f"iso8859-{number}" for number in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)),
-    }
-)  # fmt: skip
+NO_TEXT = frozenset({"replacement", "x-user-defined"})  # encodings of which nothing is to be read
+ENCODINGS = frozenset(LABELS.values()) - NO_TEXT
+OWN = {codecs.lookup(PYTHONS.get(name, name)).name: name for name in sorted(ENCODINGS)}
 NOT_ASCII = frozenset({"utf-16-le", "utf-16-be", "iso2022_jp"})  # bytes of ASCII may mean something else
 
 
@@ -50,14 +44,16 @@ def codec(label: str) -> str:
     ['cp1252', 'gb18030', 'utf-8', '']
     """
     label = label.strip().lower()
-    if not label.isascii() or len(label) > 40 or "\0" in label:
+    if not label.isascii() or len(label) > LONGEST_LABEL or "\0" in label:
         return ""
-    try:
-        name = codecs.lookup(SPELLED.get(label, label)).name
-    except LookupError:
-        return ""
-    name = READ_AS.get(name, name)
-    return name if name in READ else ""
+    encoding = LABELS.get(label)
+    if encoding is None:
+        try:
+            name = codecs.lookup(label).name
+        except LookupError:
+            return ""
+        encoding = LABELS.get(name) or OWN.get(name, "")
+    return codecs.lookup(PYTHONS.get(encoding, encoding)).name if encoding in ENCODINGS else ""
 
 
 def stated(body: bytes) -> str:
@@ -66,19 +62,50 @@ def stated(body: bytes) -> str:
     Browsers look for it in the first 1,024 bytes, and when they come to one that stands later they read the
     page anew (HTML, 13.2.3.4): so it counts anywhere but in comments and where no elements are.
     """
-    found = CHARSET.search(body)
     at = 0
-    while found is not None:
-        hides = NO_META.search(body, at, found.end())
-        if hides is None:
-            break
-        at = hides.end()
-        if hides.end() > found.start():
-            whole = NO_META.match(body, hides.start())  # it may end behind the tag that it hides
-            at = whole.end() if whole is not None else at
-            found = CHARSET.search(body, at)
-    name = codec(found[1].decode("ascii", "replace")) if found is not None else ""
-    return "utf-8" if name.startswith("utf-16") else name  # what was read so far cannot be UTF-16
+    tag = META.search(body)
+    while tag is not None:
+        if (hides := NO_META.search(body, at, tag.end())) is not None:
+            whole = NO_META.match(body, hides.start())
+            assert whole is not None  # it ends with the body at the latest
+            at = whole.end()
+            if at <= tag.start():
+                continue
+        else:
+            attributes, at = _attributes(body, tag.end())
+            name = codec(_label(attributes).decode("ascii", "replace"))
+            if name:
+                return "utf-8" if name.startswith("utf-16") else name  # what was read till here cannot be
+        tag = META.search(body, at)
+    return ""
+
+
+def _attributes(body: bytes, at: int) -> tuple[dict[bytes, bytes], int]:
+    """The attributes of a tag by their names in lower case, and where it ends; none if nothing ends it."""
+    found: dict[bytes, bytes] = {}
+    while (part := ATTRIBUTE.match(body, at)) is not None:
+        at = part.end()
+        if part[1] is None:
+            return found, at
+        found.setdefault(part[1].lower(), part[2] or part[3] or part[4] or b"")
+    return {}, len(body)
+
+
+def _label(attributes: dict[bytes, bytes]) -> bytes:
+    """The label of an encoding that a meta's attributes state, or b"".
+
+    A `content` states one by "charset=" beside `http-equiv=content-type`; many pages forget the latter, so a
+    type is heard without it, unless the element has a name: what a description tells is no statement.
+    """
+    if label := attributes.get(b"charset"):
+        return label
+    content, equivalent = attributes.get(b"content", b""), attributes.get(b"http-equiv")
+    if equivalent is None:
+        heard = TYPED.match(content) and not attributes.keys() & {b"name", b"property", b"itemprop"}
+    else:
+        heard = equivalent.strip().lower() == b"content-type"
+    found = CHARSET.search(content) if heard else None
+    return found[1] or found[2] or found[3] or b"" if found is not None else b""
 
 
 def utf8(body: bytes, charset: str = "") -> bytes:

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from webencodings import LABELS, lookup
 
 from wit_pipeline.html.encoding import codec, stated, utf8
 
@@ -75,6 +76,35 @@ def test_labels_that_are_none(label: str) -> None:
     assert utf8("é".encode(), label) == "é".encode()
 
 
+def test_every_label_of_the_standard() -> None:
+    for label, encoding in LABELS.items():
+        if encoding in ("replacement", "x-user-defined"):
+            assert codec(label) == "", label
+        else:
+            peer = lookup(label)
+            assert peer is not None
+            name = {"gbk": "gb18030"}.get(encoding, peer.codec_info.name)  # as the standard decodes it
+            assert codec(label) == name, label
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [("UTF_8", "utf-8"), ("cp936", "gb18030"), (" Latin_1 ", "cp1252"), ("eucjp", "euc_jp"), ("ms932", "cp932")],
+)
+def test_labels_that_servers_send_besides(label: str, name: str) -> None:
+    assert codec(label) == name
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [b"<meta ", b"<meta a='", b'<meta a="b', b"<meta charset", b"<title ", b"<!-- -->", b"<meta>", b"<!--",
+     b"<meta content='charset ", b"<script></script>", b"<meta =", b"<meta /", b"<meta a = "],
+)  # fmt: skip
+def test_hostile_pages_end(piece: bytes) -> None:
+    """Megabytes of each: what takes the square of a page's length would not end within the suite's limit."""
+    assert stated(piece * 300_000 + b"<meta x=\xe4") == ""
+
+
 @pytest.mark.parametrize(
     ("head", "name"),
     [
@@ -82,6 +112,20 @@ def test_labels_that_are_none(label: str) -> None:
         (b'<meta http-equiv="Content-Type" content="text/html; charset=Big5">', "big5hkscs"),
         (b"<meta name=x content=y>", ""),
         (b"<p charset=utf-8>", ""),
+        (b"<meta name=description content='what charset=gbk means; charset=gbk'>", ""),
+        (b"<meta property=og:x content='text/html; charset=gbk'>", ""),
+        (b"<meta data-charset=gbk>", ""),
+        (b"<metadata charset=gbk>", ""),
+        (b"<meta name='a>b' charset=gbk>", "gb18030"),
+        (b"<meta\n/charset\n=\n' GBK '/>", "gb18030"),
+        (b"<meta CONTENT='text/html; charset = \"big5\"' HTTP-EQUIV=content-type>", "big5hkscs"),
+        (b"<meta http-equiv=refresh content='text/html; charset=gbk'>", ""),
+        (b"<meta http-equiv=content-type content='charset=gbk'>", "gb18030"),
+        (b"<meta charset=nothing><meta charset=gbk>", "gb18030"),  # the first label that is one
+        (b"<meta charset=utf-8 charset=gbk>", "utf-8"),
+        (b"<meta charset=gbk", ""),  # no tag
+        (b"<meta charset=>", ""),
+        (b"<meta charset=utf-16be>", "utf-8"),
     ],
 )
 def test_what_a_page_states(head: bytes, name: str) -> None:
