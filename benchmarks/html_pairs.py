@@ -22,9 +22,9 @@ from pathlib import Path
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from benchmarks.clock import say
+from wit_pipeline.fetch.http.media import HTML_TYPES
 from wit_pipeline.html import lazy
 from wit_pipeline.html.encoding import utf8
-from wit_pipeline.html.media import HTML_TYPES
 from wit_pipeline.html.page import read_page
 from wit_pipeline.html.rows import attributes, rows_of, scan, value
 from wit_pipeline.html.scan import IMG

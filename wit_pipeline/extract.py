@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from wit_pipeline.sources import Source
 from wit_pipeline.text.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
-from wit_pipeline.text.junk import is_template
+from wit_pipeline.text.junk import is_no_address
 from wit_pipeline.text.languages import canonical
 from wit_pipeline.text.match import Matcher, Mode
 from wit_pipeline.text.text import clean
@@ -33,9 +33,6 @@ UNSEEN = "".join(
     for code in (*range(0x3001), 0xFEFF)
     if chr(code).isspace() or unicodedata.category(chr(code)) in ("Cf", "Cc")
 )
-CODED = re.compile(r"%(?:7B|3C|5B|25|%)", re.IGNORECASE)  # what such a mark is in an address
-NOTHINGS = frozenset(("undefined", "null", "nan"))
-NO_OBJECT = re.compile(r"%5bobject%20\w+%5d")
 PLAIN_URL = re.compile(r"https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/[!-Z\\^-~]*)?")  # most: nothing to find out
 
 
@@ -196,20 +193,6 @@ def rejected(raw: Raw, reason: Reason, detail: str = "") -> Reject:
         where=raw.where,
         caption=raw.text[:SHOWN],
     )
-
-
-def is_no_address(url: str) -> bool:
-    """Whether a URL was made where a program had none: a template's place, or a value that is nothing.
-
-    >>> [is_no_address(f"https://a.test/{name}") for name in ("%7B%7Bimg%7D%7D", "undefined?w=9", "null.jpg")]
-    [True, True, False]
-    """
-    path = url.partition("?")[0].partition("#")[0].rstrip("/")
-    name = path[path.rfind("/") + 1 :].lower()
-    if name in NOTHINGS or NO_OBJECT.fullmatch(name):
-        return True
-    odd = "{" in url or "[" in url or "<" in url or ("%" in url and CODED.search(url) is not None)
-    return odd and is_template(unquote(url))
 
 
 def reject_url(url: str, held: bool = False) -> Reason | None:

@@ -88,7 +88,9 @@ def test_languages() -> None:
     [
         "{{ item.image }}", "%7B%7B%20item.image%20%7D%7D", "${product.image}", "<%= user.image %>",
         "[[image]]", "%%image%%", "{$image}", "{% static 'a.png' %}", "a/{{img}}.jpg?w=1", "undefined",
-        "null", "NaN?w=9", "%5Bobject%20Object%5D", "#{photo.url}",
+        "null", "NaN?w=9", "%5Bobject%20Object%5D", "#{photo.url}", "{0}", "{img}.jpg", "@Model.Image",
+        "@(Model.Image)", "__IMAGE__", "__IMAGE_URL__.png?x", "%s", "%1$s.jpg", "%7B0%7D", "undefined.jpg",
+        "undefined/1.jpg", "null/1.jpg", "{w}x{h}bb.{f}", "%5Bobject%20Object%5D.png",
     ],
 )  # fmt: skip
 def test_an_address_that_no_program_filled_in_is_none(url: str) -> None:
@@ -97,7 +99,25 @@ def test_an_address_that_no_program_filled_in_is_none(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["{a}.jpg", "a[1].jpg", "undefined.jpg", "null/1.jpg", "100%25.jpg", "a%5B1%5D.jpg", "$1.jpg", "a%7Eb"],
+    [
+        "{8C2F01B3-11D0}/a.jpg",
+        "{}.jpg",
+        "a[1].jpg",
+        "undefined-love.jpg",
+        "null.jpg",
+        "nullam/1.jpg",
+        "100%25.jpg",
+        "a%5B1%5D.jpg",
+        "$1.jpg",
+        "a%7Eb",
+        "@model.images/1.jpg",
+        "@Model",
+        "a__IMAGE__b.jpg",
+        "%d0%b0.jpg",
+        "x%20s.jpg",
+        "__macosx/1.jpg",
+        "?w=undefined",
+    ],
 )
 def test_an_odd_address_is_one(url: str) -> None:
     assert reject_url(f"https://a.test/{url}") is None

@@ -34,7 +34,8 @@ PYTHONS = {
 NO_TEXT = frozenset({"replacement", "x-user-defined"})  # encodings of which nothing is to be read
 ENCODINGS = frozenset(LABELS.values()) - NO_TEXT
 OWN = {codecs.lookup(PYTHONS.get(name, name)).name: name for name in sorted(ENCODINGS)}
-NOT_ASCII = frozenset({"utf-16-le", "utf-16-be", "iso2022_jp"})  # bytes of ASCII may mean something else
+WIDE = frozenset({"utf-16-le", "utf-16-be"})
+NOT_ASCII = WIDE | {"iso2022_jp"}  # bytes of ASCII may mean something else
 
 
 def codec(label: str) -> str:

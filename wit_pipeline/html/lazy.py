@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from wit_pipeline.html.scan import LAZY_SET, LAZY_URL, SRCSET
 from wit_pipeline.html.srcset import largest
+from wit_pipeline.text.junk import is_no_address
 
 # Names of pictures that keep the place of another …
 STAND_IN = re.compile(
@@ -38,11 +39,11 @@ def like_stand_in(url: str) -> bool:
 
 
 def real(src: str, attributes: Mapping[int, str], sources: Sequence[Mapping[int, str]]) -> str:
-    """The URL of an image, as written: `src`, unless it is none or keeps the place of another.
+    """The URL of an image, as written: `src`, unless it is none, of a template, or stands in for another.
 
     `attributes` are the img's others by their code, `sources` those of the `source` elements before it.
     """
-    if not is_none(src) and not like_stand_in(src):
+    if not is_none(src) and not like_stand_in(src) and not is_no_address(src):
         return src
     return next(_others(attributes, sources), src)
 
@@ -59,4 +60,4 @@ def _others(attributes: Mapping[int, str], sources: Sequence[Mapping[int, str]])
 
 
 def _useless(url: str) -> bool:
-    return is_none(url) or stands_in(url)
+    return is_none(url) or stands_in(url) or is_no_address(url)

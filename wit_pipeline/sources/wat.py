@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from wit_pipeline.fetch.http.media import JSON_TYPES, media_type
 from wit_pipeline.fetch.licences import may_be_rsl, noted
 from wit_pipeline.html.address import Base
 from wit_pipeline.html.facts import Facts, refusal
-from wit_pipeline.html.media import JSON_TYPES, media_type
 from wit_pipeline.html.page import Page, shared_images
 from wit_pipeline.sources.archives import records
 from wit_pipeline.sources.archives.heads import Head, content_type

@@ -5,6 +5,7 @@ tables, so that no text from the web makes them slow.
 """
 
 import re
+from urllib.parse import unquote
 
 from wit_pipeline.text.scripts import UNSPACED
 
@@ -75,7 +76,10 @@ STOCK = _table(
     instagram|pinterest|youtube|linkedin|whatsapp|email|print|rss|menu|search|close|home|next|previous |
     play|pause|loading|arrow|download|featured image|main image|hero image|header image |
     background image|cover image|blog image|post image|post thumbnail|article image|image description |
-    image caption|company logo|site logo|website logo|brand logo|header logo|footer logo|no image |
+    image caption|no data|no data available|no caption available|no description available |
+    no image available|no photo available|no picture available|no alt text provided|no alt text available |
+    no alternative text|no content|no info|no information |
+    company logo|site logo|website logo|brand logo|header logo|footer logo|no image |
     no photo|no picture|your browser does not support the video tag|click here|read more|learn more |
     buy now|add to cart|sign in|log in|sign up|subscribe|follow us|share this|share on facebook |
     share on twitter|share on pinterest|tweet this|back to top|scroll to top|skip to content|show more |
@@ -108,12 +112,54 @@ BOILERPLATE = re.compile(
 # JavaScript, Polymer, Template Toolkit and mail programs.
 TEMPLATE = re.compile(
     r"""
-      \{\{ .*? (?:\}\}|\Z) | \{% .*? %\} | [$\#]\{ [^{}]* \} | \{ \$ [\w.\->\[\]'"|]+ \}
+      \{\{ .*? (?:\}\}|\Z) | \{% .{0,200}? %\} | [$\#]\{ [^{}]* \} | \{ \$ [\w.\->\[\]'"|]+ \}
     | <% .*? (?:%>|\Z) | <\?(?:php|=) .* | \[\[ [\w\s.$|:()'"-]+ \]\] | %%? [A-Za-z_][\w.]* %%
-    | \[%[-+=]? .*? %\] | \*\| [A-Z_:]+ \|\* | \[object\ \w+\]
+    | \[%[-+=]? .{0,200}? %\] | \*\| [A-Z_:]+ \|\* | \[object\ \w+\]
     """,
     re.VERBOSE | re.DOTALL,
 )
+# What stands where a whole text should: of .NET and Python, of printf, of Razor, of PHP, of ColdFusion.
+PLACE = re.compile(
+    r"""
+      \{ [\w.:-]+ \} | %(?:\d\$)?[sd@] | @\(? (?:Model|Html|ViewBag|ViewData|Url|item) [.(\[] .*
+    | \$ [A-Za-z_]\w* (?:->\w+|\[\S+\])* | \# [A-Za-z_][\w.]* \# | __ [A-Za-z]\w* __
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+MARKED = frozenset("{%@$#_")  # how those begin
+# And in an address, where other braces are those of GUIDs.
+PLACE_IN_URL = re.compile(
+    r"""
+      \{ (?:[A-Za-z_][\w.]* | \d\d?) \} | @\(?(?:Model|Html|ViewBag|ViewData|Url|item) [.(\[] [A-Z]
+    | (?:\A|/) (?: __ [A-Z][A-Z0-9_]* __ | %(?:\d\$)?[sd] ) (?:\.\w{1,5})? (?=\Z|[/?\#])
+    """,
+    re.VERBOSE,
+)
+NOTHINGS = frozenset(
+    ("undefined", "null", "nan", "undefined.jpg", "undefined.jpeg", "undefined.png", "undefined.webp")
+)
+# Values that are nothing, as a name and as a part before it.
+NO_PART = re.compile(
+    r"(?:\A|/)(?:undefined|null)/|(?:\A|/)(?:\[|%5b)object(?: |%20)\w+(?:\]|%5d)", re.IGNORECASE
+)
+CODED = re.compile(r"%(?:7B|3C|5B|25|[%sd]|\d\$)", re.IGNORECASE)  # what such a mark is in an address
+
+
+def is_no_address(url: str) -> bool:
+    """Whether a URL was made where a program had none: a template's place, or a value that is nothing.
+
+    >>> [is_no_address(f"https://a.test/{name}") for name in ("%7B%7Bimg%7D%7D", "undefined?w=9", "null.jpg")]
+    [True, True, False]
+    """
+    path = url.partition("?")[0].partition("#")[0].rstrip("/")
+    name = path[path.rfind("/") + 1 :].lower()
+    if name in NOTHINGS or NO_PART.search(path) is not None:
+        return True
+    odd = "{" in url or "[" in url or "<" in url or "__" in url or "@" in url
+    if not (odd or ("%" in url and CODED.search(url) is not None)):  # as nearly all
+        return False
+    url = unquote(url)
+    return is_template(url) or PLACE_IN_URL.search(url) is not None
 
 
 def is_file_name(caption: str) -> bool:
@@ -181,7 +227,10 @@ def is_boilerplate(caption: str) -> bool:
     """
     text = caption.lower()
     return (
-        text.strip(" .:!…-()[]") in STOCK or BOILERPLATE.fullmatch(text) is not None or is_template(caption)
+        text.strip(" .:!…-()[]") in STOCK
+        or BOILERPLATE.fullmatch(text) is not None
+        or is_template(caption)
+        or (caption[:1] in MARKED and PLACE.fullmatch(caption) is not None)
     )
 
 

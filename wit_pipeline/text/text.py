@@ -36,10 +36,19 @@ APART = """
     noscript ol object option p picture pre script section select source style svg table tbody td textarea
     tfoot th thead time title tr ul video
 """.split()  # noqa: SIM905
+NAMED = r"[a-z][a-z0-9]*(?:-[a-z0-9_.]*)+|[a-z][a-z0-9]*:[a-z][a-z0-9]*"  # of one's own, and Word's
 TAG = re.compile(
-    rf"<!--.*?(?:-->|\Z)|</?(?P<name>{'|'.join(sorted([*WITHIN, *APART], key=len, reverse=True))})"
+    rf"<!--.*?(?:-->|\Z)|<!\[CDATA\[|\]\]>|<!doctype\b[^<>]*>|<\?xml\b[^<>]*\?>"
+    rf"|</?(?P<name>{'|'.join(sorted([*WITHIN, *APART], key=len, reverse=True))}|{NAMED})"
     r"(?:(?:\s[^<>]*|\s*/)?>|\s[^<>]*=[^<>]*\Z)",  # the last may be cut short
     re.IGNORECASE | re.DOTALL,
+)
+# Markup in brackets, as of forums and WordPress: "[b]", "[caption id=1]". A name alone may be a note's, so it
+# is markup where the text also has its end.
+BRACKETED = re.compile(
+    r"""\[(?P<end>/)?(?P<name>[a-z][a-z0-9_-]*)
+    (?: =[^\[\]]* | (?P<attributes>(?:\s+[a-z][\w-]*=(?:"[^"\[\]]*"|'[^'\[\]]*'|[^\s"'\[\]]+))+))?\s*/?\]""",
+    re.IGNORECASE | re.VERBOSE,
 )
 LOOSE = re.compile(rf"(?:\A|(?<=[\s{PARTS}])){PARTS}+|{PARTS}+(?=\s|\Z)")  # what parts no two words
 HIDDEN = re.compile(f"[{IGNORABLE}]")
@@ -79,7 +88,9 @@ def clean(text: str) -> str:
     'Café & bar <3'
     """
     plain = text.isascii() and text.isprintable()
-    if plain and "&" not in text and "<" not in text:  # nothing to mend, and most of the web
+    if (
+        plain and "&" not in text and "<" not in text and "[" not in text
+    ):  # nothing to mend, and most of the web
         return " ".join(text.split()) if "  " in text else text.strip()
     return mended(text)
 
@@ -89,8 +100,20 @@ def mended(text: str) -> str:
     text = html.unescape(ftfy.fix_text(HUGE.sub(" ", text)))
     if "<" in text:
         text = TAG.sub(_tag, text)
+    if "[" in text:
+        text = _unbracketed(text)
     text = SPACES.sub(" ", CONTROL.sub("", text)).strip()
     return SPACES.sub(" ", LOOSE.sub("", text)).strip() if PARTS in text else text
+
+
+def _unbracketed(text: str) -> str:
+    """`text` without what BRACKETED finds and knows to be markup."""
+    ends = {one["name"].lower() for one in BRACKETED.finditer(text) if one["end"]}
+
+    def left(one: re.Match[str]) -> str:
+        return _tag(one) if one["attributes"] or one["name"].lower() in ends else one[0]
+
+    return BRACKETED.sub(left, text)
 
 
 def _tag(match: re.Match[str]) -> str:

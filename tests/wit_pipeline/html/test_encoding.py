@@ -89,7 +89,13 @@ def test_every_label_of_the_standard() -> None:
 
 @pytest.mark.parametrize(
     ("label", "name"),
-    [("UTF_8", "utf-8"), ("cp936", "gb18030"), (" Latin_1 ", "cp1252"), ("eucjp", "euc_jp"), ("ms932", "cp932")],
+    [
+        ("UTF_8", "utf-8"),
+        ("cp936", "gb18030"),
+        (" Latin_1 ", "cp1252"),
+        ("eucjp", "euc_jp"),
+        ("ms932", "cp932"),
+    ],
 )
 def test_labels_that_servers_send_besides(label: str, name: str) -> None:
     assert codec(label) == name

@@ -78,6 +78,8 @@ def test_no_cameras(caption: str) -> None:
         "Logo", "May be an image of 2 people and people standing", "click on the image to see it full size",
         "Loading...", "image 3 of 12", "View larger image", "Photo #7", "Read more", "Figure 3",
         "profile picture", "This image has an empty alt attribute; its file name is",
+        "{title}", "{0}", "%s", "%1$s", "@Model.Title", "@(Model.Title)", "No data", "$title", "$item->title",
+        "$row['title']", "#item.title#", "__title__",
     ],
 )  # fmt: skip
 def test_boilerplate(text: str) -> None:
@@ -89,7 +91,8 @@ def test_boilerplate(text: str) -> None:
     [
         "a logo on a wall", "View of the harbour", "Figure 3: the heart of a frog", "open window", "",
         "loading hay onto a wagon in the fields", "an image of a dog", "click beetle on a leaf",
-        "home of the brave",
+        "home of the brave", "$100", "#1", "100%", "# heading #", "@someone", "{\\displaystyle x}", "a {0} b",
+        "@model.agency on the beach", "no data centre burns here",
     ],
 )  # fmt: skip
 def test_no_boilerplate(caption: str) -> None:
@@ -111,13 +114,15 @@ def test_web_addresses(caption: str, share: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a.", "a-1 ", "1", "camera ", "click ", "view of ", "www.", "f/1", "image may", "-", "iso "]
-)
+    "unit",
+    ["a.", "a-1 ", "1", "camera ", "click ", "view of ", "www.", "f/1", "image may", "-", "iso ", "{%", "[%",
+     "*|A", "${", "{{", "[[a", "<%", "@Model.", "__A", "$a[b", "/undefined"],
+)  # fmt: skip
 def test_no_text_takes_long(unit: str) -> None:
     """Each test goes through a text a few times at most: with a square of its length it would take hours."""
     text = (unit * 100_000)[:100_000]
     assert isinstance(junk.url_share(text), float)
-    for test in (junk.is_file_name, junk.is_date, junk.is_camera, junk.is_boilerplate):
+    for test in (junk.is_file_name, junk.is_date, junk.is_camera, junk.is_boilerplate, junk.is_no_address):
         assert test(text) in (True, False)
 
 

@@ -55,6 +55,11 @@ def test_words(text: str, expected: list[str]) -> None:
         ("<strong>red</strong> <EM class='x'>tul</EM>ip", "red tulip"),
         ("&lt;b&gt;red&lt;/b&gt; a<br/>b<p>c</p><!-- d -->", "red a b c"),
         ("red <span style='color:", "red"),  # cut short
+        ("<my-card a=b>red</my-card> <o:p>tulip</o:p>", "red tulip"),
+        ("<?xml version='1.0'?><!DOCTYPE html><![CDATA[red & tulip]]>", "red & tulip"),
+        ("[b]red[/b] [url=http://a.test/x]tulip[/url]", "red tulip"),
+        ("[caption id='a' width=\"3\"]red tulip[/caption] [gallery ids='1,2']", "red tulip"),
+        ("notes [b] and [1] [sic] of [Figure: a=b] <-x>", "notes [b] and [1] [sic] of [Figure: a=b] <-x>"),
         ("x < y and y > z, <3, a <c> d, 1<a", "x < y and y > z, <3, a <c> d, 1<a"),
         ("Stra&shy;ßen\u00adbahn \u061ca\u2066b", "Straßenbahn ab"),
         ("ශ්\u200dරී می\u200cخواهم ❤️", "ශ්\u200dරී می\u200cخواهم ❤️"),
@@ -64,6 +69,14 @@ def test_words(text: str, expected: list[str]) -> None:
 )
 def test_clean(text: str, expected: str) -> None:
     assert clean(text) == expected
+
+
+@pytest.mark.parametrize(
+    "unit", ["<a-", "<o:", "[a", "[/a]", "[a b=c ", '[a b="', "<![CDATA[", "<?xml ", "<b ", "<!--"]
+)
+def test_no_markup_takes_long(unit: str) -> None:
+    """As in `test_junk`: a square of the length would take hours."""
+    assert isinstance(clean(unit * 100_000), str)
 
 
 @given(st.text(st.characters(max_codepoint=127)))

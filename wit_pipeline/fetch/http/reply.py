@@ -10,11 +10,11 @@ from wit_pipeline.fetch import groups, guard, optout
 from wit_pipeline.fetch.failure import FetchError
 from wit_pipeline.fetch.http.head import Head
 from wit_pipeline.fetch.http.inflate import coding_of, inflate
+from wit_pipeline.fetch.http.media import HTML_TYPES, media_type
 from wit_pipeline.vocabulary.records import Reason
 from wit_pipeline.vocabulary.unpacker import GZIP
 
 BROUGHT = frozenset((200, 201, 202, 203, 226))  # statuses of answers that may bring what was asked for
-PAGES = frozenset(("text/html", "application/xhtml+xml"))
 
 _PICTURE = re.compile(rb"(?s)\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF....WEBP|....ftypavi[fs]")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*[<{\[]")
@@ -116,7 +116,7 @@ def file_of(head: Head, sent: bytes, limit: int, appears: Callable[[bytes], bool
         body = sent[:limit]
     if body.startswith(GZIP):
         body = _inflated(body, "gzip", limit, cut=True)
-    is_html = head.value("content-type").partition(";")[0].strip().lower() in PAGES
+    is_html = media_type(head.value("content-type")).essence in HTML_TYPES
     return b"" if not appears(body) and (is_html or is_other(body)) else body
 
 

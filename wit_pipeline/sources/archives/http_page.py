@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import brotli
 
-from wit_pipeline.html.media import (
+from wit_pipeline.fetch.http.media import (
     HEAD_OF_PAGE,
     HTML_TYPES,
     UNTOLD,
     charset_of,
+    is_page,
     looks_like_page,
     media_type,
 )
@@ -103,10 +104,7 @@ def page_of(response: Response) -> Page | None:
 
 def html_page(body: bytes, kind: str, robots: list[str]) -> Page | None:
     """A body as a page: by its stated type, or where that says nothing by how it begins."""
-    essence = media_type(kind).essence
-    if essence in HTML_TYPES or (essence in UNTOLD and looks_like_page(body)):
-        return Page(body[:MAX_PAGE], charset_of(kind), robots)
-    return None
+    return Page(body[:MAX_PAGE], charset_of(kind), robots) if is_page(kind, body) else None
 
 
 def unchunked(body: bytes) -> bytes:

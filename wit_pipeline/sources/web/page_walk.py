@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 from wit_pipeline.fetch import guard, optout
 from wit_pipeline.fetch.client import Client, FetchError, Response
+from wit_pipeline.fetch.http.media import charset_of, is_page
+from wit_pipeline.html.encoding import WIDE, codec
 from wit_pipeline.html.links import links
-from wit_pipeline.html.media import HTML_TYPES, UNTOLD, charset_of, looks_like_page, media_type
 from wit_pipeline.html.page import read_page
 from wit_pipeline.sources.web.page_list import Listed, Page, items
 from wit_pipeline.sources.web.sitemap import MOST_BYTES, read_sitemap
@@ -172,9 +173,7 @@ def may_be_page(url: str) -> bool:
 
 
 def is_html(response: Response) -> bool:
-    """Whether a body is a page: by its type, or where that tells nothing by how it begins."""
-    kind = media_type(response.content_type).essence
+    """Whether a body is a page, and not a file that a server calls one."""
     head = response.body[:512]
-    if kind in HTML_TYPES:
-        return b"\0" not in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 has every second
-    return kind in UNTOLD and looks_like_page(response.body)
+    wide = head.startswith((b"\xff\xfe", b"\xfe\xff")) or codec(charset_of(response.content_type)) in WIDE
+    return (wide or b"\0" not in head) and is_page(response.content_type, response.body)

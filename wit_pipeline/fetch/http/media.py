@@ -66,6 +66,16 @@ def looks_like_page(body: bytes) -> bool:
     return BEGINS.match(body) is not None or WITHIN.search(body, 0, HEAD_OF_PAGE) is not None
 
 
+def is_page(content_type: str, body: bytes) -> bool:
+    """Whether a body is HTML: by its stated type, or where that says nothing by how it begins.
+
+    >>> [is_page(kind, b"<!doctype html><p>") for kind in ("TEXT/HTML ;x=y", "", "image/png")]
+    [True, True, False]
+    """
+    essence = media_type(content_type).essence
+    return essence in HTML_TYPES or (essence in UNTOLD and looks_like_page(body))
+
+
 def charset_of(content_type: str) -> str:
     """The charset that a Content-Type states, or "".
 

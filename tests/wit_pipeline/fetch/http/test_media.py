@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wit_pipeline.html.media import charset_of, looks_like_page, media_type
+from wit_pipeline.fetch.http.media import charset_of, looks_like_page, media_type
 
 
 @pytest.mark.parametrize(
