@@ -1,11 +1,12 @@
 """The whole extract job through Beam: candidates a second of CPU, and how much of it is ours.
 
-    python -m benchmarks.extract_job [--rows 300000] [--rounds 3]
+    python -m benchmarks.extract_job [--rows 300000] [--rounds 3] [--languages en,de,fr,zh,ja]
 
 A Parquet list of the sample data's captions, each under an address of its own, against 500,000 queries (the
 stand-in list of `benchmarks.matching`), by `wit extract` with one worker in this process. "Rules" is the CPU
 time within the units of work: reading, cleaning, judging, matching, writing. The rest is Beam's graph, the
-receipts and the manifest.
+receipts and the manifest. With `--languages` it is run in turn with one list and with as many that each have
+all of the queries, so that the language of every caption is asked for; the ratio is of CPU a record.
 """
 
 import argparse
@@ -14,7 +15,9 @@ import pstats
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,13 +38,16 @@ from wit_pipeline.vocabulary.manifest import Counts, Manifest
 from wit_pipeline.vocabulary.records import Kind, Query
 
 
-def sign_queries(root: Path, texts: list[str]) -> None:
-    """A signed query list."""
+def sign_queries(root: Path, texts: list[str], languages: Sequence[str] = ("en",)) -> None:
+    """A signed list of queries in each language."""
     folder = root / "queries"
     folder.mkdir(parents=True)
     store.write(
         folder / "queries.parquet",
-        [Query(query_id=i, query=text, kind=Kind.WORD) for i, text in enumerate(texts)],
+        [
+            Query(query_id=i, query=text, kind=Kind.WORD, language=language)
+            for i, (language, text) in enumerate(product(languages, texts))
+        ],
     )
     made = Manifest(
         stage="queries",
@@ -79,16 +85,32 @@ def watched(note: Path) -> build.Stage:
     return replace(extract.STAGE, steps=(replace(step, do=do),))
 
 
-def run(recipe: Recipe, queries: list[str]) -> tuple[float, float, Manifest]:
+def run(
+    recipe: Recipe, queries: list[str], languages: Sequence[str] = ("en",)
+) -> tuple[float, float, Manifest]:
     """CPU seconds of the whole job and of its units, and what it signed."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        sign_queries(root, queries)
+        sign_queries(root, queries, languages)
         note = root / "seconds.txt"
         stage = watched(note)
         start = cpu()
         made = build.run_stage(stage, recipe, root, Engine(workers=Workers(1, ())))
         return cpu() - start, sum(map(float, note.read_text().split())), made
+
+
+def compare(recipe: Recipe, queries: list[str], languages: Sequence[str], rounds: int) -> None:
+    """CPU of several lists as a multiple of that of one, in turn."""
+    ratios, shares = [], []
+    for _ in range(rounds):
+        (one, own, _), (several, of_them, _) = run(recipe, queries), run(recipe, queries, languages)
+        ratios.append(several / one)
+        shares.append(of_them / own)
+    for name, figures in (("whole job", ratios), ("our rules", shares)):
+        say(
+            f"{len(languages)} lists, CPU of one, {name}: {statistics.median(figures):.2f} "
+            f"({min(figures):.2f} to {max(figures):.2f})"
+        )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -98,6 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--rows", type=int, default=300_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--languages", default="", help="of as many lists, with commas between")
     parser.add_argument("--profile", action="store_true", help="one more round, and where its time went")
     arguments = parser.parse_args(argv)
     queries = stand_in()
@@ -114,6 +137,8 @@ def main(argv: list[str] | None = None) -> int:
             ("share of the CPU time in our rules, %", [100 * own / whole for whole, own, _ in rounds]),
         ):
             say(f"{name}: {statistics.median(figures):,.1f} ({min(figures):,.1f} to {max(figures):,.1f})")
+        if arguments.languages:
+            compare(recipe, queries, arguments.languages.split(","), arguments.rounds)
         if arguments.profile:
             profile = cProfile.Profile()
             profile.runcall(run, recipe, queries)

@@ -18,26 +18,31 @@ class Diff:
 
 def diff(old: Sequence[Query], new: Sequence[Query]) -> Diff:
     """What is new in `new`, what it no longer has, and what stands under another source."""
-    before, after = ({query.query: query for query in queries} for queries in (old, new))
-    both = [(before[query.query], query) for query in new if query.query in before]
+    spoken = all(any(query.language for query in queries) for queries in (old, new))
+
+    def key(query: Query) -> tuple[str, str]:  # lists of earlier releases name no language
+        return query.language if spoken else "", query.query
+
+    before, after = ({key(query): query for query in queries} for queries in (old, new))
+    both = [(before[key(query)], query) for query in new if key(query) in before]
     return Diff(
-        added=[query for query in new if query.query not in before],
-        removed=[query for query in old if query.query not in after],
+        added=[query for query in new if key(query) not in before],
+        removed=[query for query in old if key(query) not in after],
         moved=[(was, now) for was, now in both if was.kind is not now.kind],
         kept=len(both),
     )
 
 
 def lines(found: Diff) -> Iterator[str]:
-    """A summary, then a line for each change, tab-separated: sign, query, source, what it is ranked by."""
+    """A summary, then a line for each change, tab-separated: sign, query, source, language, measure."""
     yield f"{len(found.added):,} added, {len(found.removed):,} removed, {found.kept:,} kept, " + (
         f"of which {len(found.moved):,} under another source"
     )
     for sign, queries in (("+", found.added), ("-", found.removed)):
         for query in queries:
-            yield f"{sign}\t{query.query}\t{query.kind}\t{_measure(query)}"
+            yield f"{sign}\t{query.query}\t{query.kind}\t{query.language}\t{_measure(query)}"
     for was, now in found.moved:
-        yield f"~\t{now.query}\t{was.kind} -> {now.kind}\t{_measure(now)}"
+        yield f"~\t{now.query}\t{was.kind} -> {now.kind}\t{now.language}\t{_measure(now)}"
 
 
 def _measure(query: Query) -> str:

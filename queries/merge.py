@@ -28,6 +28,7 @@ class Dropped:
     document_count: int
     npmi: float
     views: int
+    language: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +49,7 @@ class _Sources:
     pairs: Mapping[str, Bigram]  # admitted ones, in order of rank
     titles: Mapping[str, Title]  # in order of rank
     lemmas: Mapping[str, str]  # as WordNet spells it
+    language: str = ""
 
     @property
     def places(self) -> dict[Kind, Mapping[str, object]]:
@@ -80,6 +82,7 @@ class _Sources:
             views=title.views if title else 0,
             title=title.title if title else "",
             lemma=self.lemmas.get(query, ""),
+            language=self.language,
         )
 
 
@@ -124,8 +127,9 @@ def merge(
     lemmas: Iterable[str],
     config: QueriesConfig,
     blocks: Callable[[str], str] = nothing_blocked,
+    language: str = "",
 ) -> Merged:
-    """The query list in order of trust: words, bigrams, titles, lemmas; ids are positions in it.
+    """A language's list of queries in order of trust: words, bigrams, titles, lemmas; ids are positions.
 
     `words` are (word, count, document_count), and like `bigrams` may hold rare ones: a lemma takes its count
     from there. Within a kind the order is by count, measure, views or count, then by text, never by the
@@ -136,7 +140,7 @@ def merge(
     Titles fill the room that the other kinds leave in the budget, unless the recipe gives them one of their
     own; then, as before that, what stands last is cut.
     """
-    found = _gathered(words, bigrams, titles, lemmas, config)
+    found = replace(_gathered(words, bigrams, titles, lemmas, config), language=language)
     good: list[str] = []
     refused: list[tuple[str, Reason, str]] = []
     for query in _by_trust(found):
@@ -265,6 +269,7 @@ def _drop(query: Query, reason: Reason, detail: str) -> Dropped:
         document_count=query.document_count,
         npmi=query.npmi,
         views=query.views,
+        language=query.language,
     )
 
 

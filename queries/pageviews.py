@@ -73,8 +73,12 @@ class _Refused(Exception):
         self.detail = detail
 
 
-def views(stream: BinaryIO, name: str, project: str = "en") -> Iterator[Views | ViewsError]:
+def views(
+    stream: BinaryIO, name: str, project: str = "en", unnamed: bool = True
+) -> Iterator[Views | ViewsError]:
     """The rows of `project`'s Wikipedia, packed or plain; other projects' are passed over without a word.
+
+    Those of a ranking that names no project are taken for its own, if `unnamed`.
 
     A malformed row of the project is one `ViewsError`, and so is what cannot be unpacked, and what ends the
     file early. Errors of reading `stream` are not caught.
@@ -83,7 +87,8 @@ def views(stream: BinaryIO, name: str, project: str = "en") -> Iterator[Views | 
     try:
         head = next(pieces, b"")
         ranking = isinstance(head, bytes) and head.startswith((b"{", b"["))
-        yield from (_ranking if ranking else _rows)(chain([head], pieces), name, project)
+        whole = chain([head], pieces)
+        yield from _ranking(whole, name, project, unnamed) if ranking else _rows(whole, name, project)
     except _Refused as refused:
         yield ViewsError(name=name, reason=refused.reason, detail=refused.detail)
 
@@ -169,7 +174,7 @@ def _title(written: str) -> str:
     return written.replace("_", " ")
 
 
-def _ranking(pieces: Iterator[Piece], name: str, project: str) -> Iterator[Views | ViewsError]:
+def _ranking(pieces: Iterator[Piece], name: str, project: str, unnamed: bool) -> Iterator[Views | ViewsError]:
     """The entries of one JSON document, or of several end to end."""
     names = {code.format(project) for code in (*CODES, COMPLETE)}
     for document in _documents(_whole(pieces)):
@@ -177,7 +182,7 @@ def _ranking(pieces: Iterator[Piece], name: str, project: str) -> Iterator[Views
         if not entries:
             raise _Refused(Problem.NOT_PAGE_VIEWS, "is JSON without article_views or items")
         for entry, stated in entries:
-            if not stated or stated.removesuffix(".org") in names:
+            if stated.removesuffix(".org") in names if stated else unnamed:
                 yield _entry(entry) or ViewsError(
                     name=name, reason=Problem.BAD_ROW, detail=f"{str(entry)[:200]}"
                 )

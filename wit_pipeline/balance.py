@@ -19,11 +19,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
+
 from wit_pipeline.text.texts import by_image
 from wit_pipeline.vocabulary.chance import SCALE, draw
 from wit_pipeline.vocabulary.records import Pair, Reason, Reject, reject
 
 STAGE = "balance"
+TAIL: Literal["tail"] = "tail"
+ENGLISH = "en"
 Limits = Mapping[int, int]  # query id -> limit in [0, SCALE]; a query that is absent keeps all its pairs
 
 
@@ -31,12 +35,38 @@ Limits = Mapping[int, int]  # query id -> limit in [0, SCALE]; a query that is a
 class BalanceConfig:
     """The recipe's `[balance]`."""
 
-    per_query: int = 20_000  # t; CLIP's (arXiv 2103.00020, section 2.2)
+    # t; CLIP's is 20,000 (arXiv 2103.00020, section 2.2). "tail": of each language its own, under which rare
+    # queries have the share of pairs that English ones have at `english_per_query` (arXiv 2507.22062, 3.2).
+    per_query: int | Literal["tail"] = 20_000
+    english_per_query: int = 20_000
     mode: Literal["expected", "exact"] = "expected"
 
     def __post_init__(self) -> None:
-        if self.per_query < 1:
-            raise ValueError(f"per_query is at least 1, found {self.per_query}")
+        for name in ("per_query", "english_per_query"):
+            if (found := getattr(self, name)) != TAIL and found < 1:
+                raise ValueError(f"{name} is at least 1, found {found}")
+
+
+def tails(counts: Mapping[str, Sequence[int]], english: int) -> dict[str, int]:
+    """The t of each language, given how many pairs its queries have, where English ones have t `english`.
+
+    English's tail, the queries with fewer than t pairs, has a share of all its matches. The t of another
+    language is the largest of its counts under which no more lies: of one without common queries all are
+    kept, and so they are where English has no pairs.
+
+    >>> tails({"en": [1, 2, 3, 4, 90], "de": [1, 1, 98]}, english=50)
+    {'en': 50, 'de': 98}
+    """
+    ours = np.sort(np.asarray(counts.get(ENGLISH, ()), np.int64))
+    share = ours[ours < english].sum() / ours.sum() if len(ours) else 1.0
+    found = {}
+    for language, each in counts.items():
+        ordered = np.sort(np.asarray(each, np.int64))
+        below = np.cumsum(ordered) - ordered  # of all that is less, where counts differ
+        firsts = np.searchsorted(ordered, ordered)
+        allowed = ordered[below[firsts] <= share * ordered.sum()]
+        found[language] = english if language == ENGLISH else max(1, int(allowed.max(initial=1)))
+    return found
 
 
 def limit(count: int, per_query: int, below: int = SCALE) -> int:
@@ -89,4 +119,5 @@ class QueryCount:
     survivors: int  # images that reached the balance with a caption that contains it
     below: int  # of them, those that drew below `fetch_limit`
     limit: int  # in draws: what draws below it is kept for this query's sake
+    per_query: int = 0  # t; 0: not told
     kept: int = 0  # for this query's sake, or another's

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from wit_pipeline.sources import Source
-from wit_pipeline.text.caption import CaptionConfig, identify, reject_language, reject_text, reject_words
+from wit_pipeline.text.caption import CaptionConfig, reject_language, reject_text, reject_words
 from wit_pipeline.text.junk import is_no_address
-from wit_pipeline.text.languages import canonical
-from wit_pipeline.text.match import Matcher, Mode
+from wit_pipeline.text.languages import canonical, identified_as, identify
+from wit_pipeline.text.match import Lists, Matcher, Matches, Mode
+from wit_pipeline.text.spoken import Languages
 from wit_pipeline.text.text import clean
 from wit_pipeline.text.tokens import distinct, longest_runs, packed, unspaced, word_hashes
 from wit_pipeline.vocabulary.errors import UserError
@@ -51,17 +52,19 @@ class Rules:
     """What decides about the records of a source."""
 
     config: ExtractConfig
-    matcher: Matcher
+    lists: Lists
+    languages: Languages  # those of the lists
     blocked: Sequence[str] = ()  # words and phrases that no caption may contain …
     blocker: Matcher | None = None  # … and what finds them
 
 
-def rules_of(config: ExtractConfig, matcher: Matcher) -> Rules:
-    """The rules of a recipe over one query list; a `UserError` where its block list cannot be read."""
+def rules_of(config: ExtractConfig, lists: Lists) -> Rules:
+    """The rules of a recipe over its lists of queries; a `UserError` where its block list cannot be read."""
+    languages = Languages(lists.languages, config.language_certainty)
     if not config.blocklist:
-        return Rules(config=config, matcher=matcher)
+        return Rules(config=config, lists=lists, languages=languages)
     blocked = read_blocklist(given(config.blocklist))
-    return Rules(config=config, matcher=matcher, blocked=blocked, blocker=Matcher(blocked))
+    return Rules(config=config, lists=lists, languages=languages, blocked=blocked, blocker=Matcher(blocked))
 
 
 def read_blocklist(path: Path) -> list[str]:
@@ -110,12 +113,13 @@ class Facts(NamedTuple):
     unspaced: int  # of its words, single letters of scripts without blanks
     blocked: tuple[int, ...]  # positions in the block list
     queries: tuple[int, ...]
+    language: str  # that of its list; "" where it is unknown, or where there is one list
 
 
 def judge(batch: Sequence[Raw | Reject], source: str, rules: Rules) -> list[Candidate | Reject]:
     """Some records as Candidates, or as the Rejects that say why not, in their order."""
     cleaned = [item if isinstance(item, Reject) else clean_record(item, rules.config) for item in batch]
-    facts = facts_of([item.caption for item in cleaned if isinstance(item, Cleaned)], rules)
+    facts = facts_of([item for item in cleaned if isinstance(item, Cleaned)], rules)
     return [
         answer(item, next(facts), source, rules.config, rules.blocked) if isinstance(item, Cleaned) else item
         for item in cleaned
@@ -131,9 +135,9 @@ def clean_record(raw: Raw, config: ExtractConfig) -> Cleaned | Reject:
     return rejected(raw, reason) if reason is not None else Cleaned(raw, url, caption)
 
 
-def facts_of(captions: Sequence[str], rules: Rules) -> Iterator[Facts]:
+def facts_of(cleaned: Sequence[Cleaned], rules: Rules) -> Iterator[Facts]:
     """The facts of each caption: packed and hashed once for all rules."""
-    data, byte_ends = packed(captions)
+    data, byte_ends = packed([item.caption for item in cleaned])
     words = hashes, ends = word_hashes(data, byte_ends)
     columns = (
         np.diff(ends, prepend=0),
@@ -143,7 +147,20 @@ def facts_of(captions: Sequence[str], rules: Rules) -> Iterator[Facts]:
     )
     blocked = rules.blocker.match_packed(data, byte_ends, words) if rules.blocker else repeat(())
     counts = (column.tolist() for column in columns)
-    return map(Facts, *counts, blocked, rules.matcher.match_packed(data, byte_ends, words))
+    found = rules.lists.matcher.match_packed(data, byte_ends, words)
+    spoken = spoken_in(cleaned, found, rules)
+    return map(Facts, *counts, blocked, rules.lists.of(found, spoken), spoken)
+
+
+def spoken_in(cleaned: Sequence[Cleaned], found: Matches, rules: Rules) -> list[str]:
+    """The language of each caption in which anything was found, where lists of several languages need it."""
+    if not rules.lists.several:
+        return [""] * len(cleaned)
+    matched = np.diff(found.ends, prepend=0) > 0
+    return [
+        rules.languages.of(item.caption, item.raw.language) if any_ else ""
+        for item, any_ in zip(cleaned, matched.tolist(), strict=True)
+    ]
 
 
 def answer(
@@ -158,13 +175,14 @@ def answer(
         return rejected(raw, Reason.TEXT_BLOCKED, blocked[facts.blocked[0]])
     if not facts.queries:
         return rejected(raw, Reason.NO_QUERY)
-    language = canonical(raw.language) if raw.language else ""
+    language = (canonical(raw.language) if raw.language else "") or facts.language
     if config.languages:
         found, certainty = identify(caption)
         reason = reject_language(found, certainty, config.languages, config.language_certainty)
         if reason is not None:
             return rejected(raw, reason, f"{found}, {certainty:.2f}")
-        language = found if certainty >= config.language_certainty else language
+        if certainty >= config.language_certainty:
+            language = identified_as(config.languages)[found]
     return Candidate(
         key=pair_key(url, caption),
         url=url,

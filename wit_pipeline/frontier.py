@@ -56,6 +56,7 @@ class QueryFetch:
     candidates: int  # without duplicates
     limit: int  # in draws: what draws below it is fetched for this query's sake; SCALE is all
     fetched: int  # for its sake, or another's
+    per_query: int = 0  # t, of which the limit is made; 0: not told, as in earlier releases
 
 
 def measured_success(crawls: Iterable[Counts]) -> float:

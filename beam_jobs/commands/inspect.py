@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -25,6 +25,7 @@ from wit_pipeline.balance import QueryCount
 from wit_pipeline.crawl.accounts import Class, Host, Outcome, decoders
 from wit_pipeline.report.build_report import build_page
 from wit_pipeline.report.hosts import crawl_section
+from wit_pipeline.report.languages import language_section
 from wit_pipeline.report.query_list import query_section
 from wit_pipeline.report.sources import source_section
 from wit_pipeline.shard import tables_of
@@ -67,7 +68,7 @@ def write_report(root: Path) -> Path:
     path = root / "report" / "index.html"
     page = build_page(
         list(found.values()),
-        query_list(root) if "queries" in found else None,
+        query_list(root, counts) if "queries" in found else None,
         sources(root, found["extract"]) if "extract" in found else None,
         counts,
         audit,
@@ -102,12 +103,29 @@ def query_texts(root: Path) -> dict[int, str]:
     return dict(zip(ids.tolist(), texts.to_pylist(), strict=True))
 
 
-def query_list(root: Path) -> dict[str, Any]:
-    """What the report shows of a signed query list."""
+def query_list(root: Path, counts: Sequence[QueryCount]) -> dict[str, Any]:
+    """What the report shows of a signed query list, and by language what came of it."""
     folder = root / "queries"
     problems = list(rows.read_rows(folder / "problems.parquet"))
     return query_section(
-        store.read(folder / "queries.parquet"), manifest.read_json(folder / "results.json"), problems
+        store.read(folder / "queries.parquet"),
+        manifest.read_json(folder / "results.json"),
+        problems,
+        languages(root, counts),
+    )
+
+
+def languages(root: Path, counts: Sequence[QueryCount]) -> list[dict[str, Any]]:
+    """What the report shows of the languages, as far as the root is built."""
+    ids, _, spoken = store.spoken(root / "queries" / "queries.parquet")
+    told = {stage: root / stage / "results.json" for stage in ("queries", "extract", "balance")}
+    found = {stage: manifest.read_json(path) if path.exists() else {} for stage, path in told.items()}
+    return language_section(
+        found["queries"].get("languages", {}),
+        found["extract"].get("languages", {}),
+        found["balance"].get("languages", {}),
+        counts,
+        dict(zip(ids.tolist(), spoken.to_pylist(), strict=True)),
     )
 
 
@@ -196,7 +214,8 @@ def origin(root: Path, what: str) -> Iterator[str]:
     for row in table.to_pylist():
         entry = rows.from_row(Query, row)
         place = f"number {entry.rank + 1:,} of kind {entry.kind}"
-        yield f" queries  {entry.query!r} is query {entry.query_id:,}, {place}"
+        spoken = f" of {entry.language}" if entry.language else ""
+        yield f" queries  {entry.query!r}{spoken} is query {entry.query_id:,}, {place}"
         yield from provenance(entry)
         if "balance" in found:
             found_counts = root / "balance" / "counts.parquet"
@@ -205,7 +224,8 @@ def origin(root: Path, what: str) -> Iterator[str]:
     for row in _find([root / "queries" / "dropped.parquet"], "query", {query}):
         rule = f" by {row['detail']!r}" if row["detail"] else ""
         views = f", {row['views']:,} views" if row["views"] else ""
-        yield f" queries  {query!r} was dropped: {row['reason']}{rule}"
+        spoken = f" of {row['language']}" if row.get("language") else ""
+        yield f" queries  {query!r}{spoken} was dropped: {row['reason']}{rule}"
         yield f"{row['kind']:>8}  {row['count']:,} times in {row['document_count']:,} articles{views}"
 
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import apache_beam as beam
 
-from beam_jobs.engine.stage import Done, Parts, Shuffle, Stage, Task, Unit, Work, each_part
+from beam_jobs.engine.stage import Done, Parts, Shuffle, Stage, Task, Unit, Work, each_part, summed
 from beam_jobs.engine.tables import ReadParts, WriteTable, write_whole
 from wit_pipeline.balance import QueryCount, hash_of, judge, limit
 from wit_pipeline.frontier import QueryFetch
 from wit_pipeline.text.texts import grouped, rank
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.chance import SCALE
-from wit_pipeline.vocabulary.manifest import File, describe
-from wit_pipeline.vocabulary.records import Pair
+from wit_pipeline.vocabulary.manifest import Counts, File, Receipt, describe, read_receipts, write_json
+from wit_pipeline.vocabulary.records import Pair, Reject
 from wit_pipeline.vocabulary.sift import write_sifted
 
 COUNTS = "counts.parquet"  # the frontier's, and ours
@@ -34,27 +34,38 @@ class QueryKept:
     pairs: int
 
 
+Head = tuple[int, list[int]]  # how many hashes of a query are wanted, and so many at least
+
+
 class Lowest(beam.CombineFn):
-    """The `most` lowest hashes of a key: the same whatever the order, the bundles and the workers."""
+    """The lowest hashes of a key, as many as its elements say, (hash, how many).
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    The same whatever the order, the bundles and the workers.
+    """
 
-    def create_accumulator(self) -> list[int]:
-        return []
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
 
-    def add_input(self, accumulator: list[int], element: int) -> list[int]:
-        accumulator.append(element)
-        return self._trimmed(accumulator) if len(accumulator) > 2 * self.most else accumulator
+    def create_accumulator(self) -> Head:
+        return 0, []
 
-    def merge_accumulators(self, accumulators: Iterable[list[int]]) -> list[int]:
-        return self._trimmed([value for accumulator in accumulators for value in accumulator])
+    def add_input(self, accumulator: Head, element: tuple[int, int]) -> Head:
+        value, most = element
+        accumulator[1].append(value)
+        return (
+            self._trimmed(most, accumulator[1]) if len(accumulator[1]) > 2 * most else (most, accumulator[1])
+        )
 
-    def extract_output(self, accumulator: list[int]) -> list[int]:
-        return self._trimmed(accumulator)
+    def merge_accumulators(self, accumulators: Iterable[Head]) -> Head:
+        whole = list(accumulators)
+        most = max((most for most, _ in whole), default=0)
+        return self._trimmed(most, [value for _, values in whole for value in values])
 
-    def _trimmed(self, values: list[int]) -> list[int]:
-        return nsmallest(self.most, values)
+    def extract_output(self, accumulator: Head) -> list[int]:
+        return self._trimmed(*accumulator)[1]
+
+    def _trimmed(self, most: int, values: list[int]) -> Head:
+        return most, nsmallest(most, values)
 
 
 def parts(task: Task) -> Parts:
@@ -99,16 +110,19 @@ def query_count(query: int, found: Iterable[tuple[bool, int]], task: Task) -> Qu
         fetch_limit=asked.limit,
         survivors=below + counts.get(False, 0),
         below=below,
-        limit=limit(below, task.recipe.balance.per_query, asked.limit),
+        limit=limit(below, asked.per_query, asked.limit),
+        per_query=asked.per_query,
     )
 
 
-def hashes(pair: tuple[str, tuple[int, ...]], heads: dict[int, int], seed: int) -> Iterator[tuple[int, int]]:
-    """(query, hash) of a pair for each of its queries that has more pairs than it may contribute."""
+def hashes(
+    pair: tuple[str, tuple[int, ...]], heads: dict[int, int], seed: int
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """(query, (hash, t)) of a pair for each of its queries that has more pairs than it may contribute."""
     key, queries = pair
     for query in queries:
         if query in heads:
-            yield query, hash_of(key, query, seed)
+            yield query, (hash_of(key, query, seed), heads[query])
 
 
 def exactly(item: QueryCount, lowest: Mapping[int, int]) -> QueryCount:
@@ -131,13 +145,13 @@ def count(pipeline: beam.Pipeline, task: Task) -> None:
     if config.mode == "exact":
         heads = (
             counts
-            | "Heads" >> beam.Filter(lambda item: item.survivors > config.per_query)
-            | "Sizes" >> beam.Map(lambda item: (item.query_id, item.survivors))
+            | "Heads" >> beam.Filter(lambda item: item.survivors > item.per_query)
+            | "Numbers" >> beam.Map(lambda item: (item.query_id, item.per_query))
         )
         lowest = (
             pairs
             | "Hash" >> beam.FlatMap(hashes, beam.pvalue.AsDict(heads), task.recipe.seed)
-            | "Lowest" >> beam.CombinePerKey(Lowest(config.per_query))
+            | "Lowest" >> beam.CombinePerKey(Lowest())
             | "Highest" >> beam.MapTuple(lambda query, values: (query, values[-1] + 1))
         )
         counts = counts | "Exactly" >> beam.Map(exactly, beam.pvalue.AsDict(lowest))
@@ -153,8 +167,18 @@ def limits_of(scratch: Path, plan: str) -> dict[int, int]:
 def do(task: Task, unit: Unit) -> Done:
     """Draw the pairs of one part."""
     limits = limits_of(task.folders.scratch, task.plan)
-    judged = judge(rows.read(unit.covers, Pair), limits, task.recipe.seed)
-    return write_sifted(task.folders.out, unit.name, Pair, judged)
+    languages: Counter[str] = Counter()
+    judged = counting(judge(rows.read(unit.covers, Pair), limits, task.recipe.seed), languages)
+    counts, files = write_sifted(task.folders.out, unit.name, Pair, judged)
+    return replace(counts, languages=dict(languages)), files
+
+
+def counting(judged: Iterable[Pair | Reject], languages: Counter[str]) -> Iterator[Pair | Reject]:
+    """What was judged, the languages of what is kept counted as it goes by."""
+    for item in judged:
+        if isinstance(item, Pair):
+            languages[item.candidate.language] += 1
+        yield item
 
 
 def named(path: Path) -> Iterator[int]:
@@ -171,16 +195,28 @@ def count_kept(pipeline: beam.Pipeline, task: Task) -> None:
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """counts.parquet: what became of every query's pairs, of those too that no pair reached."""
+    """counts.parquet: what became of every query's pairs, of those too that no pair reached; results.json."""
     kept = Counter({item.query: item.pairs for item in rows.read(task.folders.scratch / KEPT, QueryKept)})
     counted = {item.query_id: item for item in rows.read(task.folders.scratch / COUNTS, QueryCount)}
     queries = sorted(fetches(task))
     table = (counted.get(query) or query_count(query, (), task) for query in queries)
     path = task.folders.out / COUNTS
     count = write_whole(path, QueryCount, (replace(item, kept=kept[item.query_id]) for item in table))
-    return (describe(path, count),)
+    told = task.folders.out / "results.json"
+    receipts = read_receipts(
+        [DRAW.receipt(task.folders, unit) for unit in DRAW.units(task)], task.plan, task.folders.out
+    )
+    spoken = summed([receipt for receipt in receipts if receipt is not None]).languages
+    write_json(told, {"languages": dict(spoken)})
+    return describe(path, count), describe(told)
 
 
+def counts_of(task: Task, receipts: Sequence[Receipt]) -> Counts:
+    """What became of the pairs; the languages are in results.json."""
+    return replace(summed(receipts), languages={})
+
+
+DRAW = Work(name="Draw", units=each_part("dedup"), do=do)
 STAGE = Stage(
     name="balance",
     about="an image's texts are joined; each query contributes up to t pairs, drawn by hash",
@@ -188,8 +224,9 @@ STAGE = Stage(
     accounts="dedup",
     steps=(
         Shuffle(name="Count", build=count),
-        Work(name="Draw", units=each_part("dedup"), do=do),
+        DRAW,
         Shuffle(name="Kept", build=count_kept),
     ),
     finish=finish,
+    counts=counts_of,
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from beam_jobs.engine import progress
 from beam_jobs.engine.files import open_input, size_of, source_files, version
@@ -16,7 +16,7 @@ from wit_pipeline.extract import ExtractConfig, Rules, candidates, read_blocklis
 from wit_pipeline.fetch.client import Client
 from wit_pipeline.sources import KINDS, Source
 from wit_pipeline.sources.source import Split, World
-from wit_pipeline.text.match import Matcher
+from wit_pipeline.text.match import Lists
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
@@ -115,8 +115,8 @@ def query_texts(path: Path, plan: str) -> tuple[str, ...]:
 @cache  # one table a process
 def rules(path: Path, config: ExtractConfig, plan: str) -> Rules:
     """The rules of the recipe over a signed query list."""
-    ids, texts = store.texts(path)
-    return rules_of(config, Matcher(texts, config.match, ids))
+    ids, texts, languages = store.spoken(path)
+    return rules_of(config, Lists(texts, languages, ids, config.match))
 
 
 def do(task: Task, unit: Unit) -> Done:
@@ -125,18 +125,26 @@ def do(task: Task, unit: Unit) -> Done:
     source = config.sources[split.source]
     listed = task.folders.reads("queries") / "queries.parquet"
     raws = KINDS[source.kind].read(source, split, world_of(task))
-    kinds: Counter[str] = Counter()
-    judged = counting(candidates(ticking(raws), source.kind, rules(listed, config, task.plan)), kinds)
+    told = Told(kinds=Counter(), languages=Counter())
+    judged = counting(candidates(ticking(raws), source.kind, rules(listed, config, task.plan)), told)
     sample = None if config.keep_rejects else Sample(config.reject_sample, task.recipe.seed)
     counts, files = write_sifted(task.folders.out, unit.name, Candidate, judged, sample=sample)
-    return replace(counts, kinds=dict(kinds)), files
+    return replace(counts, kinds=dict(told.kinds), languages=dict(told.languages)), files
 
 
-def counting(judged: Iterable[Candidate | Reject], kinds: Counter[str]) -> Iterator[Candidate | Reject]:
-    """What was judged, the kinds of text of what is kept counted as it goes by."""
+class Told(NamedTuple):
+    """What is counted of the records that are kept."""
+
+    kinds: Counter[str]  # of text
+    languages: Counter[str]  # as stated or identified; "" where neither
+
+
+def counting(judged: Iterable[Candidate | Reject], told: Told) -> Iterator[Candidate | Reject]:
+    """What was judged, what is kept counted as it goes by."""
     for item in judged:
         if isinstance(item, Candidate):
-            kinds[item.text_kind] += 1
+            told.kinds[item.text_kind] += 1
+            told.languages[item.language] += 1
         yield item
 
 
@@ -149,15 +157,17 @@ def ticking(raws: Iterable[Raw | Reject]) -> Iterator[Raw | Reject]:
 
 
 def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
-    """results.json: what became of each source's records, and which of an image's texts were kept."""
+    """results.json: what became of each source's records, and which texts, of which languages, were kept."""
     sources = task.recipe.extract.sources
     counts = [Counts() for _ in sources]
     kinds: Counter[str] = Counter()
+    languages: Counter[str] = Counter()
     out, splits = task.folders.out, units(task)
     found = read_receipts([STEP.receipt(task.folders, unit) for unit in splits], task.plan, out)
     for unit, receipt in zip(splits, found, strict=True):
         if receipt is not None:
-            counts[unit.covers.source] += replace(receipt.counts, kinds={})
+            counts[unit.covers.source] += replace(receipt.counts, kinds={}, languages={})
+            languages.update(receipt.counts.languages)
             kinds.update(receipt.counts.kinds or kinds_in(out / f"part-{unit.name}.parquet"))
     path = out / "results.json"
     named = [
@@ -170,7 +180,8 @@ def finish(task: Task, files: Sequence[File]) -> tuple[File, ...]:
         }
         for number, (source, count) in enumerate(zip(sources, counts, strict=True))
     ]
-    write_json(path, {"sources": named, "text_kinds": dict(kinds.most_common())})
+    told = {"text_kinds": dict(kinds.most_common()), "languages": dict(sorted(languages.items()))}
+    write_json(path, {"sources": named, **told})
     return (describe(path),)
 
 
@@ -180,8 +191,8 @@ def kinds_in(part: Path) -> list[str]:
 
 
 def counts(task: Task, receipts: Sequence[Receipt]) -> Counts:
-    """What became of the records; the kinds of text are in results.json."""
-    return replace(summed(receipts), kinds={})
+    """What became of the records; the kinds of text and the languages are in results.json."""
+    return replace(summed(receipts), kinds={}, languages={})
 
 
 STEP = Work(name="Extract", units=units, do=do)

@@ -1,6 +1,6 @@
 """frontier: Candidates without duplicates, over-sampled for balance, in units of crawling."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -30,6 +30,9 @@ from beam_jobs.engine.stage import (
 )
 from beam_jobs.engine.tables import ByTable, ReadParts, WriteTable, tables, write_whole
 from beam_jobs.stages import keeping
+from beam_jobs.stages.query_units import languages
+from queries import store
+from wit_pipeline.balance import ENGLISH, TAIL, tails
 from wit_pipeline.frontier import (
     HOSTS,
     HostUnit,
@@ -121,6 +124,11 @@ def measured(recipe: Recipe) -> dict[str, Counts]:
 
 def inputs(recipe: Recipe) -> dict[str, str]:
     """What earlier crawls measured."""
+    if recipe.balance.per_query == TAIL and ENGLISH not in (spoken := languages(recipe.queries)):
+        raise UserError(
+            f'recipe: [balance] per_query = "tail" needs an English list to go by, and the lists are of '
+            f"{', '.join(spoken) or 'nothing'}; name an English dump, or a number"
+        )
     counts = enumerate(measured(recipe).values())
     return {f"measured {number}": f"{count.kept} of {count.read} gave an image" for number, count in counts}
 
@@ -272,13 +280,35 @@ def limit(task: Task, unit: Unit) -> Done:
     """Write the limit of every query that a candidate has."""
     recipe, path = task.recipe, task.folders.scratch / LIMITS
     config = after(list(measured(recipe).values()), recipe.frontier)
-    counted = sorted(_summed(task, "candidates", "Pairs").items())
-    limits = [fetch_limit(pairs, recipe.balance.per_query, config) for _, pairs in counted]
+    counted = _summed(task, "candidates", "Pairs")
+    wanted = per_query(task, counted)
+    limits = {query: fetch_limit(pairs, wanted[query], config) for query, pairs in counted.items()}
     found = (
-        QueryFetch(query_id=query, candidates=pairs, limit=limit, fetched=0 if limit < SCALE else pairs)
-        for (query, pairs), limit in zip(counted, limits, strict=True)
+        QueryFetch(
+            query_id=query,
+            candidates=pairs,
+            limit=limits[query],
+            fetched=0 if limits[query] < SCALE else pairs,
+            per_query=wanted[query],
+        )
+        for query, pairs in sorted(counted.items())
     )
     return Counts(), (describe(path, write_whole(path, QueryFetch, found)),)
+
+
+def per_query(task: Task, counted: Mapping[int, int]) -> Mapping[int, int]:
+    """The t of each query that a candidate has: the recipe's, or that of the query's language."""
+    config = task.recipe.balance
+    if config.per_query != TAIL:
+        return dict.fromkeys(counted, config.per_query)
+    task.folders.signed("queries")
+    ids, _, named = store.spoken(task.folders.reads("queries") / "queries.parquet")
+    spoken = dict(zip(ids.tolist(), named.to_pylist(), strict=True))
+    counts = defaultdict[str, list[int]](list)
+    for query, pairs in counted.items():
+        counts[spoken[query]].append(pairs)
+    found = tails(counts, config.english_per_query)
+    return {query: found[spoken[query]] for query in counted}
 
 
 @cache  # once a process

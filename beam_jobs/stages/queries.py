@@ -15,14 +15,16 @@ by whichever process takes it, in the memory that one part needs.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from beam_jobs.engine import progress
 from beam_jobs.engine.files import version
@@ -31,23 +33,28 @@ from beam_jobs.engine.stage import Done, Needs, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages.query_titles import add_names, count_views, name_titles
 from beam_jobs.stages.query_units import (
-    added,
+    OF_WORDNET,
+    added_files,
     all_splits,
     check_once,
     dumps,
+    languages,
     lemma_queries,
     part_units,
     scratch,
     split_units,
     view_files,
     view_units,
+    wiki_of,
+    wikis,
 )
 from beam_jobs.stages.query_words import add_bigrams, add_words, count_bigrams, count_words
-from queries import blocklist, ids, merge, ngrams, pageviews, store, tally, wordnet
+from queries import blocklist, ids, merge, ngrams, pageviews, store, wordnet
 from queries.config import QueriesConfig
 from queries.ids import Given
 from queries.merge import Dropped, Merged
 from queries.ngrams import Bigram
+from queries.tagged import key, of_language, untagged
 from queries.titles import Title
 from wit_pipeline.vocabulary import extras, rows
 from wit_pipeline.vocabulary.errors import RunError, UserError
@@ -82,7 +89,8 @@ def inputs(recipe: Recipe) -> dict[str, str]:
         raise UserError(
             f"recipe: [queries] pageviews: {robots} counts robots; name the files that end in -user"
         )
-    found = {f"wikipedia {file.name}": file.version for file in dumped}
+    spoken = {name: f" in {wiki.language}" for name, wiki in wikis(config).items()}
+    found = {f"wikipedia {file.name}": file.version + spoken.get(file.name, "") for file in dumped}
     found |= {f"pageviews {file.name}": file.version for file in viewed}
     if config.wordnet:
         folder = given(config.wordnet)
@@ -97,44 +105,79 @@ def inputs(recipe: Recipe) -> dict[str, str]:
 
 def make(task: Task, unit: Unit) -> Done:
     """Write queries.parquet, and what tells how it came to be: dropped, unreadable, sums."""
-    config, folder = task.recipe.queries, task.folders.scratch
-    words = added(folder, "vocabulary", 1).to_pylist() if all_splits(task) else []
-    total = counted_words(task)
-    found, titles_offered = best_titles(folder, config.budget)
-    merged = merge.merge(
-        ((row["text"], row["count"], row["document_count"]) for row in words),
-        bigrams_of(task, {row["text"]: row["count"] for row in words}, total),
-        found,
-        wordnet.lemmas(given(config.wordnet)) if config.wordnet else (),
-        config,
-        blocklist.load(given(config.blocklist)).blocks if config.blocklist else merge.nothing_blocked,
-    )
-    if total and not merged.queries:
-        progress.tell(
-            "note",
-            text=f"queries: the list is empty: of {total:,} words none occurs {config.min_count} times",
-        )
+    config = task.recipe.queries
+    totals = counted_words(task)
+    lists = [merged_in(task, language, totals.get(language, 0)) for language in languages(config)]
     problems = [item for fact in facts_of(task) for item in fact["problems"]]
     summary = {
-        **results(merged, total, titles_offered, config),
+        **results(lists, config),
         "titles": facts_of_titles(task),
         "counts": asdict(counts_of(task)),
     }
     out, known = task.folders.out, given_before(task)
-    queries = ids.numbered(merged.queries, known)
+    dropped = [one.merged.dropped for one in lists]
+    queries = ids.numbered((query for one in lists for query in one.merged.queries), known)
     with aside(out / "queries.parquet") as temporary:
         store.write(temporary, queries)
     ids_count = write_whole(out / ids.TABLE, Given, ids.remembered(queries, known))
-    write_whole(out / "dropped.parquet", Dropped, merged.dropped)
+    dropped_count = write_whole(out / "dropped.parquet", Dropped, chain.from_iterable(dropped))
     write_whole(out / "problems.parquet", PROBLEMS, problems)
     write_json(out / "results.json", summary)
     return Counts(), (
         describe(out / "queries.parquet", len(queries)),
         describe(out / ids.TABLE, ids_count),
-        describe(out / "dropped.parquet", len(merged.dropped)),
+        describe(out / "dropped.parquet", dropped_count),
         describe(out / "problems.parquet", len(problems)),
         describe(out / "results.json"),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """The list of a language, and of what it was made."""
+
+    language: str
+    words: int  # of all articles together
+    titles_offered: int
+    merged: Merged
+
+
+def merged_in(task: Task, language: str, total: int) -> Listed:
+    """The list of a language, in whose articles `total` words were counted."""
+    config, folder = task.recipe.queries, task.folders.scratch
+    words = rows_in(folder, "vocabulary", language)
+    found, titles_offered = best_titles(folder, language, config.budget)
+    lemmas = wordnet.lemmas(given(config.wordnet)) if config.wordnet and language == OF_WORDNET else ()
+    merged = merge.merge(
+        words,
+        bigrams_of(task, language, {text: count for text, count, _ in words}, total),
+        found,
+        lemmas,
+        config,
+        blocklist.load(given(config.blocklist)).blocks if config.blocklist else merge.nothing_blocked,
+        language,
+    )
+    if total and not merged.queries:
+        progress.tell(
+            "note",
+            text=f"queries: the list of {language!r} is empty: "
+            f"of {total:,} words none occurs {config.min_count} times",
+        )
+    return Listed(language=language, words=total, titles_offered=titles_offered, merged=merged)
+
+
+def rows_in(folder: Path, prefix: str, language: str) -> list[tuple[Any, ...]]:
+    """What the parts of a step have of a language, its keys without it, part after part."""
+    return list(chain.from_iterable(parts_in(folder, prefix, language)))
+
+
+def parts_in(folder: Path, prefix: str, language: str) -> Iterator[list[tuple[Any, ...]]]:
+    """The same, a part at a time."""
+    for path in added_files(folder, prefix):
+        table = rows.table(path, where=of_language("text", language))
+        keys, *columns = table.columns
+        told = (untagged(keys).to_pylist(), *(column.to_pylist() for column in columns))
+        yield list(zip(*told, strict=True))
 
 
 def counts_of(task: Task) -> Counts:
@@ -144,7 +187,7 @@ def counts_of(task: Task) -> Counts:
     return sum((receipt.counts for receipt in found if receipt is not None), Counts())
 
 
-def given_before(task: Task) -> dict[str, int]:
+def given_before(task: Task) -> dict[ids.Key, int]:
     """The ids that the lists of this root have given so far."""
     folders = task.folders
     return ids.of(folders.home if folders.home.exists() else folders.before)
@@ -165,61 +208,77 @@ def facts_of_titles(task: Task) -> dict[str, int]:
     return dict(facts)
 
 
-def counted_words(task: Task) -> int:
-    """The words of all articles together; a `RunError` where adding up the parts gave another number."""
-    before = sum(fact.get("tokens", 0) for fact in facts_of(task))
+def counted_words(task: Task) -> dict[str, int]:
+    """The words of each language's articles; a `RunError` where adding up the parts gave another number."""
+    told: Counter[str] = Counter()
+    for unit in split_units("words", task):
+        tokens = read_json(scratch(task, unit, ".json"))["tokens"]
+        told[wiki_of(task, unit.covers.name).language] += tokens
+    before = told.total()
     units = part_units("vocabulary", all_splits, task)
     after = sum(read_json(scratch(task, unit, ".json"))["tokens"] for unit in units)
     if before != after:
         raise RunError(f"queries: {before} words were counted, but {after} added up: counts were lost")
-    return before
+    return dict(told)
 
 
-def pairs_of(task: Task) -> Iterator[tuple[str, int, int]]:
-    """The pairs that are frequent enough, with their counts, a part at a time."""
-    for unit in part_units("pairs", all_splits, task):
-        columns = rows.table(scratch(task, unit, ".parquet")).columns
-        yield from zip(*(column.to_pylist() for column in columns), strict=True)
+def pairs_in(task: Task, language: str) -> Iterator[tuple[str, int, int]]:
+    """The pairs of a language that are frequent enough, with their counts, a part at a time."""
+    for part in parts_in(task.folders.scratch, "pairs", language):
+        yield from part
 
 
-def bigrams_of(task: Task, counts: Mapping[str, int], total: int) -> list[Bigram]:
-    """The best bigrams, and those that are lemmas, whose counts the list tells as well."""
+def bigrams_of(task: Task, language: str, counts: Mapping[str, int], total: int) -> list[Bigram]:
+    """The best bigrams of a language, and those that are lemmas, whose counts the list tells as well."""
     config = task.recipe.queries
-    best = ngrams.rank_bigrams(pairs_of(task), counts, total, config)
+    best = ngrams.rank_bigrams(pairs_in(task, language), counts, total, config)
     lemmas, names = set(lemma_queries(config.wordnet, task.plan).to_pylist()), {item.text for item in best}
-    rest = (pair for pair in pairs_of(task) if pair[0] in lemmas and pair[0] not in names)
+    known = (pair for pair in pairs_in(task, language) if key(language, pair[0]) in lemmas)
+    rest = (pair for pair in known if pair[0] not in names)
     return [*best, *(ngrams.score(pair, counts, total) for pair in rest)]
 
 
-def best_titles(folder: Path, most: int) -> tuple[list[Title], int]:
-    """The best-viewed titles, at most `most`, and how many there are."""
-    paths = sorted(folder.glob("titles-[0-9]*.parquet"))
+def best_titles(folder: Path, language: str, most: int) -> tuple[list[Title], int]:
+    """The best-viewed titles of a language, at most `most`, and how many there are."""
+    paths, ours = added_files(folder, "titles"), of_language("query", language)
     if not paths:
         return [], 0
-    views = pa.concat_tables([rows.table(path, ["views"]) for path in paths]).column("views").to_numpy()
+    views = pa.concat_tables([rows.table(path, ["views"], ours) for path in paths]).column("views").to_numpy()
     least = int(np.partition(views, len(views) - most)[len(views) - most]) if len(views) > most else 0
-    table = pa.concat_tables([tally.at_least(rows.table(path), "views", least) for path in paths])
+    table = pa.concat_tables([rows.table(path, where=ours & (pc.field("views") >= least)) for path in paths])
+    table = table.set_column(0, "query", untagged(table.column("query")))
     return [Title(**row) for row in table.to_pylist()], len(views)
 
 
-def results(merged: Merged, total: int, titles_offered: int, config: QueriesConfig) -> dict[str, Any]:
-    """What results.json says: how much each source offered, and what became of it."""
-    kept = Counter(query.kind for query in merged.queries)
-    dropped = Counter(item.reason for item in merged.dropped)
+def results(lists: Sequence[Listed], config: QueriesConfig) -> dict[str, Any]:
+    """What results.json says: how much each source offered, and what became of it, of all and by language."""
+    dropped: Counter[str] = Counter()
+    for one in lists:
+        dropped.update(item.reason for item in one.merged.dropped)
+    kinds = [kinds_of(one) for one in lists]
     return {
-        "words": total,
-        "queries": len(merged.queries),
+        "words": sum(one.words for one in lists),
+        "queries": sum(len(one.merged.queries) for one in lists),
         "budget": config.budget,
         "bigrams_by": config.bigrams,
         "kinds": {
-            kind: {
-                "offered": max(merged.offered[kind], titles_offered * (kind is Kind.TITLE)),
-                "kept": kept[kind],
-            }
+            kind: {name: sum(one[kind][name] for one in kinds) for name in ("offered", "kept")}
             for kind in Kind
         },
         "dropped": dict(sorted(dropped.items())),
+        "languages": {
+            one.language: {"words": one.words, "queries": len(one.merged.queries), "kinds": told}
+            for one, told in zip(lists, kinds, strict=True)
+        },
     }
+
+
+def kinds_of(one: Listed) -> dict[Kind, dict[str, int]]:
+    """How many queries each source offered to a list, and how many of them it holds."""
+    kept = Counter(query.kind for query in one.merged.queries)
+    offered = {**one.merged.offered}
+    offered[Kind.TITLE] = max(offered[Kind.TITLE], one.titles_offered)
+    return {kind: {"offered": offered[kind], "kept": kept[kind]} for kind in Kind}
 
 
 STAGE = Stage(

@@ -1,6 +1,6 @@
 """The steps of the queries stage that add up the page views of what titles name."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -13,6 +13,7 @@ from beam_jobs.stages.query_units import (
     REDIRECTS,
     Account,
     finished,
+    namespaces,
     of_units,
     part_units,
     parts,
@@ -20,11 +21,12 @@ from beam_jobs.stages.query_units import (
     split_units,
     table_of,
     view_units,
-    write_table,
+    viewed,
+    write_keyed,
 )
 from queries import pageviews, tally, titles
-from queries.dumps.namespaces import NUMBERS
 from queries.pageviews import Views, ViewsError
+from queries.tagged import key, parted, tagged
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary.manifest import Counts, write_json
 
@@ -34,13 +36,16 @@ NAMES = pa.schema([("query", pa.string()), ("title", pa.string()), ("views", pa.
 
 
 def count_views(task: Task, unit: Unit) -> Done:
-    """The views of each title in one file, those of its language and no other."""
-    account, path = Account(unit.covers.name), unit.covers.path
+    """The views of each title in one file, those of one wiki and no other."""
+    file, wiki = unit.covers
+    account, path = Account(file.name), file.path
+    alone = wiki == viewed(task.recipe.queries)[0]  # what names no wiki is of the first
     number = 0
     with open_input(path) as stream:
-        found = good_views(pageviews.views(stream, path, task.recipe.queries.project), account)
+        found = good_views(pageviews.views(stream, path, wiki.code, unnamed=alone), account)
         for number, views in enumerate(batches_of_views(found), start=1):
-            table = pa.table({"title": list(views), "views": list(views.values())}, VIEWS)
+            titled = tagged(pa.array(list(views), pa.string()), wiki.language)
+            table = pa.table({"title": titled, "views": list(views.values())}, VIEWS)
             name = f"{unit.name}-{number - 1:04d}.views"
             tally.write(task.folders.scratch / name, table, parts(task))
     return finished(task, unit, account, files=number)
@@ -71,12 +76,15 @@ def name_titles(task: Task, unit: Unit) -> Done:
     table = tally.added_up(tally.read_part(files, unit.covers, VIEWS))
     redirects = redirects_of(task, unit.covers)
     named: dict[tuple[str, str], int] = {}
+    names = namespaces(task.recipe.queries)
     no_thing = 0
     for title, views in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        target = redirects.get(title, title)
-        query = normalise(titles.named(target)) if titles.article_title(target, NUMBERS) else ""
+        language, own = parted(title)
+        target = redirects.get(title, own)
+        query = normalise(titles.named(target)) if titles.article_title(target, names[language]) else ""
         if query:
-            named[query, target] = named.get((query, target), 0) + views
+            place = key(language, query), target
+            named[place] = named.get(place, 0) + views
         else:
             no_thing += 1
     rows_of = [(query, title, views) for (query, title), views in named.items()]
@@ -86,7 +94,7 @@ def name_titles(task: Task, unit: Unit) -> Done:
 
 
 def redirects_of(task: Task, part: int) -> dict[str, str]:
-    """The redirects whose titles are in a part, of all dumps."""
+    """The redirects whose titles are in a part, of all dumps, by the key of the title."""
     paths = [scratch(task, unit, ".redirects") for unit in split_units("words", task)]
     table = tally.read_part(paths, part, REDIRECTS)
     return dict(zip(table.column("title").to_pylist(), table.column("target").to_pylist(), strict=True))
@@ -96,11 +104,15 @@ def add_names(task: Task, unit: Unit) -> Done:
     """One part of all that titles name: those with enough views, under the title viewed most."""
     units = part_units("names", view_units, task)
     table = tally.read_part([scratch(task, item, ".names") for item in units], unit.covers, NAMES)
-    each = zip(table.column("title").to_pylist(), table.column("views").to_pylist(), strict=True)
-    found = titles.rank(each, task.recipe.queries.title_min_views, 0)
+    viewed_as = defaultdict[str, list[tuple[str, int]]](list)
+    for query, title, views in zip(*(column.to_pylist() for column in table.columns), strict=True):
+        viewed_as[parted(query)[0]].append((title, views))
+    found = [
+        (key(language, one.query), one.title, one.views)
+        for language, each in sorted(viewed_as.items())
+        for one in titles.rank(each, task.recipe.queries.title_min_views, 0)
+    ]
     few = pc.count_distinct(table.column("query")).as_py() - len(found)
     write_json(scratch(task, unit, ".json"), {"too_few_views": few})
-    write_table(
-        scratch(task, unit, ".parquet"), table_of(NAMES, [(t.query, t.title, t.views) for t in found])
-    )
+    write_keyed(scratch(task, unit, ".parquet"), table_of(NAMES, found))
     return Counts(), ()

@@ -1,9 +1,10 @@
 """What the steps of the queries stage share: units, tables in parts, and what could not be read."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ from beam_jobs.engine import progress
 from beam_jobs.engine.files import match, open_input, size_of
 from beam_jobs.engine.stage import Done, Task, Unit
 from queries import tally, wordnet
-from queries.config import QueriesConfig
+from queries.config import Dumps, QueriesConfig
 from queries.dumps import splits
+from queries.dumps import wikis as wikis_of
+from queries.dumps.namespaces import NUMBERS
 from queries.dumps.splits import Split
+from queries.dumps.wikis import Wiki
+from queries.tagged import key
+from wit_pipeline.text.languages import base, of_wiki
 from wit_pipeline.text.text import normalise
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import UserError
@@ -27,14 +33,17 @@ from wit_pipeline.vocabulary.store import given
 SPLIT_BYTES = 1 << 23  # packed bytes of a dump that one unit of work reads: some 40 MB of XML
 PART_BYTES = 1 << 26  # packed bytes of dumps and page views that make one more part
 MOST_PARTS = 256
+GROUP = 1 << 16  # rows of a group of a table that is read by language
 SHOWN = 5  # problems of one split or file that are told on the terminal; all are counted
 LISTED = 100  # and that problems.parquet lists
+WIKIPEDIA = "recipe: [queries] wikipedia"
+OF_WORDNET = "en"  # the language of its lemmas
 REDIRECTS = pa.schema([("title", pa.string()), ("target", pa.string())])
 
 
 def dumps(config: QueriesConfig) -> list[Found]:
     """The dumps and their indexes."""
-    return match(config.wikipedia, "recipe: [queries] wikipedia")
+    return match(config.dumps, WIKIPEDIA)
 
 
 def check_once(files: Sequence[Found]) -> None:
@@ -58,6 +67,57 @@ def all_splits(task: Task) -> tuple[Split, ...]:
     return _all_splits(tuple(dumps(task.recipe.queries)), SPLIT_BYTES, task.plan)
 
 
+def wiki_of(task: Task, name: str) -> Wiki:
+    """The wiki of a dump by its name; the recipe's language where the dump states none."""
+    return wikis(task.recipe.queries)[name]
+
+
+def wikis(config: QueriesConfig) -> Mapping[str, Wiki]:
+    """The wiki of each dump, by the dump's name; every dump is looked into, once a process."""
+    return _wikis(tuple(dumps(config)), config.wikipedia, base(config.language))
+
+
+@cache
+def _wikis(files: tuple[Found, ...], asked: tuple[str | Dumps, ...], language: str) -> dict[str, Wiki]:
+    told = {
+        path: item.language.lower()
+        for item in asked
+        if isinstance(item, Dumps)
+        for path in (file.path for file in match((item.files,), WIKIPEDIA))
+    }
+    found = {}
+    for file in files:
+        if not splits.is_index(file.name):
+            with open_input(file.path) as stream:
+                wiki = wikis_of.wiki_of(stream, file.name)
+            code = told.get(file.path, "" if wiki.language else language)
+            found[file.name] = Wiki(code, base(of_wiki(code)), wiki.names) if code else wiki
+    return found
+
+
+def viewed(config: QueriesConfig) -> list[Wiki]:
+    """The wikis whose page views count: those of the dumps, or the one that the recipe names."""
+    named = config.project or ("" if config.wikipedia else config.language)
+    if named:
+        return [Wiki(named.lower(), base(of_wiki(named)))]
+    return list(dict.fromkeys(wikis(config).values()))
+
+
+def namespaces(config: QueriesConfig) -> dict[str, dict[str, int]]:
+    """The names of namespaces that the dumps of each language state, and the English ones."""
+    found: dict[str, dict[str, int]] = {language: dict(NUMBERS) for language in languages(config)}
+    for wiki in wikis(config).values():
+        found[wiki.language] |= wiki.names
+    return found
+
+
+def languages(config: QueriesConfig) -> list[str]:
+    """The languages that have lists, in the order of their dumps."""
+    found = [wiki.language for wiki in wikis(config).values()]
+    found += [wiki.language for wiki in viewed(config)] if config.pageviews else []
+    return list(dict.fromkeys([*found, *([OF_WORDNET] if config.wordnet else [])]))
+
+
 @cache  # an index of the English dump has 25 million lines
 def _all_splits(files: tuple[Found, ...], target: int, plan: str) -> tuple[Split, ...]:
     paths = {file.name: file.path for file in files}
@@ -76,9 +136,11 @@ def split_units(prefix: str, task: Task) -> Sequence[Unit]:
 
 
 def view_units(task: Task) -> Sequence[Unit]:
-    """A unit for each file of page views."""
-    files = view_files(task.recipe.queries)
-    return [Unit(name=f"views-{i:05d}", covers=file) for i, file in enumerate(files)]
+    """A unit for each file of page views and each wiki that counts in it."""
+    config = task.recipe.queries
+    files = view_files(config)
+    asked = product(files, viewed(config)) if files else ()
+    return [Unit(name=f"views-{i:05d}", covers=one) for i, one in enumerate(asked)]
 
 
 def part_units(prefix: str, of: Callable[[Task], Sequence[Any]], task: Task) -> Sequence[Unit]:
@@ -157,12 +219,25 @@ def write_table(path: Path, table: pa.Table) -> None:
 
 def added(folder: Path, prefix: str, least: int) -> pa.Table:
     """The tables of all parts of a step, in order, of what was counted at least `least` times."""
-    paths = sorted(folder.glob(f"{prefix}-[0-9]*.parquet"))  # a scratch folder holds one plan's files
-    return tally.at_least(pa.concat_tables(map(rows.table, paths)), "count", least)
+    return tally.at_least(pa.concat_tables(map(rows.table, added_files(folder, prefix))), "count", least)
+
+
+def added_files(folder: Path, prefix: str) -> list[Path]:
+    """The tables of all parts of a step, in order; a scratch folder holds one plan's files."""
+    return sorted(folder.glob(f"{prefix}-[0-9]*.parquet"))
+
+
+def write_keyed(path: Path, table: pa.Table) -> None:
+    """Write a table for who reads one language's keys alone: by key, in groups that can be passed over."""
+    with aside(path) as temporary:
+        pq.write_table(
+            table.sort_by(table.schema.names[0]), temporary, compression="zstd", row_group_size=GROUP
+        )
 
 
 @cache
 def lemma_queries(folder: str, plan: str) -> pa.Array:
-    """The lemmas as queries, to look words up in."""
-    found = {normalise(lemma) for lemma in wordnet.lemmas(given(folder))} if folder else set()
+    """The lemmas as keys of queries, to look words up in."""
+    lemmas = wordnet.lemmas(given(folder)) if folder else ()
+    found = {key(OF_WORDNET, normalise(lemma)) for lemma in lemmas}
     return pa.array(sorted(found), pa.string())

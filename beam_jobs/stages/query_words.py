@@ -22,7 +22,8 @@ from beam_jobs.stages.query_units import (
     scratch,
     split_units,
     table_of,
-    write_table,
+    wiki_of,
+    write_keyed,
 )
 from queries import ngrams, tally, titles
 from queries.config import QueriesConfig
@@ -31,6 +32,7 @@ from queries.dumps import splits
 from queries.dumps.splits import Split
 from queries.dumps.wikipedia import DumpError, no_article
 from queries.dumps.wikitext import plain
+from queries.tagged import key, tagged, untagged
 from wit_pipeline.vocabulary.manifest import Counts, write_json
 
 
@@ -39,13 +41,16 @@ def count_words(task: Task, unit: Unit) -> Done:
     account = Account(unit.covers.name)
     redirects: list[tuple[str, str]] = []
     texts = articles(unit.covers, account, redirects, task.recipe.queries)
+    language = wiki_of(task, unit.covers.name).language
     tokens = number = 0
     for number, segment in enumerate(segments(texts), start=1):
         name = f"{unit.name}-{number - 1:04d}"
-        tally.write(task.folders.scratch / f"{name}.words", segment.counts, parts(task))
+        counts = segment.counts.set_column(0, "text", tagged(segment.counts.column("text"), language))
+        tally.write(task.folders.scratch / f"{name}.words", counts, parts(task))
         write_segment(task.folders.scratch / f"{name}.order", segment)
         tokens += pc.sum(segment.counts.column("count")).as_py() or 0
-    tally.write(scratch(task, unit, ".redirects"), table_of(REDIRECTS, redirects), parts(task))
+    named = [(key(language, title), target) for title, target in redirects]
+    tally.write(scratch(task, unit, ".redirects"), table_of(REDIRECTS, named), parts(task))
     return finished(task, unit, account, files=number, tokens=tokens)
 
 
@@ -75,7 +80,7 @@ def add_words(task: Task, unit: Unit) -> Done:
     table = tally.added_up(tally.read_part(of_units(words, task, ".words"), unit.covers, COUNTS))
     wanted = pc.greater_equal(table.column("count"), config.vocabulary_min_count)
     known = pc.is_in(table.column("text"), lemma_queries(config.wordnet, task.plan))
-    write_table(scratch(task, unit, ".parquet"), table.filter(pc.or_(wanted, known)))
+    write_keyed(scratch(task, unit, ".parquet"), table.filter(pc.or_(wanted, known)))
     write_json(
         scratch(task, unit, ".json"),
         {"tokens": pc.sum(table.column("count")).as_py() or 0, "distinct": table.num_rows},
@@ -98,10 +103,11 @@ def count_bigrams(task: Task, unit: Unit) -> Done:
     """Count the pairs of frequent words of one split, from the numbers that counting its words left."""
     words = Unit(name=unit.name.replace("bigrams", "words"), covers=unit.covers)
     orders = of_units([words], task, ".order")
+    language = wiki_of(task, unit.covers.name).language
     for path in orders:
         spelled, sequence = read_segment(path)
         numbers = np.full(len(spelled) + 1, -1, np.int64)
-        numbers[1:] = pc.fill_null(pc.index_in(spelled, words_of(task)), -1).to_numpy()
+        numbers[1:] = pc.fill_null(pc.index_in(tagged(spelled, language), words_of(task)), -1).to_numpy()
         name = f"{unit.name}-{orders.index(path):04d}.bigrams"
         tally.write(task.folders.scratch / name, ngrams.count_pairs(sequence, numbers), parts(task))
     write_json(scratch(task, unit, ".json"), {"files": len(orders)})
@@ -116,8 +122,8 @@ def add_bigrams(task: Task, unit: Unit) -> Done:
     first, second = (
         words.take(pa.array(numbers)) for numbers in ngrams.unpair(table.column("pair").to_numpy())
     )
-    table = table.set_column(0, "text", pc.binary_join_element_wise(first, second, " "))
+    table = table.set_column(0, "text", pc.binary_join_element_wise(first, untagged(second), " "))
     wanted = pc.greater_equal(table.column("count"), config.pair_min_count)
     known = pc.is_in(table.column("text"), lemma_queries(config.wordnet, task.plan))
-    write_table(scratch(task, unit, ".parquet"), table.filter(pc.or_(wanted, known)))
+    write_keyed(scratch(task, unit, ".parquet"), table.filter(pc.or_(wanted, known)))
     return Counts(), ()

@@ -37,6 +37,20 @@ def read(pieces: Iterator[Piece], name: str) -> Iterator[Page | DumpError]:
         page_id = 0
 
 
+def stated(pieces: Iterator[Piece]) -> tuple[str, str]:
+    """The language and the wiki, such as "dewiki", that the first document of a dump states; "" for none."""
+    for line in _lines(pieces):
+        try:
+            document = {} if isinstance(line, Broken) or line.isspace() else _object(line)
+        except _Refused:
+            document = {}
+        if "title" in document:
+            found = (document.get("language"), document.get("wiki"))
+            language, wiki = (one if isinstance(one, str) else "" for one in found)
+            return language, wiki
+    return "", ""
+
+
 class _Refused(Exception):
     """A line is no document; says why."""
 

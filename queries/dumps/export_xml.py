@@ -34,6 +34,7 @@ WANTED = {
         "revision": ("text", "model"),
         "content": ("role", "text", "model"),  # 0.11: the slots beside the main one, which stands without it
         "namespaces": ("namespace",),
+        "siteinfo": ("dbname",),
     }.items()
     for name in names
 }
@@ -51,6 +52,8 @@ class Head:
     rooted: bool = False  # whether <mediawiki> was seen
     prefix: str = ""  # of the XML namespace, as tags bear it: "m:"
     namespaces: dict[str, int] = field(default_factory=lambda: dict(NUMBERS))
+    language: str = ""  # as <mediawiki xml:lang="…"> states it
+    database: str = ""  # <dbname>: "dewiki"
 
 
 class _Refused(Exception):
@@ -267,7 +270,7 @@ class _Reader:
         if ":" in name:
             name = name.rpartition(":")[2]
         if not path:
-            self._root(name)
+            self._root(name, attributes)
         elif len(path) == MAX_DEPTH:
             raise _Refused(Problem.BROKEN_XML, f"elements nest deeper than {MAX_DEPTH}")
         elif key := WANTED.get((path[-1], name)):
@@ -281,11 +284,12 @@ class _Reader:
             self.fields["redirect"] = attributes.get("title", "")
         path.append(name)
 
-    def _root(self, name: str) -> None:
+    def _root(self, name: str, attributes: dict[str, str]) -> None:
         if name != "mediawiki":
             detail = f"the outermost element is <{name[:40]}>, not <mediawiki>"
             raise _Refused(Problem.NOT_A_DUMP, detail)
         self.head.rooted = self.head.rooted or not self.begun
+        self.head.language = self.head.language or attributes.get("xml:lang", "")
 
     def _characters(self, text: str) -> None:
         if self.pieces is None:
@@ -308,6 +312,9 @@ class _Reader:
         if key == "namespace":
             if NUMBER.fullmatch(self.number):
                 self.head.namespaces[text.casefold()] = int(self.number)
+            return
+        if key == "dbname":
+            self.head.database = text.strip()
             return
         self.fields[key] = text  # of several revisions the last stays: histories are in order of time
         if self.length > MAX_PAGE:

@@ -238,7 +238,7 @@ def test_a_root_may_have_a_colon_in_its_name(
     assert main(["verify", "--root", root]) == 0
     capsys.readouterr()
     assert main(["why", "--root", root, "dog"]) == 0
-    assert "'dog' is query " in capsys.readouterr().out
+    assert "'dog' of en is query " in capsys.readouterr().out
     assert "kept none of 1 records" in fails(capsys, 1, "crawl", *run, "--workers", 1)
     assert (tmp_path / root / "frontier" / "manifest.json").exists()
 

@@ -4,8 +4,16 @@ from queries.diff import diff, lines, provenance
 from wit_pipeline.vocabulary.records import Kind, Query
 
 
-def query(name: str, kind: Kind = Kind.WORD, count: int = 5) -> Query:
-    return Query(query_id=0, query=name, kind=kind, count=count, document_count=2, sources=(str(kind),))
+def query(name: str, kind: Kind = Kind.WORD, count: int = 5, language: str = "") -> Query:
+    return Query(
+        query_id=0,
+        query=name,
+        kind=kind,
+        count=count,
+        document_count=2,
+        sources=(str(kind),),
+        language=language,
+    )
 
 
 OLD = [query("dog"), query("cat"), query("ice cream", Kind.SYNSET)]
@@ -21,9 +29,9 @@ def test_every_change_is_told_once() -> None:
     assert [(was.kind, now.kind) for was, now in found.moved] == [(Kind.SYNSET, Kind.BIGRAM)]
     assert list(lines(found)) == [
         "1 added, 1 removed, 2 kept, of which 1 under another source",
-        "+\temu\tword\t5 times in 2 articles",
-        "-\tcat\tword\t5 times in 2 articles",
-        "~\tice cream\tsynset -> bigram\t5 times in 2 articles",
+        "+\temu\tword\t\t5 times in 2 articles",
+        "-\tcat\tword\t\t5 times in 2 articles",
+        "~\tice cream\tsynset -> bigram\t\t5 times in 2 articles",
     ]
 
 
@@ -46,3 +54,17 @@ def test_each_source_has_its_word() -> None:
         "   title  9,987 views of 'New York (state)'",
         "  synset  WordNet's 'New York'",
     ]
+
+
+def test_a_text_in_two_lists_is_two_queries() -> None:
+    old = [query("die", language="en"), query("die", language="de")]
+    new = [query("die", language="en"), query("in", language="de")]
+    found = diff(old, new)
+    assert [(item.language, item.query) for item in found.added] == [("de", "in")]
+    assert [(item.language, item.query) for item in found.removed] == [("de", "die")]
+    assert found.kept == 1
+
+
+def test_a_list_of_an_earlier_release_names_no_language() -> None:
+    found = diff([query("die")], [query("die", language="en")])
+    assert (found.added, found.removed, found.kept) == ([], [], 1)

@@ -19,7 +19,7 @@ QUERIES = [
     Query(query_id=2, query="犬", kind=Kind.SYNSET, sources=("title", "synset"), title="犬 (x)", lemma="犬"),
 ]
 COLUMNS = ["query_id", "query", "kind", "count", "document_count", "npmi", "views", "rank"]
-COLUMNS += ["sources", "pmi", "llr", "title", "lemma"]
+COLUMNS += ["sources", "pmi", "llr", "title", "lemma", "language"]
 
 
 @pytest.mark.parametrize("queries", [QUERIES, []])

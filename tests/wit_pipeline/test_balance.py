@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.factories import pair
-from wit_pipeline.balance import BalanceConfig, QueryCount, hash_of, is_kept, judge, limit
+from wit_pipeline.balance import BalanceConfig, QueryCount, hash_of, is_kept, judge, limit, tails
 from wit_pipeline.frontier import FrontierConfig, fetch_limit
 from wit_pipeline.vocabulary.chance import SCALE, uniform
 from wit_pipeline.vocabulary.records import Pair, Reason, Reject
@@ -146,3 +146,32 @@ def test_of_a_query_that_is_only_counted_nothing_is_kept_yet() -> None:
         query_id=1, candidates=9, fetched=8, fetch_limit=SCALE, survivors=7, below=6, limit=SCALE
     )
     assert counted.kept == 0
+
+
+@given(
+    st.dictionaries(st.sampled_from(["en", "de", "zh"]), st.lists(st.integers(1, 50), min_size=1)),
+    st.integers(1, 60),
+)
+def test_a_tail_has_no_larger_share_than_the_english_one_and_the_next_would(
+    counts: dict[str, list[int]], english: int
+) -> None:
+    def tail(language: str, t: int) -> float:
+        every = counts[language]
+        return sum(count for count in every if count < t) / sum(every)
+
+    found = tails(counts, english)
+    assert found.keys() == counts.keys()
+    share = tail("en", english) if "en" in counts else 1.0
+    for language, t in found.items():
+        if language == "en":
+            assert t == english
+            continue
+        assert tail(language, t) <= share + 1e-12
+        larger = [count for count in counts[language] if count > t]
+        if larger:
+            assert tail(language, min(larger)) > share
+
+
+def test_of_a_language_without_pairs_there_is_still_a_number() -> None:
+    assert tails({"en": [], "de": []}, 7) == {"en": 7, "de": 1}
+    assert tails({"en": [100, 100], "de": [3, 9]}, 20) == {"en": 20, "de": 3}

@@ -10,13 +10,13 @@ from wit_pipeline import extract
 from wit_pipeline.extract import ExtractConfig, batches, candidates, judge, reject_url, rules_of
 from wit_pipeline.frontier import host_of
 from wit_pipeline.sources.lists.config import ListSource
-from wit_pipeline.text.match import Matcher
+from wit_pipeline.text.match import Lists
 from wit_pipeline.text.text import valid
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.records import Candidate, Raw, Reason, Reject, pair_key
 
-MATCHER = Matcher(["dog", "red"])
+MATCHER = Lists(["dog", "red"])
 
 
 def judged(text: str, url: str = "http://a.test/1.jpg", held: str = "", **config: Any) -> Candidate | Reject:
@@ -102,6 +102,7 @@ def test_an_address_that_no_program_filled_in_is_none(url: str) -> None:
     [
         "{8C2F01B3-11D0}/a.jpg",
         "{}.jpg",
+        "[1]{2}.jpg",
         "a[1].jpg",
         "undefined-love.jpg",
         "null.jpg",

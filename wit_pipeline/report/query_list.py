@@ -23,9 +23,12 @@ COLUMNS = {  # what a kind is ranked by comes first
 
 
 def query_section(
-    queries: Sequence[Query], results: Mapping[str, Any], problems: Sequence[Mapping[str, str]]
+    queries: Sequence[Query],
+    results: Mapping[str, Any],
+    problems: Sequence[Mapping[str, str]],
+    languages: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """What the template shows of the query list."""
+    """What the template shows of the query list; `languages` is a `language_section`."""
     return {
         "total": len(queries),
         "words": results["words"],
@@ -35,6 +38,7 @@ def query_section(
         "tops": [_top(kind, queries) for kind in Kind if any(query.kind is kind for query in queries)],
         "problems": problems[:PROBLEMS],
         "problem_count": len(problems),
+        "languages": languages,
     }
 
 
@@ -62,6 +66,7 @@ def _top(kind: Kind, queries: Sequence[Query]) -> dict[str, Any]:
     return {
         "label": LABELS[kind],
         "columns": COLUMNS[kind],
+        "languages": [query.language for query in best],
         "rows": [(query.query, [_shown(getattr(query, name)) for name in COLUMNS[kind]]) for query in best],
     }
 

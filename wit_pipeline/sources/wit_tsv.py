@@ -14,7 +14,7 @@ from wit_pipeline.sources.lists.columns import shown
 from wit_pipeline.sources.packed import NEEDS_ROW, Damaged, head_of, opened
 from wit_pipeline.sources.quoted import quoted_rows
 from wit_pipeline.sources.source import WHOLE, Range, Split, World, needs_path
-from wit_pipeline.text.languages import check, is_one_of
+from wit_pipeline.text.languages import check, is_one_of, of_wiki
 from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.records import Raw, Reason, Reject, dropped, unreadable
@@ -108,7 +108,7 @@ def _rows(stream: BinaryIO, split: Split, body: int) -> Iterator[dict[str, str] 
 
 
 def _read_row(row: dict[str, str], where: str, config: WitTsvSource) -> Iterator[Raw | Reject]:
-    language, url = row["language"], row["image_url"]
+    language, url = of_wiki(row["language"]) or row["language"], row["image_url"]  # it is the wiki's code
     if config.languages and not is_one_of(language, config.languages):
         yield dropped(Reason.TEXT_LANGUAGE, where, language, url)
         return

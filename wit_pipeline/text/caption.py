@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from wit_pipeline.text import junk
-from wit_pipeline.text.languages import identified_as, identifier
+from wit_pipeline.text.languages import identified_as
 from wit_pipeline.text.scripts import PARTS
 from wit_pipeline.text.text import HIDDEN, MARK, WIDE
 from wit_pipeline.vocabulary.config import how
@@ -109,15 +109,6 @@ def letters_share(text: str) -> float:
         solid = sum(not part.isspace() for part in seen)
         letters = sum(map(str.isalpha, MARK.sub("a", seen)))
     return letters / solid if solid else 0.0
-
-
-def identify(text: str) -> tuple[str, float]:
-    """The identifier's code of the language that `text` is most likely in, and its probability.
-
-    Of a few words the probability is low: "a red dog" is English by 0.08.
-    """
-    language, probability = identifier().classify(text)
-    return str(language), float(probability)
 
 
 def reject_language(language: str, certainty: float, wanted: tuple[str, ...], least: float) -> Reason | None:

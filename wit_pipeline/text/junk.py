@@ -130,8 +130,8 @@ MARKED = frozenset("{%@$#_")  # how those begin
 # And in an address, where other braces are those of GUIDs.
 PLACE_IN_URL = re.compile(
     r"""
-      \{ (?:[A-Za-z_][\w.]* | \d\d?) \} | @\(?(?:Model|Html|ViewBag|ViewData|Url|item) [.(\[] [A-Z]
-    | (?:\A|/) (?: __ [A-Z][A-Z0-9_]* __ | %(?:\d\$)?[sd] ) (?:\.\w{1,5})? (?=\Z|[/?\#])
+      \{ [A-Za-z_][\w.]* \} | @\(?(?:Model|Html|ViewBag|ViewData|Url|item) [.(\[] [A-Z]
+    | (?:\A|/) (?: __ [A-Z][A-Z0-9_]* __ | %(?:\d\$)?[sd] | \{ \d\d? \} ) (?:\.\w{1,5})? (?=\Z|[/?\#])
     """,
     re.VERBOSE,
 )

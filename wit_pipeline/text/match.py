@@ -14,8 +14,11 @@ Two rules say what a word is:
     strict_metaclip   MetaCLIP's (arXiv 2309.16671, section 3): each of , . ; : ? ! ` gets a blank on either
                       side, tabs and line ends are blanks, and a query matches where it stands between blanks
 
-A look-up compares 40 bits of a hash in a slot that the other bits lead to, so it finds what is not there with
-a chance of about 2^-41: once in some 10^11 captions.
+A look-up compares 38 bits of a hash in a slot that the other bits lead to, so it finds what is not there with
+a chance of about 2^-39: once in some 10^10 captions.
+
+Lists of several languages are one table: a text that stands in more than one of them is looked for once, and
+`Lists` says which queries it is for a caption of a language.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,6 +29,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from wit_pipeline.text.tokens import OF_IDEOGRAPHS, OF_RUN, buffers, packed, word_hashes
 from wit_pipeline.vocabulary.compiled import compiled, inlined
@@ -36,12 +40,12 @@ Texts: TypeAlias = Sequence[str] | pa.StringArray
 
 # Compiled code holds the numbers below: see the remark in `tokens`.
 BLANK, MARK = 1, 2  # what a byte is to the strict rule; all other bytes are of words
-# A slot of the table is one word of 64 bits, 0 where it is free: 40 bits of the hash, 23 of the id + 1, and
+# A slot of the table is one word of 64 bits, 0 where it is free: 38 bits of the hash, 25 of the id + 1, and
 # whether longer queries begin like this. With the slot's place some 60 bits of the hash are compared.
-TAG = np.uint64(0xFFFFFFFFFF000000)
-ID = np.uint64(0xFFFFFE)
+TAG = np.uint64(0xFFFFFFFFFC000000)
+ID = np.uint64(0x3FFFFFE)
 MORE = np.uint64(1)
-MOST_QUERIES = (1 << 23) - 2
+MOST_QUERIES = (1 << 25) - 2
 START = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
 SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -133,6 +137,54 @@ class Matcher:
             return word_hashes(data, ends)
         out, out_ends = np.empty(2 * len(data) + len(ends), np.uint64), np.empty(len(ends), np.int64)
         return out[: _strict_words(data, ends, strict, out, out_ends)], out_ends
+
+
+class Lists:
+    """The queries of one language or of several, and which of them a caption of a language contains.
+
+    A caption is matched with its own language's list; one of unknown language with all. With one language
+    no caption's is asked for. Queries of no language, "", are in every list.
+    """
+
+    def __init__(
+        self,
+        texts: Texts,
+        languages: Texts | None = None,
+        ids: Array | None = None,
+        mode: Mode = "normalised",
+    ) -> None:
+        spoken = None if languages is None else pa.array(languages, pa.string())
+        found = [] if spoken is None else pc.unique(spoken).to_pylist()
+        self.languages = tuple(sorted(set(found) - {""}))
+        self.several = len(found) > 1
+        if not self.several:
+            self.matcher = Matcher(texts, mode, ids)
+            return
+        ids = np.arange(len(texts)) if ids is None else ids
+        spelled = pa.array(texts, pa.string()).dictionary_encode()
+        places = spelled.indices.to_numpy()
+        order = np.lexsort((ids, places))
+        self.matcher = Matcher(spelled.dictionary, mode)
+        self._ids = ids[order].astype(np.int64)
+        self._of = self._numbers(spoken)[order]
+        self._starts = np.searchsorted(places[order], np.arange(len(spelled.dictionary) + 1))
+
+    def _numbers(self, languages: pa.StringArray) -> Array:
+        """The place of each query's language among `languages`, int16; -1 for none."""
+        found = pc.fill_null(pc.index_in(languages, pa.array(self.languages, pa.string())), -1)
+        numbers: Array = found.to_numpy().astype(np.int16)
+        return numbers
+
+    def of(self, matches: Matches, spoken: Sequence[str]) -> Matches:
+        """What the matcher found, as the queries of the language that each caption is in, "" if unknown."""
+        if not self.several:
+            return matches
+        places = {name: place for place, name in enumerate(self.languages)}
+        wanted = np.array([places.get(name, -1) for name in spoken], np.int16)
+        room = int((self._starts[matches.ids + 1] - self._starts[matches.ids]).sum())
+        ids, ends = np.empty(room, np.int64), np.empty(len(matches.ends), np.int64)
+        count = _narrow(matches.ids, matches.ends, self._starts, self._of, self._ids, wanted, ids, ends)
+        return Matches(ids=ids[:count], ends=ends)
 
 
 def _packed(texts: Texts) -> tuple[Array, Array]:
@@ -340,3 +392,23 @@ def _match(hashes, ends, table, longest, runs_on, done, count, ids, id_ends):  #
         start = end
         id_ends[caption] = count
     return len(ends), count, 0
+
+
+@compiled
+def _narrow(texts, ends, starts, languages, queries, wanted, ids, id_ends):  # type: ignore[no-untyped-def]
+    """Write the queries of each caption's texts that are of its `wanted` language, or of all; ascending.
+
+    Text i is the queries from `starts[i]` to the next; no language is -1.
+    """
+    count, start = 0, 0
+    for caption in range(len(ends)):
+        first, language = count, wanted[caption]
+        for i in range(start, ends[caption]):
+            for entry in range(starts[texts[i]], starts[texts[i] + 1]):
+                if language < 0 or languages[entry] < 0 or languages[entry] == language:
+                    ids[count] = queries[entry]
+                    count += 1
+        ids[first:count].sort()
+        start = ends[caption]
+        id_ends[caption] = count
+    return count

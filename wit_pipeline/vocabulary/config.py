@@ -75,7 +75,13 @@ def value_of(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise UserError(f"{where}: wants a table, found {value!r}")
         return {key: value_of(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-    if origin is types.UnionType:
+    if origin is types.UnionType or origin is typing.Union:
+        words = next(
+            (one for one in arguments if one is str or typing.get_origin(one) is typing.Literal), None
+        )
+        if words is not None:  # a number or a table, or a word in its place
+            (other,) = (one for one in arguments if one is not words)
+            return value_of(words if isinstance(value, str) else other, value, where)
         return _one_of(arguments, value, where)
     if origin is typing.Literal:
         if value not in arguments:
@@ -89,10 +95,10 @@ def value_of(hint: Any, value: Any, where: str) -> Any:
         if value not in list(hint):
             raise UserError(f"{where}: {value!r} is not one of {', '.join(hint)}")
         return hint(value)
-    if hint is float and type(value) is int:
-        return float(value)
     if type(value) in (int, float) and not -LARGEST <= value <= LARGEST:  # not a number is in no order
         raise UserError(f"{where}: {value} is no number that this can be")
+    if hint is float and type(value) is int:
+        return float(value)
     if type(value) is int and value < 0:
         raise UserError(f"{where}: counts from 0, found {value}")
     if type(value) is not hint:  # `True` must not pass for 1

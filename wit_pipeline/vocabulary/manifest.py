@@ -41,7 +41,10 @@ class Counts:
     read: int = 0
     kept: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)  # by reason
-    kinds: Mapping[str, int] = field(default_factory=dict)  # of what was kept, where a unit tells them apart
+    kinds: Mapping[str, int] = field(
+        default_factory=dict
+    )  # of what was kept, where a unit tells them apart …
+    languages: Mapping[str, int] = field(default_factory=dict)  # … and its languages, "" for unknown ones
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
@@ -49,6 +52,7 @@ class Counts:
             kept=self.kept + other.kept,
             rejected=_added(self.rejected, other.rejected),
             kinds=_added(self.kinds, other.kinds),
+            languages=_added(self.languages, other.languages),
         )
 
     def adds_up(self) -> bool:

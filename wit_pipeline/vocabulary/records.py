@@ -44,6 +44,7 @@ class Query:
     llr: float = 0.0  # bigrams: log-likelihood ratio G²
     title: str = ""  # titles: the most viewed article of that name
     lemma: str = ""  # synsets: as WordNet spells it
+    language: str = ""  # of the list that it is in, BCP 47 without script and region
 
 
 class Reason(StrEnum):

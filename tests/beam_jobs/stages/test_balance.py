@@ -33,6 +33,7 @@ def kept(
     root: Path, mode: str, per_query: int, parts: int, fetches: Sequence[QueryFetch] = FETCHES
 ) -> list[Pair]:
     sign_pairs(root, "dedup", PAIRS, parts)
+    fetches = [replace(item, per_query=item.per_query or per_query) for item in fetches]
     sign_fetches(root, fetches)
     recipe = Recipe(balance=BalanceConfig(mode=mode, per_query=per_query))  # type: ignore[arg-type]
     made = build.run_stage(balance.STAGE, recipe, root, Engine(workers=Workers(1, ())))
@@ -45,6 +46,20 @@ def kept(
     after = Counter(query for item in found for query in item.candidate.queries)
     assert {query: item.kept for query, item in counts.items()} == {0: 0, 1: 0, 2: 0} | after
     return found
+
+
+@pytest.mark.parametrize("mode", ["exact", "expected"])
+def test_each_query_has_the_number_that_the_frontier_says(tmp_path: Path, mode: str) -> None:
+    """As with one number a language: 10 of the first query, all 50 of the second."""
+    fetches = [replace(item, per_query=10 if item.query_id == 0 else 50) for item in FETCHES]
+    found = kept(tmp_path, mode, 20, parts=2, fetches=fetches)
+    alone = [item for item in found if item.candidate.queries == (0,)]
+    assert len(found) - len(alone) == 50
+    lowest = sorted(hash_of(item.key, 0, 0) for item in PAIRS)[:10]
+    if mode == "exact":
+        assert {hash_of(item.key, 0, 0) for item in alone} <= set(lowest)
+    else:
+        assert 2 <= len(alone) <= 16
 
 
 def test_exact_keeps_the_lowest_hashes_of_every_query(tmp_path: Path) -> None:
@@ -87,12 +102,12 @@ def test_the_parts_do_not_matter(tmp_path: Path, mode: str) -> None:
 
 @given(st.lists(st.lists(st.integers(0, 999), max_size=30), max_size=5), st.integers(1, 10))
 def test_the_lowest_do_not_depend_on_how_they_are_bundled(bundles: list[list[int]], most: int) -> None:
-    lowest = Lowest(most)
+    lowest = Lowest()
     accumulators = []
     for bundle in bundles:
         accumulator = lowest.create_accumulator()
         for value in bundle:
-            accumulator = lowest.add_input(accumulator, value)
+            accumulator = lowest.add_input(accumulator, (value, most))
         accumulators.append(accumulator)
     found = lowest.extract_output(lowest.merge_accumulators(accumulators))
     assert found == sorted(value for bundle in bundles for value in bundle)[:most]

@@ -189,6 +189,6 @@ def test_the_counts_tell_what_is_fetched_of_each_querys_candidates(tmp_path: Pat
     ]
     assert 20 < len(kept) < 60  # 20 for the sake of the rare query
     assert list(rows.read(tmp_path / "frontier" / "counts.parquet", QueryFetch)) == [
-        QueryFetch(query_id=0, candidates=100, limit=SCALE * 20 // 100, fetched=len(kept)),
-        QueryFetch(query_id=1, candidates=20, limit=SCALE, fetched=20),
+        QueryFetch(query_id=0, candidates=100, limit=SCALE * 20 // 100, fetched=len(kept), per_query=10),
+        QueryFetch(query_id=1, candidates=20, limit=SCALE, fetched=20, per_query=10),
     ]

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,7 @@ def test_a_block_list_is_honoured_and_counted(
     capsys.readouterr()
     assert main(["why", "--root", str(tmp_path / "root"), "Mercury"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        " queries  'mercury' was dropped: query_blocked by 'Mercury *'",
+        " queries  'mercury' of en was dropped: query_blocked by 'Mercury *'",
         "   title  0 times in 0 articles, 110 views",
     ]
 
@@ -251,7 +252,7 @@ def test_what_changed_between_two_lists(
     capsys.readouterr()
     build(small, tmp_path / "new", "--diff", str(tmp_path / "old"))
     said = capsys.readouterr().out.splitlines()
-    assert said[-1] == "+\trare thing\ttitle\t2 views, 0 times in 0 articles"
+    assert said[-1] == "+\trare thing\ttitle\ten\t2 views, 0 times in 0 articles"
     assert said[-2].startswith("1 added, 0 removed, ")
     wrong = [
         "queries",
@@ -271,7 +272,7 @@ def test_why_tells_every_source(small: Path, tmp_path: Path, capsys: pytest.Capt
     capsys.readouterr()
     assert main(["why", "--root", str(tmp_path / "root"), "DOG's"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(" queries  'dog' is query ")
+    assert said[0].startswith(" queries  'dog' of en is query ")
     assert said[1:] == ["    word  117 times in 39 articles", "   title  115 views of 'Dog'"]
     assert main(["why", "--root", str(tmp_path / "root"), "axolotl"]) == 2
 
@@ -320,11 +321,11 @@ def test_a_query_keeps_its_id_whatever_list_follows(small: Path, tmp_path: Path)
     assert new
     assert all(second[query] == first[query] for query in first.keys() & second.keys())
     assert sorted(second[query] for query in new) == [len(first) + i for i in range(len(new))]
-    assert ids.of(root / "queries") == {**first, **second}
+    assert ids.of(root / "queries") == {("en", text): number for text, number in {**first, **second}.items()}
     small.write_text(whole)
     build(small, root)
     assert ids_of(root) == first
-    assert ids.of(root / "queries") == {**first, **second}
+    assert ids.of(root / "queries") == {("en", text): number for text, number in {**first, **second}.items()}
 
 
 def test_ids_outlive_a_kill_while_a_list_takes_the_place_of_another(
@@ -360,7 +361,7 @@ def test_views_of_robots_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_list_that_comes_out_empty_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dump.xml").write_text(whole_dump())
     build(recipe(tmp_path, f"{tmp_path}/dump.xml", min_count=1000, bigram_min_count=1000), tmp_path / "root")
-    assert "the list is empty" in "".join(capsys.readouterr())
+    assert "the list of 'en' is empty" in "".join(capsys.readouterr())
 
 
 @pytest.mark.parametrize("kind", ["npmi", "llr", "strict_metaclip"])
@@ -381,3 +382,79 @@ def test_counts_that_get_lost_stop_the_build(
     monkeypatch.setattr(tally, "read_part", lambda paths, part, schema: real(paths, part, schema).slice(1))
     arguments = ["queries", "--recipe", str(small), "--root", str(tmp_path / "root"), "--workers", "1"]
     assert main(arguments) == 1
+
+
+GERMAN = (
+    HEAD.replace('xml:lang="en"', 'xml:lang="de"')
+    .replace("<siteinfo>", "<siteinfo><dbname>dewiki</dbname>")
+    .replace("<namespaces>", '<namespaces><namespace key="-1">Spezial</namespace>')
+)
+
+
+def german() -> str:
+    pages = [page(i, f"Hund {i}", "Der rote Hund sah Berlin am Morgen. " * 3) for i in range(1, 9)]
+    return "".join(
+        [GERMAN, *pages, page(9, "Welpe", "#WEITERLEITUNG [[Hund]]", redirect="Hund"), "</mediawiki>"]
+    )
+
+
+def test_each_wiki_has_its_list_with_its_own_views(small: Path, tmp_path: Path) -> None:
+    (tmp_path / "german.xml").write_text(german())
+    (tmp_path / "pageviews-20230601-010000.gz").write_bytes(
+        gzip.compress(b"de Hund 50 0\nde Welpe 7 0\nde Spezial:Suche 99 0\nde.m Hund 1 0\nfr Chien 9 0\n")
+    )
+    small.write_text(small.read_text().replace('wikipedia = ["', f'wikipedia = ["{tmp_path}/german.xml", "'))
+    signed = build(small, tmp_path / "root", "--workers", "2")
+    found = {
+        (item.language, item.query): item for item in store.read(tmp_path / "root/queries/queries.parquet")
+    }
+    assert found["de", "hund"].views == 50 + 7 + 1
+    assert found["de", "hund"].sources == ("word", "title")
+    assert found["en", "dog"].views == 115
+    assert (found["en", "red"].lemma, found["en", "red"].count) == ("Red", 117)
+    assert found["de", "rote"].count == found["de", "der rote"].count == 24
+    assert found["de", "der rote"].kind is Kind.BIGRAM
+    assert (found["de", "dog"].kind, found["de", "dog"].views) == (Kind.TITLE, 999)  # of the other file
+    assert ("de", "zebra") not in found  # WordNet is of English
+    assert not any("spezial" in text for _, text in found)
+    told = manifest.read_json(tmp_path / "root/queries/results.json")["languages"]
+    assert told["de"]["words"] == 8 * 21
+    assert told["de"]["kinds"]["title"] == {"offered": 2, "kept": 1}  # one is a word, too
+    assert signed.counts.rejected["redirect"] == 2
+
+
+def test_one_list_is_as_it_is_beside_others(small: Path, tmp_path: Path) -> None:
+    """A wiki more changes nothing of another's list but what ids come after."""
+    build(small, tmp_path / "alone")
+    (tmp_path / "german.xml").write_text(german())
+    small.write_text(small.read_text().replace('wikipedia = ["', f'wikipedia = ["{tmp_path}/german.xml", "'))
+    build(small, tmp_path / "both")
+    alone = store.read(tmp_path / "alone/queries/queries.parquet")
+    both = store.read(tmp_path / "both/queries/queries.parquet")
+    english = [item for item in both if item.language == "en"]
+    assert [replace(item, query_id=0) for item in english] == [replace(item, query_id=0) for item in alone]
+
+
+@pytest.mark.parametrize(
+    ("code", "language"), [("de", "de"), ("simple", "en"), ("zh-classical", "lzh"), ("pt-BR", "pt")]
+)
+def test_a_recipe_may_tell_a_dumps_language(small: Path, tmp_path: Path, code: str, language: str) -> None:
+    told = f'wikipedia = [{{files = "{tmp_path}/dump.xml", language = "{code}"}}]'
+    lines = [line for line in small.read_text().splitlines() if "word" not in line and "wiki" not in line]
+    small.write_text("\n".join([*lines, told]))
+    build(small, tmp_path / "root")
+    found = store.read(tmp_path / "root/queries/queries.parquet")
+    assert {item.language for item in found} == {language}
+
+
+@pytest.mark.parametrize(
+    "table", ['{files = "a.xml"}', '{files = "a.xml", language = "xx"}', "7", '{language = "de"}']
+)
+def test_a_dump_without_a_language_where_one_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], table: str
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(f"[queries]\nwikipedia = [{table}]\n")
+    assert main(["queries", "--recipe", str(path), "--root", str(tmp_path / "root")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "[queries] wikipedia[0]" in line

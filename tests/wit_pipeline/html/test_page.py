@@ -80,7 +80,7 @@ def test_the_url_of_an_image(html: str, url: str) -> None:
         ("<img src='{{a}}' data-src=b.jpg>", "b.jpg"),
         ("<img src=/i/undefined data-src='${b}' data-original=b.jpg>", "b.jpg"),
         ("<img src='%7B%7Ba%7D%7D' srcset='{{c}} 2x' data-srcset='b.jpg 1x'>", "b.jpg"),
-        ("<img src='a{1}.jpg' data-src=b.jpg>", "b.jpg"),
+        ("<img src='{1}.jpg' data-src=b.jpg>", "b.jpg"),
         ("<img data-original=c.jpg data-src=b.jpg>", "b.jpg"),
         ("<img srcset='a.jpg 1x, b.jpg 2x'>", "b.jpg"),
         ("<img srcset='data:x' data-srcset='a.jpg 10w, b.jpg 20w'>", "b.jpg"),

@@ -97,6 +97,13 @@ def test_which_text_is_taken(
 def test_languages_however_they_are_written() -> None:
     found = read(table(row(language="zh-TW"), row(language="no"), row(language="sv")), languages=("zh", "nb"))
     assert [isinstance(item, Raw) for item in found] == [True, True, False]
+    found = read(
+        table(*(row(language=code) for code in ("als", "simple", "zh-classical", "nn", "be-x-old", "sq"))),
+        languages=("gsw", "en", "lzh", "no", "be"),
+    )
+    assert [item.language for item in found if isinstance(item, Raw)] == [
+        "gsw", "en", "lzh", "nn", "be-tarask",
+    ]  # fmt: skip
     with pytest.raises(ValueError, match="'xx' is no language"):
         WitTsvSource(path=("a.tsv",), languages=("xx",))
 

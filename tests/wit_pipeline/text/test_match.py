@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import SENTENCES, WORDS
 from wit_pipeline.text import match
-from wit_pipeline.text.match import Matcher, Mode
+from wit_pipeline.text.match import Lists, Matcher, Mode
 from wit_pipeline.text.scripts import IDEOGRAPHS
 from wit_pipeline.text.text import is_unspaced, normalise, words
 from wit_pipeline.text.tokens import packed, word_hashes
@@ -254,3 +254,38 @@ def test_real_captions_normalised(real_data: Path) -> None:
     assert found == [trie.match(caption) for caption in captions]
     as_written = Matcher([normalise(query) for query in queries])
     assert list(as_written.match_all(captions)) == found
+
+
+def test_a_caption_is_matched_with_the_list_of_its_language() -> None:
+    texts = ["die", "dog", "die", "hund", "new york"]
+    lists = Lists(texts, ["en", "en", "de", "de", ""], np.array([3, 5, 8, 9, 11]))
+    assert (lists.languages, lists.several) == (("de", "en"), True)
+    captions = ["die Hund dog new York"] * 4 + ["nothing", ""]
+    found = lists.of(lists.matcher.match_all(captions), ["en", "de", "", "fr", "en", ""])
+    assert list(found) == [(3, 5, 11), (8, 9, 11), (3, 5, 8, 9, 11), (3, 5, 8, 9, 11), (), ()]
+
+
+def test_of_one_language_none_is_asked() -> None:
+    lists = Lists(["dog", "cat"], ["en", "en"], np.array([3, 5]))
+    assert (lists.languages, lists.several) == (("en",), False)
+    assert list(lists.of(lists.matcher.match_all(["a cat"]), [""])) == [(5,)]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", "a b", "c"]), st.sampled_from(["x", "y", "z", ""])), unique=True
+    ),
+    st.lists(st.tuples(st.text("abc ", max_size=8), st.sampled_from(["x", "y", "z", "", "w"]))),
+)
+def test_lists_together_are_as_each_by_itself(
+    queries: list[tuple[str, str]], captions: list[tuple[str, str]]
+) -> None:
+    """The one table finds what a table of each language's list would."""
+    lists = Lists([text for text, _ in queries], [language for _, language in queries])
+    found = lists.of(lists.matcher.match_all([text for text, _ in captions]), [code for _, code in captions])
+    known = {language for _, language in queries if language}
+    for (caption, code), ids in zip(captions, found, strict=True):
+        heard = {code, ""} if code in known else {*known, ""}
+        own = [(i, text) for i, (text, language) in enumerate(queries) if language in heard]
+        alone = [Matcher([text]).match(caption) for _, text in own]
+        assert ids == tuple(i for (i, _), hit in zip(own, alone, strict=True) if hit)

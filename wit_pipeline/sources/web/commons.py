@@ -193,9 +193,10 @@ def _in_languages(facts: Mapping[str, Any], name: str, wanted: tuple[str, ...]) 
     if not isinstance(value, dict):
         return [("", plain(string(value)))]
     stated = [language for language in value if not language.startswith("_")]  # _type says what it is
-    order = [one for code in wanted for one in stated if languages.is_one_of(one, (code,))]
+    meant = {one: languages.of_wiki(one) or one for one in stated}  # MediaWiki's codes are those of its wikis
+    order = [one for code in wanted for one in stated if languages.is_one_of(meant[one], (code,))]
     chosen = list(dict.fromkeys(order)) if wanted else stated
-    return [(language.lower(), plain(string(value[language]))) for language in chosen]
+    return [(meant[language].lower(), plain(string(value[language]))) for language in chosen]
 
 
 def _table(value: object) -> Mapping[str, Any]:
