@@ -19,6 +19,7 @@ from beam_jobs.engine.runners.flags import is_local
 from beam_jobs.engine.stage import Leave, Stage
 from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
+from wit_pipeline.listed import matches
 from wit_pipeline.vocabulary import extras, store
 from wit_pipeline.vocabulary.errors import UserError, WitError
 from wit_pipeline.vocabulary.paths import local
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--to", dest="last", choices=STAGES, default=list(STAGES)[-1], metavar="STAGE")
     _add_run_options(whole, run_build)
     _add_reshard(whole)
+    _add_matches(whole)
     for stage in STAGES.values():
         command = commands.add_parser(stage.name, help=stage.about, description=stage.about)
         command.set_defaults(first=stage.name, last=stage.name)
@@ -58,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="ask again for what had no final answer: a day later, three times at most",
             )
+        if stage.name in ("crawl", "filter"):
+            _add_matches(command)
         if stage.name == "audit":
             _add_evidence(command)
         if stage.name == "shard":
@@ -78,9 +82,10 @@ def parser() -> argparse.ArgumentParser:
     take_down = commands.add_parser("remove", help="take what a list names out of a root, and keep it out")
     take_down.add_argument("--root", type=anywhere, required=True, metavar="DIR")
     take_down.add_argument(
-        "--list", type=anywhere, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
+        "--list", type=anywhere, required=True, metavar="FILE", help="a URL, a domain, a sum or a code a line"
     )
     _add_take_over(take_down)
+    _add_matches(take_down)
     take_down.set_defaults(run=remove.run)
     delete = commands.add_parser("drop", help="delete a crawl that was moved aside by --refetch")
     delete.add_argument("--root", type=anywhere, required=True, metavar="DIR")
@@ -147,6 +152,15 @@ def _add_reshard(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_matches(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--report-matches",
+        type=local,
+        metavar="FILE",
+        help="write what lists find, and all that is known of it, to FILE, outside the root",
+    )
+
+
 def _add_evidence(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--predictions",
@@ -197,11 +211,15 @@ def run_build(arguments: argparse.Namespace) -> None:
     if arguments.cancel:
         _cancel(options, arguments.root)
         return
+    report = matches.checked(getattr(arguments, "report_matches", None), arguments.root)
+    if report and not is_local(options):
+        raise UserError("--report-matches: the workers of a runner cannot write to a file of this machine")
     stages = _with_evidence(arguments, loaded)
     leave = Leave(
         refetch=arguments.refetch,
         again=getattr(arguments, "again", False),
         reshard=getattr(arguments, "reshard", False),
+        matches=report,
     )
     display = progress.JsonLines() if arguments.json else progress.Display()
     with on_engine.running(arguments, options, display) as running:

@@ -19,7 +19,7 @@ from beam_jobs.engine import pending
 from tests.beam_jobs.test_road import READ_CROISSANT
 from tests.beam_jobs.world import World, make
 from wit_pipeline.crawl.crawl import Fetched
-from wit_pipeline.fetch.removal import entry_hash
+from wit_pipeline.listed.entries import Entry, entry_hash
 from wit_pipeline.shard import Row
 from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.vocabulary import manifest, rows
@@ -132,7 +132,7 @@ def test_what_is_named_goes_and_the_rest_stays_as_it_was(
     told = capsys.readouterr().out
     assert f"sample {two.key} was taken down: entry " in told
     (entry,) = [item for item in removed(root) if item.key == two.key]
-    assert entry.entry == entry_hash(f"url:{two.url.removeprefix('http://')}")
+    assert entry.entry == entry_hash(Entry("url", two.url.removeprefix("http://")))
     assert entry.list.startswith("20260102T030405Z-")
     assert two.url not in (root / "shard" / "removed.parquet").read_bytes().decode("latin-1")
 
