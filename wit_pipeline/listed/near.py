@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wit_pipeline.vocabulary.compiled import compiled
+from wit_pipeline.vocabulary.compiled import compiled, inlined
 
 # Compiled code holds these. The bits of a word, added up in pairs, fours, eights, and then by a product.
 ONES, TWOS, FOURS, BYTES = (
@@ -15,6 +15,7 @@ ONES, TWOS, FOURS, BYTES = (
     np.uint64(0x0101010101010101),
 )
 ONE, TWO, FOUR, TOP = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
+NONE, MOST = np.uint64(0), np.uint64(256)
 
 
 def words(code: bytes) -> NDArray[np.uint64]:
@@ -42,19 +43,25 @@ class Near:
         return (self._codes[place].tobytes(), int(bits)) if place >= 0 else None
 
 
+@inlined
+def _bits(word: Any) -> Any:
+    word = word - ((word >> ONE) & ONES)
+    word = (word & TWOS) + ((word >> TWO) & TWOS)
+    return (((word + (word >> FOUR)) & FOURS) * BYTES) >> TOP
+
+
 def _nearest_of(codes: Any, bits: Any, code: Any) -> Any:
-    best, least = -1, 65
+    best, least = -1, MOST
+    half = (len(code) + 1) // 2
     for i in range(len(codes)):
-        most = min(int(bits[i]), least - 1)
-        apart = 0
-        for j in range(len(code)):
-            word = codes[i, j] ^ code[j]
-            word = word - ((word >> ONE) & ONES)
-            word = (word & TWOS) + ((word >> TWO) & TWOS)
-            apart += int((((word + (word >> FOUR)) & FOURS) * BYTES) >> TOP)
-            if apart > most:
-                break
-        if apart <= most:
+        apart = NONE
+        for j in range(half):
+            apart += _bits(codes[i, j] ^ code[j])
+        if apart > bits[i]:  # as half of a code tells of nearly all
+            continue
+        for j in range(half, len(code)):
+            apart += _bits(codes[i, j] ^ code[j])
+        if apart <= bits[i] and apart < least:
             best, least = i, apart
     return best, least
 

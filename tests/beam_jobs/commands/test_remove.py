@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import md5, sha1, sha256
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from beam_jobs.engine import pending
 from tests.beam_jobs.test_road import READ_CROISSANT
 from tests.beam_jobs.world import World, make
 from wit_pipeline.crawl.crawl import Fetched
+from wit_pipeline.listed import marks
 from wit_pipeline.listed.entries import Entry, entry_hash
 from wit_pipeline.shard import Row
 from wit_pipeline.takedown.takedown import Removed
@@ -341,3 +342,47 @@ def test_a_root_that_was_not_crawled(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["remove", *arguments]) == 2
     assert "holds no signed crawl" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def stored_of(root: Path, url: str) -> bytes:
+    return members(root)[f"{samples(root)[url].key}.jpg"]
+
+
+def test_sums_and_codes_name_what_was_stored_before_a_list_asked_for_them(
+    world: World, root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before, report = samples(root), tmp_path / "matches.jsonl"
+    two, five, eight = (world.web.url(f"/{number}.jpg") for number in (2, 5, 8))
+    lines = [md5(stored_of(root, two)).hexdigest(), sha1(stored_of(root, five)).hexdigest()]
+    lines.append(f"phash:{before[eight].phash}")
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    how = ["--list", f"{tmp_path}/list.txt", "--report-matches"]
+    assert main(["remove", "--root", f"{root}", *how, f"{root}/matches.jsonl"]) == 2
+    assert "must not be a part" in capsys.readouterr().err
+    assert main(["remove", "--root", f"{root}", *how, f"{report}"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("3 samples taken down from ")
+    assert "were stored before" not in said  # as they were fetched, being small
+    assert set(before) - set(samples(root)) == {two, five, eight}
+    assert main(["verify", "--root", f"{root}"]) == 0
+    found = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {line["url"] for line in found} == {two, five, eight}
+    assert {line["kind"] for line in found} == {"md5", "sha1", "phash"}
+    assert {line["list"] for line in found} == {sha256((tmp_path / "list.txt").read_bytes()).hexdigest()}
+
+
+def test_nothing_is_decoded_where_a_list_asked_in_time(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pdqhash", reason="needs the extra pdq")
+    (tmp_path / "asks.txt").write_text(f"pdq:{'5' * 64}\n{'d' * 32}\n")
+    recipe, root = tmp_path / "recipe.toml", tmp_path / "root"
+    lists = f'[crawl]\nblock_lists = ["{tmp_path}/asks.txt"]'
+    recipe.write_text(world.recipe.read_text().replace("[crawl]", lists))
+    assert main(["build", "--recipe", f"{recipe}", "--root", f"{root}", "--workers", "1"]) == 0
+    known = fetched(root)
+    two, five = (known[world.web.url(f"/{number}.jpg")].marks for number in (2, 5))
+    monkeypatch.setattr(marks, "pdq_of_stored", None)
+    said = take_down(root, f"{two.pdq},{two.pdq_quality}\n{five.md5}\n")
+    assert said.startswith("2 samples taken down from ")
+    assert "were stored before" not in said
