@@ -5,17 +5,28 @@ The web is asked for none of these: Pillow's other decoders have more holes, and
 """
 
 import io
+from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from wit_pipeline.pictures import shown, structure
+from wit_pipeline.pictures.image import Decoded, ImageError, decode
+from wit_pipeline.vocabulary.crawl_config import FORMATS, CrawlConfig
+from wit_pipeline.vocabulary.records import Reason
 
 # They need a program or a library of their own to be drawn, or Pillow knows their size alone.
 NOT_ALONE = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 PLAIN = ("1", "L", "LA", "P", "RGB", "RGBA")  # modes that a PNG has
 PRESS = 1  # of zlib: it is read once, at once
+
+
+def decoding(config: CrawlConfig) -> CrawlConfig:
+    """How pictures are decoded for their codes alone: those that are stored raw have none, but these do."""
+    store = "resized" if config.store == "raw" else config.store
+    return replace(config, formats=FORMATS, store=store)
 
 
 @cache
@@ -43,6 +54,16 @@ def of_the_web(body: bytes) -> bytes:
         content = io.BytesIO()
         _plain(ImageOps.exif_transpose(image)).save(content, "PNG", compress_level=PRESS)
     return content.getvalue()
+
+
+def decode_any(body: bytes, config: CrawlConfig) -> Decoded:
+    """`decode` of a picture of any format; the sum is that of `body`. Raises `ImageError` only."""
+    try:
+        made = of_the_web(body)
+    except (*shown.DAMAGED, *shown.BOMBS) as error:
+        raise ImageError(Reason.DECODE_ERROR, " ".join(f"{error}".split())[:200]) from None
+    decoded = decode(made, config)
+    return decoded if made is body else replace(decoded, sha256=sha256(body).hexdigest())
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -14,11 +14,10 @@ from wit_pipeline.copies.picture_sets import Picture, Survey
 from wit_pipeline.copies.sightings import WIDEST
 from wit_pipeline.pictures.codes import FLAT, NO_CODES, codes_of
 from wit_pipeline.pictures.grey import grey
-from wit_pipeline.pictures.image import ImageError, decode, seen
-from wit_pipeline.pictures.shown import BOMBS, DAMAGED
+from wit_pipeline.pictures.image import ImageError, seen
 from wit_pipeline.pictures.trim import codes_inside
 from wit_pipeline.vocabulary.config import how
-from wit_pipeline.vocabulary.crawl_config import FORMATS, CrawlConfig
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.store import given
 
@@ -119,11 +118,9 @@ def describe(
         mirror_phash="",
         mirror_phash16="",
     )
-    store = "resized" if config.store == "raw" else config.store
-    config = replace(config, formats=FORMATS, store=store)
     try:
-        decoded = decode(any_format.of_the_web(body), config)
-    except (ImageError, *DAMAGED, *BOMBS):
+        decoded = any_format.decode_any(body, any_format.decoding(config))
+    except ImageError:
         return known
     pixels = seen(decoded.stored)
     turned = np.ascontiguousarray(grey(pixels)[:, ::-1])

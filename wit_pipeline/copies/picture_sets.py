@@ -64,13 +64,11 @@ class Survey:
 def survey(what: str, place: Path) -> Survey:
     """What of a set is read and what is not; a `UserError` where nothing is. `what` names it in messages."""
     others, images, unopened = Counter[str](), 0, 0
-    for path, below in _files(what, place, others):
-        if _is(path, PRESSED):
+    for file in _holders(what, place, others):
+        if _is(file.path, PRESSED):
             unopened += 1
-        elif _is(path, ARCHIVES):
-            images += len(_members(what, path, "" if path == place else below, others))
         else:
-            images += 1
+            images += len(file.pictures(what, others))
     if not images and not unopened:
         raise _empty(what, place, others)
     return Survey(images=images, others=others, unopened=unopened)
@@ -86,16 +84,44 @@ def pictures(what: str, place: Path) -> list[Picture]:
 
     `what` names the set in messages.
     """
-    found: list[Picture] = []
     others = Counter[str]()
-    for path, below in _files(what, place, others):
-        if _is(path, ARCHIVES):
-            found += _members(what, path, "" if path == place else below, others)
-        else:
-            found.append(Picture(name=below, path=path))
+    found = [item for file in _holders(what, place, others) for item in file.pictures(what, others)]
     if not found:
         raise _empty(what, place, others)
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Holder:
+    """A file of a set: an image, or an archive of them."""
+
+    path: Path
+    below: str  # before the names of its members, or the image's own name; "" of an archive that is the set
+
+    @property
+    def is_archive(self) -> bool:
+        return _is(self.path, ARCHIVES)
+
+    def pictures(self, what: str, others: Counter[str] | None = None) -> list[Picture]:
+        """The image, or the archive's; `others` gain what else is in it. A `UserError` if it is damaged."""
+        if not self.is_archive:
+            return [Picture(name=self.below, path=self.path)]
+        return _members(what, self.path, self.below, Counter() if others is None else others)
+
+
+def holders(what: str, place: Path) -> list[Holder]:
+    """The files of a set, none of which is looked into; a `UserError` where there is none."""
+    others = Counter[str]()
+    found = _holders(what, place, others)
+    if not found:
+        raise _empty(what, place, others)
+    return found
+
+
+def _holders(what: str, place: Path, others: Counter[str]) -> list[Holder]:
+    return [
+        Holder(path=path, below="" if path == place else below) for path, below in _files(what, place, others)
+    ]
 
 
 def files_of(what: str, place: Path) -> list[Path]:
