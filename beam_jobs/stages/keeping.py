@@ -139,9 +139,6 @@ def check_lists(task: Task) -> None:
         raise UserError(f'[crawl] block_lists: {told} of pictures are not made where store = "raw"')
     if "pdq" in listed.kinds:
         extras.needs(pdq.MODULE, "[crawl] block_lists: to know a picture by its PDQ")
-    if passed := sum(one.passed for one in listed.lists):
-        said = f"{passed:,} PDQs of a quality below {QUALITY} in block lists name nothing"
-        progress.tell("note", text=f"   crawl  {said}")
 
 
 def _made(folders: Folders) -> Mapping[str, Any]:
@@ -180,6 +177,9 @@ def differences(crawl: Crawl, folders: Folders, recipe: Recipe) -> list[str]:
 def check(task: Task) -> None:
     """Before any work: a `UserError` where all that was fetched would be asked for again."""
     check_lists(task)
+    if passed := sum(one.passed for one in block_list(task, removed=True).lists):
+        said = f"{passed:,} PDQs of a quality below {QUALITY} in block lists name nothing"
+        progress.tell("note", text=f"   crawl  {said}")
     if task.leave.refetch:
         move_on(task.folders.root)
     elif (task.folders.root / ".work" / MOVING).exists():

@@ -1,7 +1,7 @@
 """PDQ, the perceptual code of published lists, by pdqhash: of the picture as it was decoded.
 
-Made of the pixels before they are made smaller to be stored: of those the code is 12 bits away in the median,
-and of one picture in a hundred more than the 31 by which lists are looked up. As those who make lists do, of
+Made of the pixels before they are made smaller to be stored: of those the code is some 15 bits away, and of
+one picture in twenty more than the 31 by which lists are looked up. As those who make lists do, of
 the rows as the file has them: a picture that EXIF turns is not turned, and a larger one is first made to fit
 512 pixels.
 """

@@ -18,12 +18,15 @@ from beam_jobs.commands import remove
 from beam_jobs.engine import pending
 from tests.beam_jobs.test_road import READ_CROISSANT
 from tests.beam_jobs.world import World, make
+from tests.factories import encoded, photograph
 from wit_pipeline.crawl.crawl import Fetched
 from wit_pipeline.listed import marks
 from wit_pipeline.listed.entries import Entry, entry_hash
+from wit_pipeline.pictures.image import decode_with_pdq
 from wit_pipeline.shard import Row
 from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Manifest
 from wit_pipeline.vocabulary.records import SUCCESS
@@ -386,3 +389,20 @@ def test_nothing_is_decoded_where_a_list_asked_in_time(
     said = take_down(root, f"{two.pdq},{two.pdq_quality}\n{five.md5}\n")
     assert said.startswith("2 samples taken down from ")
     assert "were stored before" not in said
+
+
+def test_what_cannot_be_compared_is_counted(world: World, tmp_path: Path) -> None:
+    """Stored smaller than they came: the sums of what came are known to nobody, their PDQs nearly."""
+    pytest.importorskip("pdqhash", reason="needs the extra pdq")
+    recipe, root = tmp_path / "recipe.toml", tmp_path / "root"
+    recipe.write_text(world.recipe.read_text().replace("[crawl]", "[crawl]\nstore_side = 100"))
+    how = ["build", "--to", "shard", "--recipe", f"{recipe}", "--root", f"{root}", "--workers", "1"]
+    assert main(how) == 0
+    two, five = (encoded(photograph(number, (160, 120)), quality=95) for number in (2, 5))
+    code = decode_with_pdq(five, CrawlConfig())
+    said = take_down(root, f"{md5(two).hexdigest()}\n{code.pdq},{code.pdq_quality}\n")
+    assert said.startswith("1 samples taken down from ")
+    images = len(list(fetched(root))) - 2  # of which two gave none
+    assert f"; {images - 1} images were stored before a list asked for md5 or sha1" in said  # one is small
+    assert f"; {images} images were stored before a list asked for PDQ" in said
+    assert world.web.url("/5.jpg") not in samples(root)
