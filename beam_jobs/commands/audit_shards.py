@@ -23,7 +23,7 @@ from beam_jobs.engine.stage import Done, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import audit, dedup, sets
 from wit_pipeline.audit import anybody, evidence
-from wit_pipeline.audit.anybody import Sample, Told, beside, overlaps_of, sample_of, unread_of
+from wit_pipeline.audit.anybody import Sample, Told, beside, overlaps_of, sample_of, told_of, unread_of
 from wit_pipeline.audit.audit import Overlap, results, sheets, sift
 from wit_pipeline.copies import any_format, picture_sets, thresholds
 from wit_pipeline.copies.picture_sets import Holder, Picture
@@ -35,7 +35,7 @@ from wit_pipeline.report.audit_report import audit_page
 from wit_pipeline.vocabulary import machine, rows
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, write_json
+from wit_pipeline.vocabulary.manifest import Counts, File, aside, describe, read_json, write_json
 from wit_pipeline.vocabulary.store import given, in_store
 
 WHAT = "--shards"
@@ -61,12 +61,14 @@ def run(arguments: argparse.Namespace) -> None:
     with on_engine.running(arguments, options, display) as running:
         trusted = partial(on_engine.trust, running, options, out)
         build.run_stages([stage], loaded, out, running, take_over=arguments.take_over, begin=trusted)
+        for said in read_json(out / "audit" / "results.json")["damaged"]:
+            progress.tell("note", text=f"{audit.STAGE.name:>8}  {said}: nothing of it was compared")
         progress.tell("note", text=f"{out}/audit/report.html and results.json")
 
 
 def of(pattern: str, out: Path) -> Stage:
     """The audit of the shards that a pattern means, by what people brought to OUT."""
-    holders(pattern)  # a pattern that means nothing is told before any work
+    holders(pattern)  # one that means nothing is told before any work
     compare = partial(units, pattern)
     brought = audit.of(out).inputs(Recipe())
     return Stage(
@@ -74,7 +76,7 @@ def of(pattern: str, out: Path) -> Stage:
         about=audit.STAGE.about,
         also=("crawl",),
         inputs=lambda recipe: {**sets.inputs(recipe), **brought, WHAT: state_of(pattern)},
-        check=sets.check,
+        check=partial(check, pattern),
         steps=(
             Work(name="EncodeSets", units=dedup.set_units, do=dedup.encode_set),
             Work(name="Among", units=dedup.own_units, do=dedup.look_among, scratch=True),
@@ -86,7 +88,14 @@ def of(pattern: str, out: Path) -> Stage:
 
 def holders(pattern: str) -> list[Holder]:
     """The shards, or the pictures of a folder."""
-    return picture_sets.holders(WHAT, given(pattern))
+    return picture_sets.holders(WHAT, given(pattern))[0]
+
+
+def check(pattern: str, task: Task) -> None:
+    """Before any work: say what of the sets, and beside the shards, is not read."""
+    sets.check(task)
+    if said := picture_sets.holders(WHAT, given(pattern))[1].told():
+        progress.tell("note", text=f"{audit.STAGE.name:>8}  {WHAT}: {said}")
 
 
 def state_of(pattern: str) -> str:
@@ -167,7 +176,8 @@ class _Kept:
 def do(task: Task, unit: Unit) -> Done:
     """Write what of some pictures lies near which evaluation images, and how near those were reached."""
     known, config = sets.index_of(task, partial(codes_of_sets, task)), task.recipe.audit
-    samples, unread, found = list[Sample](), Counter[str](), pictures_of(unit)
+    samples, unread = list[Sample](), Counter[str]()
+    found, damaged = _readable(unit)
     with _Kept(bool(config.detector)) as kept:
         for picture, told in decoded(found, any_format.decoding(task.recipe.crawl)):
             if isinstance(told, ImageError):
@@ -184,9 +194,16 @@ def do(task: Task, unit: Unit) -> Done:
     write_whole(spread, Spread, known.spread(seen.spread))
     write_whole(cut, Cut, known.cut(seen.pairs[~nearest]))
     count = len(samples) + unread.total()
-    row = Told(read=count, kept=len(samples), reasons=tuple(unread), counts=tuple(unread.values()))
-    write_whole(counted, Told, [row])
+    write_whole(counted, Told, [told_of(len(samples), unread, damaged)])
     return Counts(read=count, kept=len(samples), rejected=dict(unread)), tuple(map(describe, paths))
+
+
+def _readable(unit: Unit) -> tuple[list[Picture], str]:
+    """The pictures of a unit; or none, and what is amiss with its archive: one of thousands ends no audit."""
+    try:
+        return pictures_of(unit), ""
+    except UserError as error:
+        return [], str(error)
 
 
 def _beside(unit: Unit, found: Iterable[Picture], shown: Iterable[Sighting]) -> Mapping[str, anybody.Beside]:
@@ -210,7 +227,8 @@ def finish(compare: Callable[[Task], Sequence[Unit]], task: Task, files: Sequenc
     counted = [item for path in told for item in rows.read(path, Told)]
     samples = sum(item.kept for item in counted)
     if not samples:
-        raise UserError(f"{WHAT}: holds no picture that can be read: {unread_of(counted) or 'none at all'}")
+        damaged = (item.damaged for item in counted if item.damaged)
+        raise UserError(f"{WHAT}: no picture can be read: {next(damaged, '') or unread_of(counted)}")
     limits = limits_of(task, covered, samples)
     found = sift(
         (item for path in near for item in rows.read(path, Overlap)),
@@ -221,7 +239,7 @@ def finish(compare: Callable[[Task], Sequence[Unit]], task: Task, files: Sequenc
     predictions, reviews = evidence.read(task.folders.root / audit.EVIDENCE)
     stated = thresholds.of_sets(sets.shown(task, covered), config, limits)
     summary = results(known, found, stated, config, samples, predictions, reviews)
-    summary["unread"] = unread_of(counted)
+    summary |= {"unread": unread_of(counted), "damaged": [item.damaged for item in counted if item.damaged]}
     count = write_whole(out / "overlap.parquet", Overlap, found.copies)
     write_json(out / sets.LIMITS, thresholds.to_json(limits))
     write_json(out / "results.json", summary)

@@ -40,6 +40,7 @@ class Told:
     kept: int
     reasons: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
+    damaged: str = ""  # what is amiss with an archive of which nothing was read
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,6 +131,17 @@ def _table(text: str) -> dict[str, Any]:
 def _stem(name: str) -> str:
     path = PurePosixPath(name)
     return str(path.with_name(path.name.partition(".")[0] or path.name))
+
+
+def told_of(kept: int, unread: Mapping[str, int], damaged: str) -> Told:
+    """What is counted of a unit: its pictures that were compared, and why others were not."""
+    return Told(
+        read=kept + sum(unread.values()),
+        kept=kept,
+        reasons=tuple(unread),
+        counts=tuple(unread.values()),
+        damaged=damaged,
+    )
 
 
 def unread_of(told: Iterable[Told]) -> dict[str, int]:

@@ -109,13 +109,17 @@ class Holder:
         return _members(what, self.path, self.below, Counter() if others is None else others)
 
 
-def holders(what: str, place: Path) -> list[Holder]:
-    """The files of a set, none of which is looked into; a `UserError` where there is none."""
+def holders(what: str, place: Path) -> tuple[list[Holder], Survey]:
+    """The files of a set, none of which is looked into, and what lies beside them.
+
+    A `UserError` where there is none.
+    """
     others = Counter[str]()
     found = _holders(what, place, others)
     if not found:
         raise _empty(what, place, others)
-    return found
+    archives = sum(item.is_archive for item in found)
+    return found, Survey(images=len(found) - archives, others=others, unopened=archives)
 
 
 def _holders(what: str, place: Path, others: Counter[str]) -> list[Holder]:
@@ -197,6 +201,8 @@ def _members(what: str, path: Path, below: str, others: Counter[str]) -> list[Pi
         else:
             with path.open("rb") as file, tarfile.open(fileobj=file) as tar:
                 names = _images_of((item.name for item in tar if item.isfile()), others)
+                if not _is(path, PRESSED):  # which say themselves where they end
+                    _check_end(tar)
     except BROKEN as error:
         raise UserError(f"{what}: {path} cannot be read: {error}") from None
     prefix = f"{below}/" if below else ""
@@ -204,6 +210,14 @@ def _members(what: str, path: Path, below: str, others: Counter[str]) -> list[Pi
     return [
         Picture(name=f"{prefix}{_clean(name)}", path=path, member=member) for name, member in unique.items()
     ]
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """A tar that ends within a header is damaged, though `tarfile` takes it for whole."""
+    assert tar.fileobj is not None, "it is open"
+    tar.fileobj.seek(tar.offset)
+    if 0 < len(tar.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("unexpected end of data")
 
 
 def _clean(name: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -72,7 +73,12 @@ def audited(recipe: Path, place: str, out: Path) -> tuple[dict[str, object], lis
 
 
 def test_tars_that_others_made(recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    results, (found,) = audited(recipe, f"{shards(tmp_path / 'tars')}/*.tar", tmp_path / "out")
+    whole = (shards(tmp_path / "tars") / "00000.tar").read_bytes()
+    (tmp_path / "tars" / "00002.tar").write_bytes(whole[:5000])
+    results, (found,) = audited(recipe, f"{tmp_path}/tars/*.tar", tmp_path / "out")
+    (damaged,) = cast(list[str], results["damaged"])
+    assert "00002.tar cannot be read" in damaged
+    assert f"{damaged}: nothing of it was compared" in capsys.readouterr().err
     assert (found.image, found.key) == ("dog/500.ppm", "00001.tar/000010002.jpg")
     assert (found.url, found.caption) == ("http://a.test/000010002.jpg", "picture 2")
     assert results["samples"] == 11
@@ -83,13 +89,18 @@ def test_tars_that_others_made(recipe: Path, tmp_path: Path, capsys: pytest.Capt
     assert "audit" in capsys.readouterr().err  # it stands: nothing is done again
 
 
-def test_a_folder_and_a_table_are_shards_as_well(recipe: Path, tmp_path: Path) -> None:
+def test_a_folder_and_a_table_are_shards_as_well(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "pictures" / "a"
     folder.mkdir(parents=True)
     for number in range(5):
         (folder / f"{number}.png").write_bytes(encoded(photograph(number, (160, 120)), "PNG"))
+    (folder / "seen.heic").write_bytes(b"")
     (folder / "copy.ppm").write_bytes(encoded(photograph(501, (160, 120)), "PPM"))
     results, (found,) = audited(recipe, f"{tmp_path}/pictures", tmp_path / "one")
+    assert "--shards: 6 images; not read: 1 .heic" in capsys.readouterr().err
+    (folder / "seen.heic").unlink()
     assert (found.image, found.key, found.method) == ("dog/501.ppm", "a/copy.ppm", "exact")
     assert results["samples"] == 6
     images = [{"bytes": path.read_bytes(), "path": path.name} for path in sorted(folder.iterdir())]

@@ -178,10 +178,13 @@ def test_what_is_no_set_is_the_users(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     whole = tarred(tmp_path / "whole.tar", {"1.jpg": b"1" * 5000}).read_bytes()
     (tmp_path / "cut.tar").write_bytes(whole[:2000])
+    two = tarred(tmp_path / "two.tar", {"1.jpg": b"1" * 512, "2.jpg": b"2"}).read_bytes()
+    (tmp_path / "header.tar").write_bytes(two[:1300])
     for name, said in {
         "x.tar": "cannot be read",
         "x.zip": "cannot be read",
         "cut.tar": "cannot be read",
+        "header.tar": "cannot be read: unexpected end of data",
         "x.txt": "is no folder and no archive",
         "none": "is not there; wants a folder, an archive or a pattern",
         "*.parquet": "is not there",
