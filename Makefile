@@ -22,6 +22,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch torchvision
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,dev]'
+	@$(BIN)/python -m pip install --quiet -c constraints.txt pdqhash 2> /dev/null \
+		|| echo "pdqhash cannot be compiled here: the tests of PDQ will skip"
 	@touch $@
 
 demo: install ## a dump, a web, a dataset and a model, on this machine alone, in ./demo

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from beam_jobs.commands import contents, drop, inspect, on_engine, remove, verify
+from beam_jobs.commands import audit_shards, contents, drop, inspect, on_engine, remove, verify
 from beam_jobs.engine import build, failure, progress, recipe
 from beam_jobs.engine.engine import Engine
 from beam_jobs.engine.job import STALL
@@ -19,6 +19,7 @@ from beam_jobs.engine.runners.flags import is_local
 from beam_jobs.engine.stage import Leave, Stage
 from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
+from wit_pipeline.listed import matches
 from wit_pipeline.vocabulary import extras, store
 from wit_pipeline.vocabulary.errors import UserError, WitError
 from wit_pipeline.vocabulary.paths import local
@@ -41,10 +42,11 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--to", dest="last", choices=STAGES, default=list(STAGES)[-1], metavar="STAGE")
     _add_run_options(whole, run_build)
     _add_reshard(whole)
+    _add_matches(whole)
     for stage in STAGES.values():
         command = commands.add_parser(stage.name, help=stage.about, description=stage.about)
         command.set_defaults(first=stage.name, last=stage.name)
-        _add_run_options(command, run_build)
+        _add_run_options(command, run_build, alone=stage.name == "audit")
         if stage.name == "queries":
             command.add_argument(
                 "--diff",
@@ -58,8 +60,11 @@ def parser() -> argparse.ArgumentParser:
                 action="store_true",
                 help="ask again for what had no final answer: a day later, three times at most",
             )
+        if stage.name in ("crawl", "filter"):
+            _add_matches(command)
         if stage.name == "audit":
             _add_evidence(command)
+            _add_shards(command)
         if stage.name == "shard":
             _add_reshard(command)
     about = "write ROOT/report/index.html: the funnel and what lies where"
@@ -78,9 +83,10 @@ def parser() -> argparse.ArgumentParser:
     take_down = commands.add_parser("remove", help="take what a list names out of a root, and keep it out")
     take_down.add_argument("--root", type=anywhere, required=True, metavar="DIR")
     take_down.add_argument(
-        "--list", type=anywhere, required=True, metavar="FILE", help="a URL, a domain or a sha256 a line"
+        "--list", type=anywhere, required=True, metavar="FILE", help="a URL, a domain, a sum or a code a line"
     )
     _add_take_over(take_down)
+    _add_matches(take_down)
     take_down.set_defaults(run=remove.run)
     delete = commands.add_parser("drop", help="delete a crawl that was moved aside by --refetch")
     delete.add_argument("--root", type=anywhere, required=True, metavar="DIR")
@@ -102,11 +108,14 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _add_run_options(command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None]) -> None:
+def _add_run_options(
+    command: argparse.ArgumentParser, run: Callable[[argparse.Namespace], None], *, alone: bool = False
+) -> None:
+    """What every command that builds is given; what can do without a build may do without a root."""
     command.add_argument(
         "--recipe", type=anywhere, required=True, metavar="R.toml", help="what the dataset is"
     )
-    command.add_argument("--root", type=anywhere, required=True, metavar="DIR", help="where it is built")
+    command.add_argument("--root", type=anywhere, required=not alone, metavar="DIR", help="where it is built")
     _add_engine_options(command, "processes of this machine (all cores)")
     command.add_argument(
         "--cancel",
@@ -147,6 +156,15 @@ def _add_reshard(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_matches(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--report-matches",
+        type=local,
+        metavar="FILE",
+        help="write what lists find, and all that is known of it, to FILE, outside the root",
+    )
+
+
 def _add_evidence(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--predictions",
@@ -160,6 +178,15 @@ def _add_evidence(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--reviewed", type=local, metavar="FILE", help="verdicts saved from report.html; kept in the root"
     )
+
+
+def _add_shards(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--shards",
+        metavar="PATTERN",
+        help="instead of a root's: anybody's tars, zips or Parquet files, or a folder of pictures",
+    )
+    command.add_argument("--out", type=anywhere, metavar="DIR", help="where the audit of --shards goes")
 
 
 def _named_file(text: str) -> tuple[str, Path]:
@@ -189,6 +216,9 @@ def run_build(arguments: argparse.Namespace) -> None:
     """Run stages, with progress on the terminal or as JSON lines."""
     if list(STAGES).index(arguments.first) > list(STAGES).index(arguments.last):
         raise UserError(f"--from {arguments.first} comes after --to {arguments.last}")
+    if _of_shards(arguments):
+        audit_shards.run(arguments)
+        return
     old = getattr(arguments, "diff", None)
     if old is not None:
         inspect.query_table(old)  # before any work
@@ -197,11 +227,15 @@ def run_build(arguments: argparse.Namespace) -> None:
     if arguments.cancel:
         _cancel(options, arguments.root)
         return
+    report = matches.checked(getattr(arguments, "report_matches", None), arguments.root)
+    if report and not is_local(options):
+        raise UserError("--report-matches: the workers of a runner cannot write to a file of this machine")
     stages = _with_evidence(arguments, loaded)
     leave = Leave(
         refetch=arguments.refetch,
         again=getattr(arguments, "again", False),
         reshard=getattr(arguments, "reshard", False),
+        matches=report,
     )
     display = progress.JsonLines() if arguments.json else progress.Display()
     with on_engine.running(arguments, options, display) as running:
@@ -223,6 +257,17 @@ def run_build(arguments: argparse.Namespace) -> None:
             progress.tell("note", text=f"the engine's own log: {running.log}")
     if old is not None:
         inspect.compare(old, arguments.root)
+
+
+def _of_shards(arguments: argparse.Namespace) -> bool:
+    """Whether an audit is of shards that no build of ours has made; their root is where it goes."""
+    shards, out = (getattr(arguments, name, None) for name in ("shards", "out"))
+    if arguments.root is None and shards is not None and out is not None:
+        arguments.root = out
+        return True
+    if arguments.root is None or shards is not None or out is not None:
+        raise UserError("audit: wants --root DIR, or --shards PATTERN and --out DIR")
+    return False
 
 
 def _begin(
@@ -276,7 +321,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.beam = beam
     try:
         for named in filter(
-            None, (getattr(arguments, name, None) for name in ("recipe", "root", "list", "diff"))
+            None, (getattr(arguments, name, None) for name in ("recipe", "root", "list", "diff", "out"))
         ):
             store.given(str(named))  # a store that cannot be asked is told before any work
         arguments.run(arguments)

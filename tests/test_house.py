@@ -192,7 +192,7 @@ def test_the_docs_name_commands_and_flags_that_exist(page: str) -> None:
         usage = known[program].format_help()
         assert re.search(rf"(?m)^    {command}\b", usage), f"{program} {command}"
         ours = rest.partition(" -- ")[0]  # what follows is Beam's
-        assert set(re.findall(r"--[a-z]+", ours)) <= flags(known[program], command), (
+        assert set(re.findall(r"--[a-z]+(?:-[a-z]+)*", ours)) <= flags(known[program], command), (
             f"{program} {command}{rest}"
         )
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from beam_jobs.commands.likely import rows_with, shards, units_and_rejects
 from beam_jobs.engine import recipe
 from beam_jobs.engine.outlook import outlook
-from beam_jobs.stages import frontier, keeping
+from beam_jobs.stages import frontier, keeping, sets
 from beam_jobs.stages.chances import unanswered
 from beam_jobs.stages.crawl import largest_host
 from beam_jobs.stages.stages import STAGES
@@ -158,6 +158,9 @@ def run_plan(arguments: argparse.Namespace) -> None:
         reads = [*stage.reads, *(f"{path} ({version})" for path, version in stage.inputs(loaded).items())]
         shown = reads[:5] + ([f"and {len(reads) - 5:,} more"] if len(reads) > 5 else [])
         say(f"{stage.name:>8}  reads {'; '.join(shown) or 'nothing'}")
+        if stage.name == "dedup":
+            for said in sets.told(loaded.audit):
+                say(f"{stage.name:>8}  {said}")
         if stage.name == "crawl" and loaded.crawl.as_agents:
             say(f"{stage.name:>8}  {agents(loaded)}")
     if arguments.root is not None:

@@ -21,7 +21,13 @@ from beam_jobs.engine.build import follow
 from beam_jobs.engine.tables import write_whole
 from beam_jobs.stages import keeping
 from beam_jobs.stages.shard import describe_shards
-from wit_pipeline.fetch.removal import BlockList
+from wit_pipeline.listed import marks
+from wit_pipeline.listed.entries import Entry
+from wit_pipeline.listed.lists import BlockList
+from wit_pipeline.listed.marks import UNKNOWN, Marks
+from wit_pipeline.listed.matches import NOWHERE, Matches, checked
+from wit_pipeline.pictures import pdq
+from wit_pipeline.pictures.stored import Pictures
 from wit_pipeline.shard import CHANGED, REMOVED, ROUNDS, Row, counts_of, present, tables_of, wids_index
 from wit_pipeline.takedown.takedown import (
     FOLDER,
@@ -34,8 +40,9 @@ from wit_pipeline.takedown.takedown import (
     manifest_of,
     named,
     rewrite_shard,
+    told_of,
 )
-from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary import extras, manifest, rows
 from wit_pipeline.vocabulary.asked import RECEIPT, asking
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import File, Manifest, describe
@@ -52,10 +59,14 @@ def now() -> datetime:
 
 def run(arguments: argparse.Namespace) -> None:
     """wit remove."""
-    sys.stdout.write(remove(arguments.root, arguments.list, take_over=arguments.take_over) + "\n")
+    matches = Matches(checked(arguments.report_matches, arguments.root))
+    said = remove(arguments.root, arguments.list, take_over=arguments.take_over, matches=matches)
+    sys.stdout.write(said + "\n")
 
 
-def remove(root: Path, path: Path, clock: Clock = now, *, take_over: bool = False) -> str:
+def remove(
+    root: Path, path: Path, clock: Clock = now, *, take_over: bool = False, matches: Matches = NOWHERE
+) -> str:
     """Take down what a list names, and all that earlier lists name; returns what was done, in a line."""
     if not len(BlockList.read([str(path)], _open)):
         raise UserError(f"--list {path}: names nothing")
@@ -64,7 +75,7 @@ def remove(root: Path, path: Path, clock: Clock = now, *, take_over: bool = Fals
     with lock.building(root, take_over=take_over):
         pending.complete(root)
         keeping.move_on(root)
-        said = _Removal(root, pending.begin(root), clock()).run(path)
+        said = _Removal(root, pending.begin(root), clock(), matches).run(path)
         if (root / "report" / "index.html").exists() and manifest.load(
             root / "crawl"
         ):  # it tells of hosts and captions, and of the audit
@@ -79,10 +90,13 @@ def _open(path: str) -> BinaryIO:
 class _Removal:
     """One take-down: new files wait in a folder until all are whole."""
 
-    def __init__(self, root: Path, waiting: Path, time: datetime) -> None:
+    def __init__(self, root: Path, waiting: Path, time: datetime, matches: Matches) -> None:
         self.root = root
         self.waiting = waiting
         self.time = time
+        self.matches = matches
+        self.digest = ""  # of the list that was given
+        self.unsummed = self.smaller = 0  # images of which less is known than lists ask for
         self.crawls = {keeping.STAGE: "frontier"}  # and where the candidates of each lie
         self.crawls |= {path.name: f"{path.name}/{keeping.CANDIDATES}" for path in keeping.aside(root)}
         self.files: list[str] = []  # in the order in which they go to their places
@@ -101,8 +115,15 @@ class _Removal:
         old = [name for name in ("audit", ".work/shard", ".work/audit") if (self.root / name).exists()]
         pending.commit(self.root, self.files, old if changed else [])
         gone = f"{len(self.gone):,} samples taken down from {self.shards:,} shards"
-        done = f"{gone}, {self.erased:,} images erased"
+        done = f"{gone}, {self.erased:,} images erased{self.less()}"
         return f"{done}; run `wit audit` again" if "audit" in old and changed else done
+
+    def less(self) -> str:
+        """What could not be compared as it should have been: nobody asked for it when it was stored."""
+        stored = "images were stored before a list asked"
+        said = f"; {self.unsummed:,} {stored} for md5 or sha1: of these the stored bytes alone were compared"
+        told = f"; {self.smaller:,} {stored} for PDQ: it was made of the stored, smaller picture"
+        return (said if self.unsummed else "") + (told if self.smaller else "")
 
     def put(self, name: str) -> Path:
         """Where a new file of the root waits."""
@@ -118,7 +139,8 @@ class _Removal:
             with manifest.aside(folder / old.name) as temporary:
                 temporary.write_bytes(old.read_bytes())
         content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()[:16]
+        self.digest = hashlib.sha256(content).hexdigest()
+        digest = self.digest[:16]
         if not any(old.name.endswith(f"-{digest}.txt") for old in kept):
             name = f"{FOLDER}/{self.time:%Y%m%dT%H%M%SZ}-{digest}.txt"
             with manifest.aside(self.put(name)) as temporary:
@@ -129,10 +151,16 @@ class _Removal:
         """The sums of the images that each list names, beside it."""
         known = Removals.read(self.waiting / FOLDER).lists
         sums: dict[str, set[str]] = {listed.name: set() for listed in known}
-        for _, _, image, pages in self.images():
+        asks = frozenset[str]().union(*(listed.entries.asks for listed in known))
+        for crawl, _, image, pages in self.images():
+            marked = self.marks(crawl, image, asks) if image.marks.lacks(asks) else image.marks
             for listed in known:
-                if named(image, pages, listed.entries):
-                    sums[listed.name].add(image.sha256)
+                match = named(image, pages, marked, listed.entries)
+                if match is None:
+                    continue
+                sums[listed.name].add(image.sha256)
+                if match.list == self.digest:
+                    self.matches.write(match, told_of(image, pages, marked))
         for name, found in sums.items():
             path = found_of(self.put(f"{FOLDER}/{name}"))
             before = self.root / FOLDER / path.name
@@ -144,6 +172,19 @@ class _Removal:
                     temporary.write_text(text)
             if text and not (before.exists() and before.read_text() == text):
                 self.files.append(f"{FOLDER}/{path.name}")
+
+    def marks(self, crawl: str, image: Stored, asks: frozenset[str]) -> Marks:
+        """What lists may know an image by of which its unit tells too little: what its stored bytes tell."""
+        with Pictures(self.root / crawl) as pictures:
+            stored = pictures.read_unless_erased(image)
+        if not stored:
+            return image.marks
+        if "pdq" in asks and image.marks.pdq_quality == UNKNOWN:
+            extras.needs(pdq.MODULE, "a PDQ of what was stored before a list asked for it")
+            self.smaller += 1
+        made = marks.completed(image.marks, stored, asks, original=image.sha256 == image.stored_sha256)
+        self.unsummed += made.lacks(asks - {"pdq"})
+        return made
 
     def sign_lists(self) -> None:
         """The manifest of ROOT/removed, where its files change."""
@@ -178,7 +219,8 @@ class _Removal:
         """Zeros over the named images in the crawls' tars; the sums of all of them are known by now."""
         spans: dict[tuple[str, str], list[tuple[int, int]]] = {}
         for crawl, unit, image, _ in self.images():
-            if any(listed.entries.found_bytes(image.sha256) for listed in removals.lists):
+            of_image = [Entry("sha256", image.sha256)]
+            if any(listed.entries.found_sums(of_image) for listed in removals.lists):
                 spans.setdefault((crawl, unit), []).append((image.offset, image.length))
         changed: dict[str, dict[str, File]] = {}
         for (crawl, unit), places in spans.items():

@@ -1,5 +1,7 @@
 """Outside files: of this machine, or of a store."""
 
+import hashlib
+import io
 import multiprocessing
 import posixpath
 from collections.abc import Iterable, Sequence
@@ -15,7 +17,7 @@ from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.found import Found
-from wit_pipeline.vocabulary.store import in_store, open_ranged, place
+from wit_pipeline.vocabulary.store import in_store, open_ranged, place, reason
 
 
 def match(patterns: Iterable[str], where: str) -> list[Found]:
@@ -46,6 +48,20 @@ def source_files(source: Source, number: int) -> list[Found]:
 def block_lists(config: CrawlConfig) -> list[Found]:
     """The files of the recipe's block lists."""
     return match(config.block_lists, "[crawl] block_lists")
+
+
+def sum_of(file: Found) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    return _sum(file.path, file.version)
+
+
+@cache  # several stages read the same
+def _sum(path: str, version: str) -> str:
+    try:
+        with open_input(path) as content:
+            return hashlib.file_digest(cast(io.BufferedReader, content), "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {reason(error)}") from None
 
 
 @cache  # the same is asked before the work and after it

@@ -147,6 +147,7 @@ class Leave:
     refetch: bool = False  # what was fetched may be asked for again, where pictures would be others
     again: bool = False  # what a signed crawl has no final answer for may be asked again
     reshard: bool = False  # shards of several rounds are to become those of one
+    matches: str = ""  # the file of this machine that is told what block lists have found; "" for none
 
 
 NO_LEAVE = Leave()

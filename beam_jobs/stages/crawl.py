@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from beam_jobs.engine import build, progress
-from beam_jobs.engine.files import block_lists, open_exactly, open_input, source_files
+from beam_jobs.engine.files import open_exactly, source_files
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Done, Folders, Stage, Task, Unit, Work
 from beam_jobs.engine.tables import write_whole
@@ -20,11 +20,10 @@ from wit_pipeline.crawl.bounds import NO_BOUNDS, NO_LANE, Bounds, Lane
 from wit_pipeline.crawl.crawl import Fetched, Supply, crawl
 from wit_pipeline.crawl.finality import is_passing
 from wit_pipeline.fetch.client import Client
-from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.frontier import host_of
-from wit_pipeline.pictures.decoders import Decoders
+from wit_pipeline.listed.matches import Matches
+from wit_pipeline.pictures.decoders import DECODE, WITH_PDQ, Decoders
 from wit_pipeline.sources import Source
-from wit_pipeline.takedown import takedown
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.asked import asking
 from wit_pipeline.vocabulary.chance import digest
@@ -73,17 +72,11 @@ def client_of(task: Task) -> Client:
 
 
 @cache
-def decoders(config: CrawlConfig) -> Decoders:
-    """The process's decoders, which are processes of their own."""
-    made = Decoders(config)
+def decoders(config: CrawlConfig, pdq: bool) -> Decoders:
+    """The process's decoders, which are processes of their own; with `pdq` they make that code, too."""
+    made = Decoders(config, WITH_PDQ if pdq else DECODE)
     atexit.register(made.close)
     return made
-
-
-@cache
-def blocked(lists: tuple[str, ...], removed: tuple[Path, ...]) -> BlockList:
-    """What the recipe's lists name, and what the root was told to take down since."""
-    return BlockList.read([*lists, *map(str, removed)], open_input)
 
 
 @cache  # a source's files are looked for once a process
@@ -125,15 +118,12 @@ def fetch(task: Task, unit: Unit, candidates: Sequence[Candidate], bounds: Bound
     """Ask for the URLs of some candidates."""
     which = asking(unit.name)
     assert which is not None  # by the names that are given here
-    removed = (
-        path for each in takedown.lists(task.folders.root / takedown.FOLDER) for path in takedown.files(each)
-    )
-    config = task.recipe.crawl
-    listed = tuple(file.path for file in block_lists(config))
+    config, blocked = task.recipe.crawl, keeping.block_list(task, removed=True)
     supply = Supply(
         client=client_of(task),
-        decode=decoders(config).decode,
-        blocked=blocked(listed, tuple(removed)),
+        decode=decoders(config, "pdq" in blocked.asks).decode,
+        blocked=blocked,
+        matches=Matches(task.leave.matches),
         open=partial(open_held, task),
         keep_others=config.hash == "flag",
         bounds=bounds,

@@ -187,6 +187,7 @@ STAGE = Stage(
     accounts="filter",
     also=("audit", "crawl"),
     inputs=sets.inputs,
+    check=sets.check,
     steps=(
         Work(name="EncodeSets", units=set_units, do=encode_set),
         *comparing.STEPS,

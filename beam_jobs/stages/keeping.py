@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,11 @@ from beam_jobs.engine import build, files, pending, progress
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import NOTE, Folders, Task
 from wit_pipeline.crawl.standing import Standing, changed, standing, told
-from wit_pipeline.vocabulary import manifest
+from wit_pipeline.listed.entries import CODES, QUALITY
+from wit_pipeline.listed.lists import BlockList
+from wit_pipeline.pictures import pdq
+from wit_pipeline.takedown import takedown
+from wit_pipeline.vocabulary import extras, manifest
 from wit_pipeline.vocabulary.asked import RECEIPT, Asked, Asking, asking
 from wit_pipeline.vocabulary.chance import digest
 from wit_pipeline.vocabulary.crawl_config import OF_BYTES, CrawlConfig
@@ -106,8 +111,34 @@ def plan(recipe: Recipe) -> str:
 
 
 def inputs(recipe: Recipe) -> dict[str, str]:
-    """What decides a crawl beside the recipe's table and the frontier: the block lists."""
-    return {f"block_lists {file.name}": file.version for file in files.block_lists(recipe.crawl)}
+    """What decides a crawl beside the recipe's table and the frontier: the block lists, by their sums."""
+    sums = map(files.sum_of, files.block_lists(recipe.crawl))
+    return {f"block_lists {digest[:16]}": digest for digest in sums}
+
+
+def block_list(task: Task, *, removed: bool) -> BlockList:
+    """What the recipe's lists name, with `removed` also what the root was told to take down since."""
+    found = [(file.path, file.version) for file in files.block_lists(task.recipe.crawl)]
+    given = takedown.lists(task.folders.root / takedown.FOLDER) if removed else []
+    for path in (path for each in given for path in takedown.files(each)):
+        state = path.stat()
+        found.append((str(path), f"{state.st_size} {state.st_mtime}"))
+    return _block_list(tuple(found))
+
+
+@cache  # once a process
+def _block_list(lists: tuple[tuple[str, str], ...]) -> BlockList:
+    return BlockList.read((path for path, _ in lists), files.open_input)
+
+
+def check_lists(task: Task) -> None:
+    """Before any work: a `UserError` for a list that cannot be read, or that asks for what cannot be made."""
+    listed = block_list(task, removed=True)
+    if task.recipe.crawl.store == "raw" and (codes := listed.kinds & set(CODES)):
+        told = " and ".join(sorted(codes))
+        raise UserError(f'[crawl] block_lists: {told} of pictures are not made where store = "raw"')
+    if "pdq" in listed.kinds:
+        extras.needs(pdq.MODULE, "[crawl] block_lists: to know a picture by its PDQ")
 
 
 def _made(folders: Folders) -> Mapping[str, Any]:
@@ -145,6 +176,10 @@ def differences(crawl: Crawl, folders: Folders, recipe: Recipe) -> list[str]:
 
 def check(task: Task) -> None:
     """Before any work: a `UserError` where all that was fetched would be asked for again."""
+    check_lists(task)
+    if passed := sum(one.passed for one in block_list(task, removed=True).lists):
+        said = f"{passed:,} PDQs of a quality below {QUALITY} in block lists name nothing"
+        progress.tell("note", text=f"   crawl  {said}")
     if task.leave.refetch:
         move_on(task.folders.root)
     elif (task.folders.root / ".work" / MOVING).exists():

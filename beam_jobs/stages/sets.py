@@ -1,15 +1,16 @@
 """The evaluation sets in a job: their codes, as dedup wrote them, and the detector; once a process."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from beam_jobs.engine import progress
 from beam_jobs.engine.files import version
 from beam_jobs.engine.recipe import Recipe
 from beam_jobs.engine.stage import Task, Unit
 from wit_pipeline.copies import evaluation
 from wit_pipeline.copies.describing import descriptors
-from wit_pipeline.copies.evaluation import Describer, EvaluationImage
+from wit_pipeline.copies.evaluation import AuditConfig, Describer, EvaluationImage
 from wit_pipeline.copies.evaluation_index import Evaluation
 from wit_pipeline.copies.sightings import Coded, Look
 from wit_pipeline.copies.thresholds import Seen, Trusted, merged, seen, spread_of, trusted_bits
@@ -58,6 +59,19 @@ def inputs(recipe: Recipe) -> dict[str, str]:
     found = {f"sets {name}": version(config.files(name), place) for name, place in places}
     detector = detector_at(recipe.audit.detector)
     return {**found, **({"detector": detector.digest} if detector else {})}
+
+
+def told(config: AuditConfig) -> Iterator[str]:
+    """What of each set is not read, in words; a `UserError` for one of which nothing is."""
+    for name in config.named_sets():
+        if said := config.survey(name).told():
+            yield f"[audit.sets] {name}: {said}"
+
+
+def check(task: Task) -> None:
+    """Before any work: say what of the sets is not read."""
+    for said in told(task.recipe.audit):
+        progress.tell("note", text=f"{'dedup':>8}  {said}")
 
 
 @cache

@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from wit_pipeline.copies import picture_sets
-from wit_pipeline.copies.picture_sets import Picture
+from wit_pipeline.copies import any_format, picture_sets
+from wit_pipeline.copies.picture_sets import Picture, Survey
 from wit_pipeline.copies.sightings import WIDEST
 from wit_pipeline.pictures.codes import FLAT, NO_CODES, codes_of
 from wit_pipeline.pictures.grey import grey
-from wit_pipeline.pictures.image import ImageError, decode, seen
+from wit_pipeline.pictures.image import ImageError, seen
 from wit_pipeline.pictures.trim import codes_inside
 from wit_pipeline.vocabulary.config import how
 from wit_pipeline.vocabulary.crawl_config import CrawlConfig
@@ -48,6 +48,10 @@ class AuditConfig:
     def pictures(self, name: str) -> list[Picture]:
         """All images of a set; a `UserError` where there is none."""
         return picture_sets.pictures(f"[audit.sets] {name}", given(self.sets[name]))
+
+    def survey(self, name: str) -> Survey:
+        """What of a set is read, and what is not; a `UserError` where nothing is."""
+        return picture_sets.survey(f"[audit.sets] {name}", given(self.sets[name]))
 
     def files(self, name: str) -> list[Path]:
         """The files that hold a set; a `UserError` where it is not there."""
@@ -93,11 +97,11 @@ def read(
 ) -> Iterator[EvaluationImage]:
     """The codes of some of a set's images, made on the very path that crawled images take.
 
-    Images stored raw have no codes, but these do: other tables may be audited against them.
+    Images stored raw have no codes, but these do: other tables may be audited against them. They may be of
+    any format that Pillow reads, whatever a crawl takes.
     """
-    decoding = replace(config, store="resized") if config.store == "raw" else config
     for item, body in picture_sets.read(found):
-        yield describe(name, item.name, body, decoding, detector)
+        yield describe(name, item.name, body, config, detector)
 
 
 def describe(
@@ -115,7 +119,7 @@ def describe(
         mirror_phash16="",
     )
     try:
-        decoded = decode(body, config)
+        decoded = any_format.decode_any(body, any_format.decoding(config))
     except ImageError:
         return known
     pixels = seen(decoded.stored)

@@ -22,8 +22,9 @@ from collections.abc import (
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from wit_pipeline.crawl.accounts import DECODER, counted
 from wit_pipeline.crawl.bounds import Bounds
@@ -31,8 +32,13 @@ from wit_pipeline.crawl.journal import UNNAMED, Found, Journal, Made, Place, jou
 from wit_pipeline.crawl.stated import mismatch, stated_of
 from wit_pipeline.fetch.client import NOWHERE, Client, FetchError, Origin, Response
 from wit_pipeline.fetch.licences import may_be_rsl
-from wit_pipeline.fetch.removal import BlockList
 from wit_pipeline.fetch.sites import COMMON_CRAWL
+from wit_pipeline.listed import marks
+from wit_pipeline.listed.entries import Entry
+from wit_pipeline.listed.lists import BlockList, Match, sums_of_marks
+from wit_pipeline.listed.marks import NO_MARKS, Marks
+from wit_pipeline.listed.matches import NOWHERE as NO_REPORT
+from wit_pipeline.listed.matches import Matches
 from wit_pipeline.pictures import structure
 from wit_pipeline.pictures.image import Decoded, ImageError
 from wit_pipeline.pictures.version import decoder
@@ -47,7 +53,7 @@ AT_ONCE = 2048  # URLs that are waited for at once: the hosts among them take tu
 ARCHIVES = ("warc", "wat")  # kinds of sources
 IN_COMMON_CRAWL = re.compile(r"\bCC-(?:MAIN|NEWS)-")  # in the names of its files
 
-NOTHING = BlockList(())
+NOTHING = BlockList()
 
 Decode = Callable[[bytes], Awaitable[Decoded]]  # raises ImageError
 NO_IMAGE = Image(
@@ -105,7 +111,8 @@ class Headers:
     content_signal: str = ""
 
 
-FACTS = [fact.name for fact in fields(Decoded) if fact.name not in ("stored", "signals")]
+MARKS = rows.schema_of(Marks).names  # columns of a unit's table where a list asks for them
+FACTS = [fact.name for fact in fields(Decoded) if fact.name not in ("stored", "signals", *MARKS)]
 ON_REUSE = ("x_robots_tag", "tdm_reservation", "tdm_policy", "content_usage", "content_signal")
 
 
@@ -121,6 +128,7 @@ class Fetched:
     headers: Headers
     image: Image
     page_urls: tuple[str, ...] = ()  # pages on which it was found: who takes them down means it
+    marks: Marks = NO_MARKS  # what lists may know it by
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,18 +166,26 @@ class Supply:
     origins: Mapping[str, Origin] = field(default_factory=dict)  # by URL, of those whose origin has wishes
     found: Found = field(default_factory=Found)  # by attempts that were cut short
     is_passing: Callable[[Fetched], bool] = lambda fetched: False  # what another attempt asks for again
+    matches: Matches = NO_REPORT  # where it is told what lists have found
+    pages: Mapping[str, Collection[str]] = field(default_factory=dict)  # on which each URL was found
 
     def again(self, url: str) -> tuple[Fetched, Timed, bytes] | None:
-        """What an earlier attempt found; None where nothing. Raises `FetchError` of what is blocked now."""
-        self._refuse(self.blocked.found_url(url))
+        """What an earlier attempt found; None where nothing, or not all that lists of today ask for.
+
+        Raises `FetchError` of what is blocked now.
+        """
+        self._refuse(self.blocked.found_url(url), url)
         known = self.found.get(url)
         if known is None:
             return None
         row, stored = known
         fetched = rows.from_row(Fetched, row)
-        image = fetched.image
-        self._refuse(self.blocked.found_url(image.final_url))
-        self._refuse(self.blocked.found_bytes(image.sha256, image.stored_sha256))
+        image, marked = fetched.image, fetched.marks
+        if fetched.status == SUCCESS:
+            found = self.blocked.found_url(image.final_url) or self.blocked.found_image(image, marked)
+            self._refuse(found, url, **told_of(fetched))
+            if marked.lacks(self.blocked.asks):
+                return None
         return fetched, rows.from_row(Timed, row), stored
 
     @asynccontextmanager
@@ -181,23 +197,37 @@ class Supply:
         else:
             await self._refuse_slow(url)
             async with self.client.ask(url, found=self.origins.get(url, NOWHERE)) as response:
-                self._refuse(self.blocked.found_url(response.final_url))
+                self._refuse(self.blocked.found_url(response.final_url), url, final_url=response.final_url)
                 yield response
 
-    async def picture(self, url: str, response: Response) -> Decoded:
-        """What the one decode of an answer tells. Raises `ImageError`, or `FetchError` of blocked bytes."""
-        other = mismatch(response.body, self.stated.get(url, ()))
+    async def picture(self, url: str, response: Response) -> tuple[Decoded, Marks]:
+        """What the one decode of an answer tells, and what lists may know it by.
+
+        Raises `ImageError`, or `FetchError` of what a list names: known bytes are not decoded.
+        """
+        body, asks = response.body, self.blocked.asks
+        marked = marks.of_fetched(body, asks)
+        if self.blocked.kinds:
+            sums = {"sha256": sha256(body).hexdigest(), "md5": marked.md5, "sha1": marked.sha1}
+            told = _told(response, sums)
+            found = self.blocked.found_sums((Entry("sha256", sums["sha256"]), *sums_of_marks(marked)))
+            self._refuse(found, url, **told)
+        other = mismatch(body, self.stated.get(url, ()))
         if other and not self.keep_others:
             raise ImageError(Reason.HASH_MISMATCH, other)
-        decoded = await self.decode(response.body)
-        self._refuse(self.blocked.found_bytes(decoded.sha256, decoded.stored_sha256))
+        decoded = await self.decode(body)
+        if self.blocked.kinds:
+            marked = marks.of_stored(marked, decoded.stored, asks, decoded.pdq, decoded.pdq_quality)
+            self._refuse(self.blocked.found_image(decoded, marked), url, **told)
         if other:
-            return replace(decoded, signals=_said(decoded.signals, {"hash-mismatch": other}))
-        return decoded
+            decoded = replace(decoded, signals=_said(decoded.signals, {"hash-mismatch": other}))
+        return decoded, marked
 
-    def _refuse(self, entry: str) -> None:
-        if entry:
-            raise FetchError(Reason.BLOCK_LISTED, f"by its {entry.partition(':')[0]}")
+    def _refuse(self, match: Match | None, url: str, **known: Any) -> None:
+        """Raise of what a list names; what is known of it is told where it was asked for, and only there."""
+        if match is not None:
+            self.matches.write(match, {"url": url, "page_urls": sorted(self.pages.get(url, ())), **known})
+            raise FetchError(Reason.BLOCK_LISTED, "")
 
     async def _refuse_slow(self, url: str) -> None:
         if self.bounds is not None and self.bounds.any:  # else nothing is worth knowing of its pace
@@ -235,15 +265,16 @@ def crawl(
     may share a URL, which is fetched once. What earlier attempts found, that were `made` alike, is not asked
     for again: their journals lie in the folder, and ours is left there.
     """
-    weight = Counter(candidate.url for candidate in candidates)
+    weight, pages = Counter(candidate.url for candidate in candidates), pages_of(candidates)
     held = {candidate.url: candidate.held for candidate in candidates if candidate.held}
-    supply = replace(supply, held=held, stated=stated_of(candidates), origins=origins(candidates))
+    supply = replace(supply, held=held, stated=stated_of(candidates), pages=pages)
+    supply = replace(supply, origins=origins(candidates))
     folder.mkdir(parents=True, exist_ok=True)
     supply.client.owns(weight)
     supply = replace(supply, found=Found(journals(folder), which, made, weight))
     with Journal(folder, which, made) as journal:
         results = supply.client.run(_fetch_all(order(weight, seed), supply, journal, tick))
-        files = _write(results, pages_of(candidates), journal, folder, which)
+        files = _write(results, pages, journal, folder, which, () if supply.blocked.asks else MARKS)
     return counted(((fetched.url, fetched.status) for fetched, _, _ in results), weight), files
 
 
@@ -300,8 +331,14 @@ async def _fetch_all(
 
 
 def _write(
-    results: Results, pages: Mapping[str, Collection[str]], journal: Journal, folder: Path, which: Asking
+    results: Results,
+    pages: Mapping[str, Collection[str]],
+    journal: Journal,
+    folder: Path,
+    which: Asking,
+    without: Sequence[str],
 ) -> tuple[File, ...]:
+    """Write a unit's files; its table is `without` the columns that no list asks for."""
     end = attempt(folder)
     names = (f"unit-{which}{end}.tar", f"unit-{which}{end}.parquet", f"times-{which}{end}.parquet")
     tar_path, table_path, times_path = (folder / name for name in names)
@@ -310,7 +347,7 @@ def _write(
         aside(table_path) as table_aside,
         aside(times_path) as times_aside,
         tar.Writer(tar_aside) as images,
-        rows.Writer(table_aside, Fetched, {DECODER: decoder()}) as table,
+        rows.Writer(table_aside, Fetched, {DECODER: decoder()}, without) as table,
         rows.Writer(times_aside, Timed) as times,
     ):
         for number, (fetched, timed, place) in enumerate(results):
@@ -330,7 +367,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
     """What happened to one URL and when, and the bytes to store: b"" where there are none."""
     began, started = time.monotonic(), datetime.now(UTC)
     status, message, stored, image, not_before = SUCCESS, "", b"", NO_IMAGE, ""
-    attempts, http_status, headers = 0, 0, Headers()
+    attempts, http_status, headers, marked = 0, 0, Headers(), NO_MARKS
     try:
         known = supply.again(url)
         if known is not None:
@@ -338,9 +375,11 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         async with supply.answer(url) as response:
             attempts, http_status = response.attempts, response.status
             headers = Headers(**{header.name: getattr(response, header.name) for header in fields(Headers)})
-            decoded = await supply.picture(url, response)
+            decoded, marked = await supply.picture(url, response)
             stored, image = decoded.stored, image_of(response, decoded)
     except FetchError as error:
+        if error.reason is Reason.BLOCK_LISTED:
+            return *block_listed(url, started), b""
         status, message = error.reason, error.detail
         attempts, http_status = error.attempts, error.http_status
         if error.not_before:
@@ -355,6 +394,7 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         http_status=http_status,
         headers=headers,
         image=image,
+        marks=marked,
     )
     timed = Timed(
         url=url,
@@ -363,6 +403,48 @@ async def fetch(url: str, supply: Supply) -> tuple[Fetched, Timed, bytes]:
         not_before=not_before,
     )
     return fetched, timed, stored
+
+
+def block_listed(url: str, started: datetime) -> tuple[Fetched, Timed]:
+    """All that is kept of what a list names: that one does. No size, sum, header or word tells by what."""
+    fetched = Fetched(
+        url=url,
+        status=Reason.BLOCK_LISTED,
+        error_message="",
+        attempts=0,
+        http_status=0,
+        headers=Headers(),
+        image=NO_IMAGE,
+    )
+    return fetched, Timed(url=url, fetched_at=started.isoformat(timespec="milliseconds"), seconds=0.0)
+
+
+def told_of(fetched: Fetched) -> dict[str, Any]:
+    """What of a stored picture a report tells."""
+    image, marked = fetched.image, fetched.marks
+    return {
+        "final_url": image.final_url,
+        "http_status": fetched.http_status,
+        "content_type": fetched.headers.content_type,
+        "last_modified": fetched.headers.last_modified,
+        "bytes": image.bytes_fetched,
+        "sha256": image.sha256,
+        "md5": marked.md5,
+        "sha1": marked.sha1,
+        "stored_sha256": image.stored_sha256,
+    }
+
+
+def _told(response: Response, sums: Mapping[str, str]) -> dict[str, Any]:
+    """What of an answer a report tells."""
+    return {
+        "final_url": response.final_url,
+        "http_status": response.status,
+        "content_type": response.content_type,
+        "last_modified": response.last_modified,
+        "bytes": len(response.body),
+        **sums,
+    }
 
 
 def image_of(response: Response, decoded: Decoded) -> Image:

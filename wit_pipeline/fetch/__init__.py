@@ -3,5 +3,5 @@
 In: addresses, and `[crawl]`. Out: answers (`client`), or a FetchError with its reason. `guard` says what an
 address is and whether it may be connected to, `sites`, `robots`, `reservations`, `licences` and `optout` what
 a site allows (`groups` and `patterns` are what its files share), `polite`, `pace` and `doors` when it may be
-asked, `wire` and `head` how; `removal` reads the lists of what must not be. Imports the vocabulary alone.
+asked, `wire` and `head` how. Imports the vocabulary alone.
 """

@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from wit_pipeline.pictures import colour, exif, jpeg, named, shown, structure
 from wit_pipeline.pictures.codes import NO_CODES, Codes, codes_of
 from wit_pipeline.pictures.grey import entropy, grey
+from wit_pipeline.pictures.pdq import pdq_of
 from wit_pipeline.pictures.resize import Pixels, resize
 from wit_pipeline.pictures.reuse.reserved import NO_SIGNALS, in_file
 from wit_pipeline.pictures.shown import BOMBS, DAMAGED, JPEGS, UPRIGHT
@@ -66,6 +67,8 @@ class Decoded:
     entropy: float  # bits, 0 to 8, of the grey histogram of the stored picture
     exif: str  # JSON object of EXIF tag names to text
     signals: str  # JSON object of what the file says of its reuse, property to raw value
+    pdq: str = ""  # 64 hex digits, of the pixels as they were decoded; "" where nobody asked
+    pdq_quality: int = -1  # 0 to 100; below 0 where nobody asked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,8 +100,8 @@ class Seen:
     entropy: float  # bits
 
 
-def decode(body: bytes, config: CrawlConfig) -> Decoded:
-    """The picture in `body`, its first frame if it moves. Raises `ImageError` only."""
+def decode(body: bytes, config: CrawlConfig, pdq: bool = False) -> Decoded:
+    """The picture in `body`, its first frame if it moves, and its PDQ if asked. Raises `ImageError` only."""
     refusal, signals = in_file(body, config.opt_outs)
     if refusal:
         raise ImageError(Reason.OPTED_OUT, refusal)
@@ -106,7 +109,7 @@ def decode(body: bytes, config: CrawlConfig) -> Decoded:
         _check_size(structure.size(body), config)
         with shown.opened(body, config.formats) as image:
             _check_header(image, body, config)
-            decoded = _raw(image, body) if config.store == "raw" else _decoded(image, body, config)
+            decoded = _raw(image, body) if config.store == "raw" else _decoded(image, body, config, pdq)
             return decoded if signals == NO_SIGNALS else replace(decoded, signals=signals)
     except BOMBS as error:
         raise ImageError(Reason.TOO_MANY_PIXELS, _line(error)) from None
@@ -114,6 +117,19 @@ def decode(body: bytes, config: CrawlConfig) -> Decoded:
         raise _unidentified(body, config) from None
     except DAMAGED as error:
         raise ImageError(Reason.DECODE_ERROR, _line(error)) from None
+
+
+def decode_with_pdq(body: bytes, config: CrawlConfig) -> Decoded:
+    """The same with the picture's PDQ, which takes an extra; stored raw, a picture has none."""
+    return decode(body, config, pdq=True)
+
+
+def pdq_of_stored(content: bytes) -> tuple[str, int]:
+    """The PDQ of a stored JPEG, for want of that of the picture that it was made of; ("", 0) of none."""
+    try:
+        return pdq_of(seen(content))
+    except DAMAGED:
+        return "", 0
 
 
 def _check_size(size: tuple[int, int], config: CrawlConfig) -> None:
@@ -144,7 +160,7 @@ def _raw(image: Image.Image, body: bytes) -> Decoded:
     return _facts(original, body, nothing)
 
 
-def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
+def _decoded(image: Image.Image, body: bytes, config: CrawlConfig, pdq: bool) -> Decoded:
     size = image.size
     with _memory_for(size[0] * size[1]):
         pixels = _fast(image, body, config)
@@ -162,7 +178,11 @@ def _decoded(image: Image.Image, body: bytes, config: CrawlConfig) -> Decoded:
     height, width = luma.shape
     original = Original(body=body, format=image.format, size=size, orientation=orientation, exif=facts)
     told = Seen(size=(width, height), codes=codes_of(luma), inside=codes_inside(luma), entropy=entropy(luma))
-    return _facts(original, stored.content, told)
+    decoded = _facts(original, stored.content, told)
+    if not pdq:
+        return decoded
+    code, quality = pdq_of(pixels)
+    return replace(decoded, pdq=code, pdq_quality=quality)
 
 
 def _facts(original: Original, stored: bytes, told: Seen) -> Decoded:

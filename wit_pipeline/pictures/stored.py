@@ -7,18 +7,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from wit_pipeline.pictures.structure import extension
 from wit_pipeline.vocabulary import machine
-from wit_pipeline.vocabulary.asked import asked_of
+from wit_pipeline.vocabulary.asked import Placed, asked_of
 from wit_pipeline.vocabulary.errors import RunError
-from wit_pipeline.vocabulary.records import Image
 from wit_pipeline.vocabulary.store import in_store, open_ranged
 
 AT_ONCE = 32  # reads under way
 # Pictures this near to one another are one read: a request is worth some kilobytes, and headers lie between.
 GAP = 4096  # bytes
 SPAN = 8_000_000  # bytes that one read brings at most, where it is of several pictures
+
+
+class Image(Placed, Protocol):
+    """Where a picture lies, whichever record tells it."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def length(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)

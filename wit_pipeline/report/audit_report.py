@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 from wit_pipeline.audit.audit import Overlap, Sheet
-from wit_pipeline.copies import picture_sets
+from wit_pipeline.copies import any_format, picture_sets
 from wit_pipeline.copies.evaluation import AuditConfig
 from wit_pipeline.report.charts import difference_chart, distance_charts
 from wit_pipeline.report.pages import environment, picture
@@ -45,7 +45,8 @@ def _sheet(
     kinds = {"sample": sheet.sample, "edge": sheet.edge, "beyond": sheet.beyond}
     wanted = {item.image for items in kinds.values() for item in items}
     found = config.pictures(name) if wanted else []
-    known = {item.name: body for item, body in picture_sets.read([p for p in found if p.name in wanted])}
+    read = picture_sets.read([item for item in found if item.name in wanted])
+    known = {item.name: any_format.of_the_web(body) for item, body in read}
     return {kind: _pairs(items, known, pictures) for kind, items in kinds.items()}
 
 

@@ -1,7 +1,8 @@
 """Samples taken down from shards that stand, and their bytes from the crawl: the lists are kept for ever.
 
 `ROOT/removed/` holds each list as it was given, `TIME-DIGEST.txt`, and beside it `TIME-DIGEST.found.txt`: the
-sums of the images that the list named by address. So the same bytes do not return under another address.
+sums of the images that the list named by address, or by another sum or a code than shards tell of. So the
+same bytes do not return under another address.
 """
 
 import shutil
@@ -10,9 +11,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from wit_pipeline.fetch.removal import BlockList, entry_hash
+from wit_pipeline.listed.entries import Entry, entry_hash
+from wit_pipeline.listed.lists import BlockList, Match
+from wit_pipeline.listed.marks import NO_MARKS, Marks
 from wit_pipeline.shard import Row, stats
 from wit_pipeline.vocabulary import rows, tar
 from wit_pipeline.vocabulary.manifest import (
@@ -66,15 +69,20 @@ class Removals:
 
     def names(self, url: str, final_url: str, page_url: str, sha256: str) -> bool:
         """Whether a list names a picture, or the page on which it was found."""
-        return any(listed.entries.found(url, final_url, page_url, sha256) for listed in self.lists)
+        return any(_names(listed.entries, url, final_url, page_url, sha256) for listed in self.lists)
 
     def of(self, row: Row) -> Removed | None:
         """The Removed of a sample that is on a list, or None."""
         for listed in self.lists:
-            entry = listed.entries.found(row.url, row.final_url, row.page_url, row.sha256)
-            if entry:
-                return Removed(key=row.key, pair_key=row.pair_key, entry=entry_hash(entry), list=listed.name)
+            match = _names(listed.entries, row.url, row.final_url, row.page_url, row.sha256)
+            if match:
+                entry = entry_hash(match.entry)
+                return Removed(key=row.key, pair_key=row.pair_key, entry=entry, list=listed.name)
         return None
+
+
+def _names(entries: BlockList, url: str, final_url: str, page_url: str, sha256: str) -> Match | None:
+    return entries.found_url(url, final_url, page_url) or entries.found_sums([Entry("sha256", sha256)])
 
 
 def lists(folder: Path) -> list[Path]:
@@ -129,14 +137,39 @@ class Stored:
     stored_sha256: str
     offset: int
     length: int
+    unit: int
+    chance: int = 0
     page_urls: tuple[str, ...] = ()  # on which it was found when it was asked for
+    phash: str = ""
+    weak: float = 0.0
+    marks: Marks = NO_MARKS
+    bytes_fetched: int = 0
+    http_status: int = 0
+    content_type: str = ""
+    last_modified: str = ""
 
 
-def named(image: Stored, pages: Iterable[str], entries: BlockList) -> bool:
-    """Whether an image, or a page on which it was found, is on a list."""
-    if entries.found(image.url, image.final_url, "", image.sha256, image.stored_sha256):
-        return True
-    return bool(entries.found_url(*pages))
+def named(image: Stored, pages: Iterable[str], marked: Marks, entries: BlockList) -> Match | None:
+    """What of a list names an image, or a page on which it was found."""
+    by_address = entries.found_url(image.url, image.final_url)
+    return by_address or entries.found_image(image, marked) or entries.found_url(*pages)
+
+
+def told_of(image: Stored, pages: Iterable[str], marked: Marks) -> dict[str, Any]:
+    """What of an image a report of matches tells."""
+    return {
+        "url": image.url,
+        "page_urls": sorted({*pages, *image.page_urls} - {""}),
+        "final_url": image.final_url,
+        "http_status": image.http_status,
+        "content_type": image.content_type,
+        "last_modified": image.last_modified,
+        "bytes": image.bytes_fetched,
+        "sha256": image.sha256,
+        "md5": marked.md5,
+        "sha1": marked.sha1,
+        "stored_sha256": image.stored_sha256,
+    }
 
 
 def rewrite_shard(home: Path, name: str, out: Path, gone: Collection[str]) -> tuple[File, ...]:

@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.manifest import Manifest
-from wit_pipeline.vocabulary.records import SUCCESS, Image, Reason
+from wit_pipeline.vocabulary.records import SUCCESS, Reason
 from wit_pipeline.vocabulary.store import in_store, sizes
 
 NAME = re.compile(
@@ -95,6 +95,15 @@ def displaces(before: _Answer, later: _Answer) -> bool:
     return before.status != SUCCESS and not is_no(before.status, before.http_status)
 
 
+class Placed(Protocol):
+    """A picture, as much of any record as says in which tar it lies."""
+
+    @property
+    def unit(self) -> int: ...
+    @property
+    def chance(self) -> int: ...
+
+
 class Asked:
     """The files of a crawl by unit and chance: of those names that a manifest, or receipts, have."""
 
@@ -128,7 +137,7 @@ class Asked:
         found = self._paths.get((TIMES, "parquet"), {})
         return [path for which, path in sorted(found.items()) if which.unit == unit]
 
-    def tar(self, image: Image) -> Path:
+    def tar(self, image: Placed) -> Path:
         """Where an image's bytes are stored. Raises `RunError` where the crawl has no such file."""
         which = Asking(image.unit, image.chance)
         found = self._paths.get((UNIT, "tar"), {}).get(which)

@@ -68,7 +68,7 @@ class CrawlConfig:
     robots: bool = True  # obey robots.txt
     as_agents: tuple[str, ...] = AS_AGENTS  # whose groups in robots.txt refuse us too, and never allow
     opt_outs: tuple[str, ...] = SIGNALS  # the signals that are obeyed
-    block_lists: tuple[str, ...] = how(())  # files with a URL, a domain or a sha256 a line: never stored
+    block_lists: tuple[str, ...] = how(())  # of URLs, domains, sums and codes, an entry a line: never stored
 
     connections: int = how(64)  # at once, over all hosts, of a process
     connections_per_host: int = how(2)  # at once, over all processes of a machine

@@ -8,6 +8,7 @@ MODULES = {  # extra -> what it brings
     "detector": ("onnxruntime",),
     "train": ("onnx", "safetensors", "tensorboard", "tokenizers", "torch"),
     "sevenzip": ("py7zr",),
+    "pdq": ("pdqhash",),
     "c2pa": ("c2pa",),
     "gcp": ("google.cloud.storage",),
     "aws": ("boto3",),

@@ -86,7 +86,7 @@ class Reason(StrEnum):
     AGENTS_DISALLOWED = "agents_disallowed"  # by groups of robots.txt for `crawl.as_agents`
     WISHES_UNREADABLE = "wishes_unreadable"  # a file of the site's that may forbid it cannot be read
     OPTED_OUT = "opted_out"
-    BLOCK_LISTED = "block_listed"  # by its URL, its domain or its bytes
+    BLOCK_LISTED = "block_listed"  # by its address, its bytes or its code: it is not said which
     DNS_ERROR = "dns_error"
     CONNECT_ERROR = "connect_error"
     TLS_ERROR = "tls_error"

@@ -3,9 +3,10 @@
 import dataclasses
 import enum
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from itertools import compress
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -114,8 +115,17 @@ class Writer:
     The bytes of the file depend on the rows, their order and the `facts` of all of it alone.
     """
 
-    def __init__(self, path: Path, record: Any, facts: Mapping[str, str] | None = None) -> None:
-        schema = record if isinstance(record, pa.Schema) else schema_of(record)
+    def __init__(
+        self,
+        path: Path,
+        record: Any,
+        facts: Mapping[str, str] | None = None,
+        without: Collection[str] = (),
+    ) -> None:
+        """`without` names columns that are left out: readers find their defaults there."""
+        whole = record if isinstance(record, pa.Schema) else schema_of(record)
+        schema = pa.schema([item for item in whole if item.name not in without])
+        self._kept = [item.name not in without for item in whole]
         self.schema = schema.with_metadata(dict(facts)) if facts else schema
         self.count = 0
         self._writer = pq.ParquetWriter(path, self.schema, compression="zstd")
@@ -131,7 +141,7 @@ class Writer:
     def _flush(self) -> None:
         if self._batch:
             flat = isinstance(self._batch[0], dict)
-            names = self.schema.names if flat else _paths(type(self._batch[0]))
+            names = self.schema.names if flat else compress(_paths(type(self._batch[0])), self._kept)
             pick = itemgetter if flat else attrgetter
             columns = [
                 pa.array(map(pick(name), self._batch), field.type)

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import md5, sha1, sha256
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,15 @@ from beam_jobs.commands import remove
 from beam_jobs.engine import pending
 from tests.beam_jobs.test_road import READ_CROISSANT
 from tests.beam_jobs.world import World, make
+from tests.factories import encoded, photograph
 from wit_pipeline.crawl.crawl import Fetched
-from wit_pipeline.fetch.removal import entry_hash
+from wit_pipeline.listed import marks
+from wit_pipeline.listed.entries import Entry, entry_hash
+from wit_pipeline.pictures.image import decode_with_pdq
 from wit_pipeline.shard import Row
 from wit_pipeline.takedown.takedown import Removed
 from wit_pipeline.vocabulary import manifest, rows
+from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.manifest import Manifest
 from wit_pipeline.vocabulary.records import SUCCESS
@@ -132,7 +136,7 @@ def test_what_is_named_goes_and_the_rest_stays_as_it_was(
     told = capsys.readouterr().out
     assert f"sample {two.key} was taken down: entry " in told
     (entry,) = [item for item in removed(root) if item.key == two.key]
-    assert entry.entry == entry_hash(f"url:{two.url.removeprefix('http://')}")
+    assert entry.entry == entry_hash(Entry("url", two.url.removeprefix("http://")))
     assert entry.list.startswith("20260102T030405Z-")
     assert two.url not in (root / "shard" / "removed.parquet").read_bytes().decode("latin-1")
 
@@ -341,3 +345,64 @@ def test_a_root_that_was_not_crawled(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["remove", *arguments]) == 2
     assert "holds no signed crawl" in capsys.readouterr().err
     assert not (tmp_path / "none").exists()
+
+
+def stored_of(root: Path, url: str) -> bytes:
+    return members(root)[f"{samples(root)[url].key}.jpg"]
+
+
+def test_sums_and_codes_name_what_was_stored_before_a_list_asked_for_them(
+    world: World, root: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before, report = samples(root), tmp_path / "matches.jsonl"
+    two, five, eight = (world.web.url(f"/{number}.jpg") for number in (2, 5, 8))
+    lines = [md5(stored_of(root, two)).hexdigest(), sha1(stored_of(root, five)).hexdigest()]
+    lines.append(f"phash:{before[eight].phash}")
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    how = ["--list", f"{tmp_path}/list.txt", "--report-matches"]
+    assert main(["remove", "--root", f"{root}", *how, f"{root}/matches.jsonl"]) == 2
+    assert "must not be a part" in capsys.readouterr().err
+    assert main(["remove", "--root", f"{root}", *how, f"{report}"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("3 samples taken down from ")
+    assert "were stored before" not in said  # as they were fetched, being small
+    assert set(before) - set(samples(root)) == {two, five, eight}
+    assert main(["verify", "--root", f"{root}"]) == 0
+    found = [json.loads(line) for line in report.read_text().splitlines()]
+    assert {line["url"] for line in found} == {two, five, eight}
+    assert {line["kind"] for line in found} == {"md5", "sha1", "phash"}
+    assert {line["list"] for line in found} == {sha256((tmp_path / "list.txt").read_bytes()).hexdigest()}
+
+
+def test_nothing_is_decoded_where_a_list_asked_in_time(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pdqhash", reason="needs the extra pdq")
+    (tmp_path / "asks.txt").write_text(f"pdq:{'5' * 64}\n{'d' * 32}\n")
+    recipe, root = tmp_path / "recipe.toml", tmp_path / "root"
+    lists = f'[crawl]\nblock_lists = ["{tmp_path}/asks.txt"]'
+    recipe.write_text(world.recipe.read_text().replace("[crawl]", lists))
+    assert main(["build", "--recipe", f"{recipe}", "--root", f"{root}", "--workers", "1"]) == 0
+    known = fetched(root)
+    two, five = (known[world.web.url(f"/{number}.jpg")].marks for number in (2, 5))
+    monkeypatch.setattr(marks, "pdq_of_stored", None)
+    said = take_down(root, f"{two.pdq},{two.pdq_quality}\n{five.md5}\n")
+    assert said.startswith("2 samples taken down from ")
+    assert "were stored before" not in said
+
+
+def test_what_cannot_be_compared_is_counted(world: World, tmp_path: Path) -> None:
+    """Stored smaller than they came: the sums of what came are known to nobody, their PDQs nearly."""
+    pytest.importorskip("pdqhash", reason="needs the extra pdq")
+    recipe, root = tmp_path / "recipe.toml", tmp_path / "root"
+    recipe.write_text(world.recipe.read_text().replace("[crawl]", "[crawl]\nstore_side = 100"))
+    how = ["build", "--to", "shard", "--recipe", f"{recipe}", "--root", f"{root}", "--workers", "1"]
+    assert main(how) == 0
+    two, five = (encoded(photograph(number, (160, 120)), quality=95) for number in (2, 5))
+    code = decode_with_pdq(five, CrawlConfig())
+    said = take_down(root, f"{md5(two).hexdigest()}\n{code.pdq},{code.pdq_quality}\n")
+    assert said.startswith("1 samples taken down from ")
+    images = len(list(fetched(root))) - 2  # of which two gave none
+    assert f"; {images - 1} images were stored before a list asked for md5 or sha1" in said  # one is small
+    assert f"; {images} images were stored before a list asked for PDQ" in said
+    assert world.web.url("/5.jpg") not in samples(root)

@@ -15,11 +15,12 @@ import pytest
 from tests.factories import candidate, encoded, photograph
 from tests.web import JPEG, Endpoint, Web, whole
 from tests.web.wishes import licence, prohibits
-from wit_pipeline.crawl.crawl import NOTHING, Fetched, Supply, Timed, crawl, order, origins, pairs
+from wit_pipeline.crawl.crawl import MARKS, NOTHING, Fetched, Supply, Timed, crawl, order, origins, pairs
 from wit_pipeline.crawl.journal import Made, journals, records
 from wit_pipeline.fetch.client import Client, FetchError, Origin, Response
-from wit_pipeline.fetch.removal import BlockList
-from wit_pipeline.pictures.image import Decoded, decode
+from wit_pipeline.listed.lists import BlockList
+from wit_pipeline.listed.matches import Matches
+from wit_pipeline.pictures.image import Decoded, decode, decode_with_pdq
 from wit_pipeline.shard import read_bytes
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.asked import Asking
@@ -268,7 +269,7 @@ def test_a_unit_goes_on_where_it_stopped(cut: int, tmp_path: Path) -> None:
     client.asked.clear()
     with pytest.raises(Cut):
         attempt(tmp_path / "cut", tick=cut_after(cut))
-    lists = ["url:a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
+    lists = ["http://a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
     shutil.copytree(tmp_path / "cut", tmp_path / "listed")
     first = len(client.asked)
     attempt(tmp_path / "cut")
@@ -277,7 +278,7 @@ def test_a_unit_goes_on_where_it_stopped(cut: int, tmp_path: Path) -> None:
     assert len(client.asked) <= 8 + (first - cut)
     for name in ("unit-000007.tar", "unit-000007.parquet"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    attempt(tmp_path / "listed", BlockList(lists))  # what lists forbid by now is not in what comes of it
+    attempt(tmp_path / "listed", BlockList.of(lists))  # what lists forbid by now is not in what comes of it
     found = {
         item.url: item.status for item in rows.read(tmp_path / "listed" / "unit-000007.parquet", Fetched)
     }
@@ -285,8 +286,8 @@ def test_a_unit_goes_on_where_it_stopped(cut: int, tmp_path: Path) -> None:
 
 
 def test_what_a_list_forbids_is_not_in_a_journal(tmp_path: Path) -> None:
-    lists = ["url:a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
-    crawl(WANTED, supply(FakeClient(BODIES), BlockList(lists)), folder=tmp_path, which=Asking(7), seed=0)
+    lists = ["http://a.test/1.jpg", f"sha256:{sha256(BODIES['http://a.test/2.jpg']).hexdigest()}"]
+    crawl(WANTED, supply(FakeClient(BODIES), BlockList.of(lists)), folder=tmp_path, which=Asking(7), seed=0)
     (path,) = journals(tmp_path)
     with path.open("rb") as file:
         told = {row["url"]: stored for row, stored in islice(records(file), 1, None)}
@@ -323,27 +324,93 @@ def test_hosts_interleave_and_the_order_does_not_depend_on_the_list() -> None:
     assert 10 < sum(url.startswith("http://a") for url in ordered[:50]) < 40
 
 
+FIRST = BODIES["http://a.test/0.jpg"]
+KNOWN = decode(FIRST, CONFIG)
+
+
 @pytest.mark.parametrize(
     ("entry", "asked", "kept"),
     [
-        ("url:a.test/0.jpg", 0, 0),
-        ("domain:a.test", 0, 0),
-        ("url:a.test/1.jpg", 1, 1),
-        ("domain:final.test", 1, 0),  # where it is redirected to
-        (f"sha256:{sha256(BODIES['http://a.test/0.jpg']).hexdigest()}", 1, 0),
+        ("http://a.test/0.jpg", 0, 0),
+        ("a.test", 0, 0),
+        ("http://a.test/1.jpg", 1, 1),
+        (hashlib.md5(b"http://a.test/0.jpg").hexdigest(), 0, 0),
+        ("final.test", 1, 0),  # where it is redirected to
+        (hashlib.md5(FIRST).hexdigest(), 1, 0),
+        (hashlib.sha1(FIRST).hexdigest(), 1, 0),
+        (hashlib.sha256(FIRST).hexdigest(), 1, 0),
+        (hashlib.md5(KNOWN.stored).hexdigest(), 1, 0),
+        (hashlib.sha1(KNOWN.stored).hexdigest(), 1, 0),
+        (KNOWN.stored_sha256, 1, 0),
+        (f"phash:{KNOWN.phash}", 1, 0),
+        (f"http://b.test/ {hashlib.md5(FIRST).hexdigest()}", 1, 0),
     ],
 )
-def test_what_is_blocked_is_not_stored(entry: str, asked: int, kept: int, tmp_path: Path) -> None:
-    client = FakeClient(BODIES, final="http://final.test/")
-    counts, _ = crawl(
-        [candidate("http://a.test/0.jpg")],
-        supply(client, BlockList([entry])),
-        folder=tmp_path,
-        which=Asking(1),
-        seed=0,
-    )
+def test_what_is_blocked_is_not_stored_and_its_row_says_no_more(
+    entry: str, asked: int, kept: int, tmp_path: Path
+) -> None:
+    client, blocked = FakeClient(BODIES, final="http://final.test/"), BlockList.of([entry])
+    report = Matches(str(tmp_path / "report.jsonl"))
+    fetched = entry in (getattr(hashlib, name)(FIRST).hexdigest() for name in ("md5", "sha1", "sha256"))
+    stated = "md5:" + "0" * 32 if fetched else ""  # by another list, which would say what the bytes are
+    wanted = candidate("http://a.test/0.jpg", digest=stated)
+    told_to = replace(supply(client, blocked), matches=report)
+    counts, _ = crawl([wanted], told_to, folder=tmp_path / "crawl", which=Asking(1), seed=0)
     assert (len(client.asked), counts.kept) == (asked, kept)
     assert dict(counts.rejected) == ({} if kept else {"block_listed": 1})
-    (told,) = rows.read(tmp_path / "unit-000001.parquet", Fetched)
-    assert told.error_message == ("" if kept else f"by its {entry.partition(':')[0]}")
-    assert ((tmp_path / "unit-000001.tar").stat().st_size > 1024) is bool(kept)
+    (row,) = rows.read_rows(tmp_path / "crawl" / "unit-000001.parquet")
+    if kept:
+        assert not (tmp_path / "report.jsonl").exists()
+        return
+    nothing = [value for name, value in row.items() if name not in ("url", "status", "pdq_quality") and value]
+    assert (row["status"], nothing) == ("block_listed", [])
+    (line,) = map(json.loads, (tmp_path / "report.jsonl").read_text().splitlines())
+    assert line["list"] == blocked.lists[0].digest
+    assert line["url"] == wanted.url
+    if asked and not entry.startswith("final"):
+        assert line["sha256"] == sha256(FIRST).hexdigest()
+
+
+def test_a_picture_is_known_by_its_pdq(tmp_path: Path) -> None:
+    pytest.importorskip("pdqhash", reason="needs the extra pdq")
+
+    async def decode_it(body: bytes) -> Decoded:
+        return decode_with_pdq(body, CONFIG)
+
+    asked = replace(supply(FakeClient(BODIES), BlockList.of(["pdq:" + "5" * 64])), decode=decode_it)
+    crawl(WANTED, asked, folder=tmp_path / "known", which=Asking(1), seed=0)
+    table = {item.url: item for item in rows.read(tmp_path / "known" / "unit-000001.parquet", Fetched)}
+    marked = table["http://a.test/0.jpg"].marks
+    assert len(marked.pdq) == 64
+    assert 50 <= marked.pdq_quality <= 100
+    assert marked.md5 == ""  # nobody asked
+    asked = replace(asked, blocked=BlockList.of([f"{marked.pdq},{marked.pdq_quality}"]))
+    counts, _ = crawl(WANTED, asked, folder=tmp_path / "listed", which=Asking(1), seed=0)
+    assert counts.rejected["block_listed"] == 2
+
+
+def test_columns_of_marks_are_there_where_a_list_asks(tmp_path: Path) -> None:
+    run(tmp_path)
+    plain = set(rows.table(tmp_path / "unit-000007.parquet").column_names)
+    assert not plain & set(MARKS)
+    listed = supply(FakeClient(BODIES), BlockList.of(["e" * 40]))
+    crawl(WANTED, listed, folder=tmp_path / "sums", which=Asking(7), seed=0)
+    table = tmp_path / "sums" / "unit-000007.parquet"
+    assert set(rows.table(table).column_names) - plain == set(MARKS)
+    found = {item.url: item.marks for item in rows.read(table, Fetched)}
+    assert found["http://a.test/0.jpg"].sha1 == hashlib.sha1(FIRST).hexdigest()
+    assert found["http://a.test/0.jpg"].md5 == ""
+
+
+def test_what_an_attempt_did_not_sum_is_asked_for_again(tmp_path: Path) -> None:
+    client, made = FakeClient(BODIES), Made(plan="p", frontier="f")
+    how: dict[str, Any] = {"folder": tmp_path, "which": Asking(7), "seed": 0, "made": made}
+    with pytest.raises(Cut):
+        crawl(WANTED, supply(client), tick=cut_after(4), **how)
+    client.asked.clear()
+    lists = BlockList.of([hashlib.md5(BODIES[f"http://a.test/{i}.jpg"]).hexdigest() for i in range(6)])
+    counts, _ = crawl(WANTED, supply(client, lists), **how)
+    assert counts.kept == 0
+    assert counts.rejected["block_listed"] == 12
+    tar = (tmp_path / "unit-000007.tar").read_bytes()
+    assert not any(body in tar for body in BODIES.values())

@@ -12,4 +12,6 @@ over a socket pair. The nursery is a fresh interpreter: it knows nothing of what
 one thread, so that its forks are safe. Whoever sees the asker's end of a socket closed, ends.
 """
 
+from wit_pipeline.pictures.decoders.pool import DECODE as DECODE
+from wit_pipeline.pictures.decoders.pool import WITH_PDQ as WITH_PDQ
 from wit_pipeline.pictures.decoders.pool import Decoders as Decoders

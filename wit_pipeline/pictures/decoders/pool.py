@@ -17,6 +17,8 @@ from wit_pipeline.vocabulary.crawl_config import CrawlConfig
 from wit_pipeline.vocabulary.errors import RunError
 from wit_pipeline.vocabulary.records import Reason
 
+DECODE = "wit_pipeline.pictures.image:decode"
+WITH_PDQ = "wit_pipeline.pictures.image:decode_with_pdq"
 WALL = 6.0  # times `decode_seconds`: above, a decoder is stuck, or its machine overbooked as many times
 BIRTH = 60.0  # seconds until a first decoder must be there: a nursery takes about half of one
 SETBACKS = 5  # ends in a row that no picture explains: above, decoders cannot be had here
@@ -29,8 +31,8 @@ class Decoders:
     so it pays for no picture before it, and comes out the same each time.
     """
 
-    def __init__(self, config: CrawlConfig, decode: str = "wit_pipeline.pictures.image:decode") -> None:
-        """`decode` names another function of the same signature: for tests."""
+    def __init__(self, config: CrawlConfig, decode: str = DECODE) -> None:
+        """`decode` names another function of the same signature."""
         self._config = config
         self._decode = decode
         self._wall = WALL * config.decode_seconds
