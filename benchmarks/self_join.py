@@ -4,9 +4,9 @@
 
 The graphs in which dedup compares images, as `wit dedup` runs them, on made-up codes: half of them crowd
 round one code in a hundred, up to 24 bits from it in each word; every fifth image is a copy of another, up to
-30 bits away; one in four has borders. The parts that they read have 10,000 images each. Each size is a process
-of its own. The projection takes the last two sizes' cost an image, and the bytes of an image's rows as they
-are; the pairs that share a band, which grow with the square, are not in it.
+30 bits away; one in four has borders. The parts that they read have 10,000 images each. Each size is a
+process of its own. The projection takes the last two sizes' cost an image, and the bytes of an image's rows
+as they are; the pairs that share a band, which grow with the square, are not in it.
 """
 
 import argparse
