@@ -33,7 +33,7 @@ class DedupConfig:
     near_distance: int = 32  # bits of 256; the widest at which 4e8 images do not chain together unverified
     drawn_distance: int = 16  # the same of a picture of few greys: texts and charts lie nearer to others
     drawn: float = (
-        4.0  # bits of entropy of its greys below which a picture is one: 19 of 20 photographs lie above
+        4.0  # bits of entropy, 0 to 8, below which its greys are few: 19 of 20 photographs lie above
     )
     mirrored: bool = True  # a picture's mirror image is a copy of it
     max_weak: float = FLAT  # share of weak coefficients above which an image is flat: equal bytes only

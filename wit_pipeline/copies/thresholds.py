@@ -65,9 +65,8 @@ class Limits:
     learned: int  # the same, wherever they are
     own_codes: int = REACH[By.CODES]  # no wider limit is taken: pictures of the set itself lie as near
     own_learned: int = REACH[By.LEARNED]
-    closer: Mapping[str, tuple[int, ...]] = field(
-        default_factory=dict
-    )  # the three, of images with look-alikes
+    closer: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # image -> the three, of those that …
+    # … have look-alikes in their set
 
     def near(self, image: str, distance: int, apart: int) -> bool:
         """Whether so many bits, and thousandths of 1 - cosine, are a copy's of an image."""
