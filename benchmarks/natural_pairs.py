@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.clock import say
 from benchmarks.held_out import components
 from benchmarks.pictures import DATA, Photo, photos, same
-from wit_pipeline.copies.neardup import phash16_words, phash_words
+from wit_pipeline.copies.neardup import phash16_words
 from wit_pipeline.copies.self_join import CODE, Rows, joined
 from wit_pipeline.dedup import DedupConfig
 from wit_pipeline.pictures.image import decode
@@ -37,14 +37,18 @@ def coded(chosen: Sequence[Photo], config: DedupConfig) -> Rows:
     made["pixels"] = [found.original_width * found.original_height for found in facts]
     made["sha256"] = phash16_words([found.sha256 for found in facts])[:, :2]
     made["coded"] = [found.phash16 != "" and found.weak <= config.max_weak for found in facts]
-    made["phash"] = phash_words([found.phash or "0" for found in facts])[:, 0]
-    made["phash16"] = phash16_words([found.phash16 or "0" * 64 for found in facts])
+    whole = [found.phash16 or "0" * 64 for found in facts]
+    made["phash16"] = phash16_words(whole)
+    made["inside"] = phash16_words(
+        [found.trim_phash16 or code for found, code in zip(facts, whole, strict=True)]
+    )
+    made["reach"] = [config.reach(found.entropy) for found in facts]
     return made
 
 
 def verdicts(chosen: Sequence[Photo], codes: Rows, config: DedupConfig) -> list[tuple[str, str]]:
     """The names of each picture that goes and of the one that stays in its place."""
-    found = joined(codes, config.near_distance)
+    found = joined(codes, config.bands, mirrored=config.mirrored)
     return [
         (chosen[gone].name, chosen[kept].name)
         for gone, kept in zip(found["low"], found["kept"]["low"], strict=True)

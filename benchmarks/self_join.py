@@ -3,9 +3,10 @@
     python -m benchmarks.self_join [--images 100000 300000 1000000]
 
 The graphs in which dedup compares images, as `wit dedup` runs them, on made-up codes: half of them crowd
-round one code in a hundred, and every fifth image is a copy of another, up to 4 and 30 bits away. The parts
-that they read have 10,000 images each. Each size is a process of its own. The projection takes the last two
-sizes' cost an image, and the bytes of an image's rows as they are.
+round one code in a hundred, up to 24 bits from it in each word; every fifth image is a copy of another, up to
+30 bits away; one in four has borders. The parts that they read have 10,000 images each. Each size is a
+process of its own. The projection takes the last two sizes' cost an image, and the bytes of an image's rows
+as they are; the pairs that share a band, which grow with the square, are not in it.
 """
 
 import argparse
@@ -27,27 +28,37 @@ from beam_jobs.engine.stage import Task
 from beam_jobs.stages import dedup
 from beam_jobs.stages.copies import comparing
 from benchmarks.clock import cpu, say
-from benchmarks.nearest import made_up, turned_over
+from benchmarks.nearest import turned_over
 from benchmarks.signed import sign
+from wit_pipeline.copies.nearest import Words
 from wit_pipeline.copies.self_join import CODE, THIN
-from wit_pipeline.dedup import COLUMNS
+from wit_pipeline.dedup import COLUMNS, DedupConfig
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.manifest import describe
 from wit_pipeline.vocabulary.records import Pair
 
 PART = 10_000
+BORDERED = 0.25  # share of images that have borders
 WEB = 400_000_000  # images of CLIP's own set
+
+
+def crowded(count: int, draws: np.random.Generator) -> Words:
+    """Codes of 256 bits, half of which crowd round one in a hundred."""
+    made = draws.integers(0, 2**64, (count, 4), dtype=np.uint64)
+    near = made[draws.integers(0, count // 100, count - count // 2)]
+    for word in range(4):
+        made[count // 2 :, word] = turned_over(near[:, word, None], 24, draws)[:, 0]
+    return made
 
 
 def write(root: Path, count: int) -> None:
     """Sign a folder of filter's with the columns that dedup reads."""
     draws = np.random.default_rng(1)
-    codes, _ = made_up(count, 0)
-    longs = draws.integers(0, 2**64, (count, 4), dtype=np.uint64)
+    longs, insides = (crowded(count, draws) for _ in range(2))
     copies = slice(0, count // 5)
     like = draws.integers(count // 5, count, count // 5)
-    codes[copies] = turned_over(codes[like], 4, draws)
     longs[copies] = turned_over(longs[like], 30, draws)
+    bordered = draws.random(count) < BORDERED
     keys = draws.integers(0, 2**64, (count, 2), dtype=np.uint64)
     shas = draws.integers(0, 2**64, (count, 4), dtype=np.uint64)
     folder = root / "filter"
@@ -55,15 +66,16 @@ def write(root: Path, count: int) -> None:
     files = []
     for number, first in enumerate(range(0, count, PART)):
         some = slice(first, first + PART)
-        length = len(codes[some])
+        length = len(longs[some])
         columns = {
             "key": hexed(keys[some]),
             "url": [f"http://h.test/{i}" for i in range(first, first + length)],
             "queries": [[1, 2]] * length,
             "sha256": hexed(shas[some]),
-            "phash": hexed(codes[some]),
             "phash16": hexed(longs[some]),
+            "trim_phash16": np.where(bordered[some], hexed(insides[some]), "").tolist(),
             "weak": np.zeros(length),
+            "entropy": np.full(length, 7.0),
             "original_width": draws.integers(100, 2000, length),
             "original_height": draws.integers(100, 2000, length),
         }
@@ -118,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if len(spent) > 1:
         (few, less), (many, more) = spent[-2:]
         hours = (more - less) / (many - few) * WEB / 3600
-        moved = 2 * CODE.itemsize + 4 * THIN.itemsize
+        moved = round(2 * CODE.itemsize + (1 + BORDERED) * DedupConfig().bands * THIN.itemsize)
         say(
             f"{WEB:,} images: {hours:.1f} core-hours, "
             f"{moved} bytes each through shuffles, {moved * WEB / 1e9:.0f} GB"

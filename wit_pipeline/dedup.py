@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from wit_pipeline.copies.self_join import CODE, Rows
+from wit_pipeline.copies.self_join import CODE, Rows, bands_for
 from wit_pipeline.copies.sightings import Sighting
 from wit_pipeline.pictures.codes import FLAT
 from wit_pipeline.text.texts import by_image
@@ -31,6 +31,11 @@ class DedupConfig:
 
     near: bool = True  # near-duplicates too, not only equal bytes
     near_distance: int = 32  # bits of 256; the widest at which 4e8 images do not chain together unverified
+    drawn_distance: int = 16  # the same of a picture of few greys: texts and charts lie nearer to others
+    drawn: float = (
+        4.0  # bits of entropy, 0 to 8, below which its greys are few: 19 of 20 photographs lie above
+    )
+    mirrored: bool = True  # a picture's mirror image is a copy of it
     max_weak: float = FLAT  # share of weak coefficients above which an image is flat: equal bytes only
     evaluation: Literal["drop", "flag", "keep"] = "flag"  # copies of evaluation images
     per_caption: int = 1000  # images that share one caption; 0: any number
@@ -42,9 +47,25 @@ class DedupConfig:
             raise ValueError(
                 f"near_distance is 0 to 64 bits (above, images chain), found {self.near_distance}"
             )
+        if not 0 <= self.drawn_distance <= 64:
+            raise ValueError(f"drawn_distance is 0 to 64 bits, found {self.drawn_distance}")
+        if not 0 <= self.drawn <= 8:
+            raise ValueError(f"drawn is 0 to 8 bits of entropy, found {self.drawn}")
+
+    def reach(self, entropy: float) -> int:
+        """Bits of 256 within which an image of so much entropy is compared."""
+        return min(self.near_distance, self.drawn_distance) if entropy < self.drawn else self.near_distance
+
+    @property
+    def bands(self) -> int:
+        """How many bands images are compared by."""
+        return bands_for(self.near_distance)
 
 
-COLUMNS = ("key", "url", "queries", "sha256", "phash", "phash16", "weak", "original_width", "original_height")
+COLUMNS = (
+    *("key", "url", "queries", "sha256", "phash16", "trim_phash16", "weak", "entropy"),
+    *("original_width", "original_height"),
+)
 
 
 def read_codes(path: Path, part: int, config: DedupConfig) -> Rows:
@@ -60,8 +81,12 @@ def read_codes(path: Path, part: int, config: DedupConfig) -> Rows:
     made["pixels"] = np.minimum(pixels, np.iinfo(np.uint32).max)
     made["queries"] = np.minimum(pc.list_value_length(table["queries"]).to_numpy(), np.iinfo(np.uint16).max)
     made["sha256"] = _words(table["sha256"], 4)[:, :2]
-    made["phash"], made["phash16"] = _words(table["phash"], 1)[:, 0], _words(table["phash16"], 4)
-    has_codes = pc.not_equal(table["phash16"], "").to_numpy(zero_copy_only=False)
+    has_codes, bordered = (
+        pc.not_equal(table[name], "").to_numpy(zero_copy_only=False) for name in ("phash16", "trim_phash16")
+    )
+    made["phash16"] = _words(table["phash16"], 4)
+    made["inside"] = np.where(bordered[:, None], _words(table["trim_phash16"], 4), made["phash16"])
+    made["reach"] = [config.reach(entropy) for entropy in table["entropy"].to_pylist()]
     made["coded"] = config.near & has_codes & (table["weak"].to_numpy() <= config.max_weak)
     urls = table["url"].combine_chunks().dictionary_encode().indices.to_numpy()
     order = np.lexsort((made["low"], made["high"], ~made["queries"], urls))  # a URL's caption first

@@ -30,8 +30,23 @@ def test_an_image_is_one_row_however_many_texts_it_has(tmp_path: Path) -> None:
     assert found["pixels"].tolist() == [400 * 300] * 2
     assert found["part"].tolist() == [7, 7]
     assert [f"{int(row['sha256'][1]):016x}" for row in found] == [rich.image.sha256[16:32]] * 2
-    assert found["phash"].tolist() == [0x0123456789ABCDEF] * 2
-    assert found["phash16"][0].tolist() == [(1 << 64) - 1] * 4
+    assert found["phash16"][0].tolist() == found["inside"][0].tolist() == [(1 << 64) - 1] * 4
+
+
+@pytest.mark.parametrize(
+    ("entropy", "near", "reach"), [(3.99, 32, 16), (4.0, 32, 32), (0.0, 8, 8), (7.0, 64, 64)]
+)
+def test_how_near_is_a_copy_of_a_picture_of_few_greys(
+    tmp_path: Path, entropy: float, near: int, reach: int
+) -> None:
+    found = coded(tmp_path, pair(entropy=entropy), near_distance=near)
+    assert found["reach"].tolist() == [reach]
+
+
+def test_what_is_inside_borders_is_compared_too(tmp_path: Path) -> None:
+    bordered, plain = pair(trim_phash16="0" * 63 + "7"), pair("http://b.test/1.jpg")
+    found = coded(tmp_path, bordered, plain)
+    assert found["inside"].tolist() == [[0, 0, 0, 7], found["phash16"][1].tolist()]
 
 
 def test_the_texts_of_an_image_share_its_fate() -> None:
@@ -106,6 +121,10 @@ def test_a_duplicate_names_what_stays() -> None:
 def test_nonsense_is_refused() -> None:
     with pytest.raises(ValueError, match="near_distance is 0 to 64 bits"):
         DedupConfig(near_distance=65)
+    with pytest.raises(ValueError, match="drawn_distance is 0 to 64 bits, found -1"):
+        DedupConfig(drawn_distance=-1)
+    with pytest.raises(ValueError, match="drawn is 0 to 8 bits of entropy, found 9"):
+        DedupConfig(drawn=9)
     with pytest.raises(ValueError, match="per_caption is 1 or more, or 0 for no limit"):
         DedupConfig(per_caption=-1)
 
@@ -113,10 +132,17 @@ def test_nonsense_is_refused() -> None:
 def test_the_knobs_as_they_stand() -> None:
     plain = DedupConfig()
     assert (plain.near, plain.near_distance, plain.per_caption, plain.evaluation) == (True, 32, 1000, "flag")
+    assert (plain.drawn_distance, plain.drawn, plain.mirrored, plain.bands) == (16, 4.0, True, 12)
 
 
 @pytest.mark.parametrize(
-    ("knob", "right", "wrong"), [("near_distance", (0, 64), (-1, 65)), ("per_caption", (0, 1), (-1,))]
+    ("knob", "right", "wrong"),
+    [
+        ("near_distance", (0, 64), (-1, 65)),
+        ("drawn_distance", (0, 64), (-1, 65)),
+        ("drawn", (0, 8), (-0.1, 8.1)),
+        ("per_caption", (0, 1), (-1,)),
+    ],
 )
 def test_both_sides_of_what_a_knob_may_be(knob: str, right: tuple[int, ...], wrong: tuple[int, ...]) -> None:
     for value in right:

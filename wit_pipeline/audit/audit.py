@@ -84,7 +84,7 @@ def sift(
         elif place not in beyond or rank(item) < rank(beyond[place]):
             beyond[place] = item
     for left in cut:
-        if limits[left.set].near(left.distance, left.apart):
+        if limits[left.set].near(left.image, left.distance, left.apart):
             lost[left.set] += left.count
     for (name, _), items in copies.items():
         lost[name] += max(0, len(items) - config.pairs_kept)
@@ -164,6 +164,7 @@ def stated_limits(found: SetLimits, *, detector: bool) -> dict[str, Any]:
         "threshold": found.limits.codes,
         "threshold_by": _decided_by(found),
         "own": {"codes": found.limits.own_codes, "learned": found.limits.own_learned},
+        "closer": _closer(found.limits),
         "fdr": round(found.images.fdr, 6),
         "targets_within": found.images.targets,
         "decoys_within": found.images.decoys,
@@ -177,6 +178,12 @@ def stated_limits(found: SetLimits, *, detector: bool) -> dict[str, Any]:
             else {}
         ),
     }
+
+
+def _closer(limits: Limits) -> dict[str, Any]:
+    """The images with look-alikes in their set, how many they are, and the bits that are a copy's of each."""
+    bits = {image: own[By.CODES] for image, own in sorted(limits.closer.items())}
+    return {"images": len(bits), "distances": bits}
 
 
 def _decided_by(found: SetLimits) -> str:

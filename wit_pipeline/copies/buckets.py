@@ -23,7 +23,7 @@ def of_bytes(rows: Rows) -> NDArray[np.uint64]:
 
 def of_codes(rows: Rows) -> NDArray[np.uint64]:
     """What images of equal codes share."""
-    values: NDArray[np.uint64] = rows["phash"] ^ rows["phash16"][:, 0]
+    values: NDArray[np.uint64] = rows["phash16"][:, 0] ^ rows["inside"][:, 1]
     return values
 
 

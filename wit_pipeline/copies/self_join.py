@@ -1,7 +1,8 @@
 """Which images of a set are copies of which others: rules on arrays of thin rows, a bucket of them at a time.
 
     collapsed    equal bytes, then equal codes: one row of each group goes on
-    near         pairs within `NEAR8` bits of phash that `DedupConfig.near_distance` bits of phash16 confirm
+    faces        what is compared of an image: its code, and that of what is inside its borders
+    near         pairs of faces that share a band, and lie within both their images' `reach`
     rooted       the connected components of such pairs
     chosen       which of a component stay: every other lies near the one that it names
     followed     verdicts that name an image which itself goes name what stays in its place
@@ -9,8 +10,10 @@
 The rows that a rule must see together are in one bucket: `dealt` says which. The result depends on no order
 and on no number of buckets.
 
-A pair of images is near-duplicate when phash8 codes differ in few bits and phash16 codes do too: measured on
-2e8 pairs of distinct photographs, phash8 <= 8 alone is wrong once in 4e6 pairs and phash16 <= 48 not once.
+Two images are as far apart as the nearest of their faces, plain or mirrored. A phash16 has a bit for each
+cosine of a picture; its mirror image's cosines of odd columns change their sign, and no other does. So the
+bits of odd columns stand by themselves, and of a mirrored pair those count that are equal. That is the mirror
+image's own code to some 6 bits, as the median is not quite 0: 32 bits hold it for 998 of 1,000 photographs.
 """
 
 from collections.abc import Iterator
@@ -20,8 +23,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wit_pipeline.copies.nearest import BAND_BITS, WORD_BANDS, ones, shuffled
-from wit_pipeline.vocabulary.compiled import compiled
+from wit_pipeline.copies.nearest import BAND_BITS, WORD_BANDS, bit_order, ones
+from wit_pipeline.vocabulary.compiled import compiled, inlined
 
 Rows = NDArray[np.void]
 Order = NDArray[np.int64]
@@ -29,19 +32,24 @@ Order = NDArray[np.int64]
 # Of a sha256 the first half: that one pair of 4e8 images shares it by chance has odds of 1 in 1e21.
 KEY = [("high", "u8"), ("low", "u8")]  # of the pair that is an image's caption, as it sorts in hex
 RANK = [*KEY, ("part", "u4"), ("pixels", "u4"), ("queries", "u2")]
-CODE = np.dtype([*RANK, ("sha256", "u8", 2), ("coded", "?"), ("phash", "u8"), ("phash16", "u8", 4)])
-THIN = np.dtype([*RANK, ("phash", "u8"), ("phash16", "u8", 4)])  # what is compared: `phash` is shuffled
+REACH = ("reach", "u1")  # bits of 256 within which an image is compared
+LONG = [("phash16", "u8", 4), ("inside", "u8", 4)]  # of the picture, and without borders; equal without any
+CODE = np.dtype([*RANK, REACH, ("sha256", "u8", 2), ("coded", "?"), *LONG])
+THIN = np.dtype([*RANK, REACH, ("face", "u1"), ("code", "u8", 4)])  # one face; `code` is `arranged`
 EDGE = np.dtype([("one", THIN), ("other", THIN)])
 LINK = np.dtype([("node", KEY), ("root", KEY)])
 MEMBER = np.dtype([("thin", THIN), ("root", KEY)])
 VERDICT = np.dtype([*KEY, ("part", "u4"), ("near", "?"), ("bits", "u2"), ("kept", KEY)])
 
-# Bits of 64 within which codes are compared by phash16, if they share a band. Three bits leave a band of the
-# four alone; where four bits differ, they are one in each band in a tenth of the cases: 16^4 of C(64, 4).
-NEAR8 = 4
-CROWD = 4096  # codes that share a band: more are divided, as they are compared pair by pair
-PARTS = NEAR8 + 1  # of the bits outside a crowded band: codes within NEAR8 bits agree on at least one
-BANDS = [(1 << BAND_BITS) - 1 << BAND_BITS * (WORD_BANDS - 1 - band) for band in range(WORD_BANDS)]
+SIDE = 16  # bits of a row of phash16
+HALF = 128  # bits of even columns, and of odd ones
+MOST_BANDS = 2 * HALF // BAND_BITS
+# How many bands images are compared by, and up to which distance. Of all pairs of pictures and their copies
+# within that, so many share one: 99.7 % of 24 bits, 98.9 % of 32, 98.0 % of 40, 95 % of 48, 85 % of 64
+# (`python -m benchmarks.within`).
+BANDS_OF = ((24, 10), (32, 12), (64, MOST_BANDS))
+CROWD = 1 << 14  # faces that share a band: more are divided by the other bands, as pairs are compared
+LOW = (1 << BAND_BITS) - 1  # compiled code holds the numbers above: they stay in this file
 EVEN = np.uint64(0x9E3779B97F4A7C15)  # an odd number whose products have well mixed high bits
 
 
@@ -118,75 +126,122 @@ def _keys(rows: Rows) -> Rows:
 
 
 def codes(rows: Rows) -> NDArray[np.uint64]:
-    """Both codes [rows, 5]: what equal codes share."""
-    return np.column_stack([rows["phash"], rows["phash16"]])
+    """Both codes [rows, 8]: what equal codes share."""
+    return np.hstack([rows["phash16"], rows["inside"]])
 
 
-def thin(rows: Rows) -> Rows:
-    """Rows of `CODE` without what only equal bytes needed, their short codes' bits shuffled."""
-    made = np.empty(len(rows), THIN)
-    for name in THIN.names or ():
-        made[name] = rows[name]
-    made["phash"] = shuffled(made["phash"][:, None])[:, 0]
+def faces(rows: Rows) -> Rows:
+    """What is compared of rows of `CODE`: each image's code, and that without borders where it has any."""
+    bordered = rows[(rows["inside"] != rows["phash16"]).any(axis=1)]
+    made = np.empty(len(rows) + len(bordered), THIN)
+    for some, given, face, name in (
+        (made[: len(rows)], rows, 0, "phash16"),
+        (made[len(rows) :], bordered, 1, "inside"),
+    ):
+        for field in ("high", "low", "part", "pixels", "queries", "reach"):
+            some[field] = given[field]
+        some["face"], some["code"] = face, arranged(given[name])
     return made
 
 
+def arranged(codes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Codes [n, 4] with the bits of even columns in two words, those of odd ones in two, both shuffled.
+
+    Neighbours in a DCT block are correlated, the bits of a random band are not.
+    """
+    shuffled = np.array(bit_order(SIDE * SIDE))
+    order = np.concatenate([shuffled[shuffled % 2 == 0], shuffled[shuffled % 2 == 1]])
+    octets = np.ascontiguousarray(codes, ">u8").view(np.uint8)
+    bits = np.ascontiguousarray(np.unpackbits(octets, axis=1)[:, order])
+    return np.packbits(bits.reshape(-1)).view(">u8").reshape(-1, 4).astype(np.uint64)
+
+
+def bands_for(distance: int) -> int:
+    """How many bands images are compared by that may lie so far apart."""
+    return next(count for most, count in BANDS_OF if distance <= most)
+
+
 def band_values(rows: Rows, band: int) -> NDArray[np.uint64]:
-    """What codes share that are compared because of a band."""
-    values: NDArray[np.uint64] = rows["phash"] & np.uint64(BANDS[band])
-    return values
+    """What faces share that are compared because of a band, plain or mirrored.
+
+    Bands are of even and of odd columns in turn. A mirrored picture's odd bits are all turned over: of the
+    two the value counts whose first bit is 0.
+    """
+    word, place = divmod(band // 2, WORD_BANDS)
+    shift = np.uint64(BAND_BITS * (WORD_BANDS - 1 - place))
+    values: NDArray[np.uint64] = rows["code"][:, 2 * (band % 2) + word] >> shift & np.uint64(LOW)
+    return np.minimum(values, LOW - values) if band % 2 else values
 
 
-def near(rows: Rows, band: int, distance: int) -> Rows:
-    """The near pairs of which this band is the first that both share, as rows of `EDGE`."""
-    earlier = BANDS[:band]
+def near(rows: Rows, band: int, *, mirrored: bool) -> Rows:
+    """The near pairs of which this band is the first that both share, as rows of `EDGE`.
+
+    A crowd is parted by each other band in turn, and a pair counts in the first that it shares: so one that
+    shares no second band is lost, where a crowd is, and none else.
+    """
     groups = list(runs(band_values(rows, band)))
-    # Small groups in one call: another value in the band ends its inner loop. A crowd is parted by some of
-    # its other bits, then by others: a pair that several partings bring together counts in the first.
     whole = np.concatenate([np.empty(0, np.int64), *(group for group in groups if len(group) <= CROWD)])
-    found = [_compared(rows, whole, BANDS[band], earlier, distance)]
+    found = [_compared(rows, whole, band, band, mirrored=mirrored)]
     for crowd in (group for group in groups if len(group) > CROWD):
-        masks = [BANDS[band] | part for part in _parts(band)]
-        for number, mask in enumerate(masks):
-            order = crowd[np.argsort(rows["phash"][crowd] & np.uint64(mask), kind="stable")]
-            found.append(_compared(rows, order, mask, [*earlier, *masks[:number]], distance))
+        for other in range(MOST_BANDS):
+            if other != band:
+                order = crowd[np.argsort(band_values(rows[crowd], other), kind="stable")]
+                found.append(_compared(rows, order, other, band, mirrored=mirrored))
     pairs = np.concatenate(found)
     made = np.empty(len(pairs), EDGE)
     made["one"], made["other"] = rows[pairs[:, 0]], rows[pairs[:, 1]]
     return made
 
 
-def _parts(band: int) -> list[int]:
-    """The bits outside a band as `PARTS` masks."""
-    outside = [bit for bit in range(64) if not BANDS[band] >> bit & 1]
-    return [sum(1 << bit for bit in outside[part::PARTS]) for part in range(PARTS)]
-
-
-def _compared(rows: Rows, order: Order, mask: int, earlier: list[int], distance: int) -> NDArray[np.int64]:
-    """The near pairs [n, 2] of neighbours in an order that share a value under `mask` and none earlier."""
-    words, longs = rows["phash"][order], np.ascontiguousarray(rows["phash16"][order])
-    found = _close_pairs(words, longs, np.uint64(mask), np.array(earlier, np.uint64), NEAR8, distance)
+def _compared(rows: Rows, order: Order, by: int, band: int, *, mirrored: bool) -> NDArray[np.int64]:
+    """The near pairs [n, 2] of neighbours in an order that share the band `by`, and none before."""
+    some = rows[order]
+    given = (np.ascontiguousarray(some[name]) for name in ("low", "reach", "code"))
+    found = _close_pairs(*given, band_values(some, by), by, band, mirrored)
     pairs: NDArray[np.int64] = order[found]
     return pairs
 
 
+@inlined
+def _bits(one, other, mirrored):  # type: ignore[no-untyped-def]
+    """Bits between two arranged codes, and where `mirrored` between one and the mirror image of the other."""
+    even = ones(one[0] ^ other[0]) + ones(one[1] ^ other[1])
+    odd = ones(one[2] ^ other[2]) + ones(one[3] ^ other[3])
+    return even + (min(odd, HALF - odd) if mirrored else odd)
+
+
+@inlined
+def _share(one, other, band):  # type: ignore[no-untyped-def]
+    """Whether two arranged codes share a band, plain or mirrored."""
+    word, place = divmod(band // 2, 4)
+    at = 2 * (band % 2) + word
+    apart = np.int64((one[at] ^ other[at]) >> np.uint64(16 * (3 - place))) & LOW
+    return apart == 0 or (band % 2 == 1 and apart == LOW)
+
+
+@inlined
+def _met_before(one, other, by, band):  # type: ignore[no-untyped-def]
+    """Whether two faces that share `by`, in what shares `band`, have met in a band or parting before."""
+    for before in range(band):
+        if _share(one, other, before):
+            return True
+    if by != band:
+        for before in range(band + 1, by):
+            if _share(one, other, before):
+                return True
+    return False
+
+
 @partial(compiled, nogil=True)
-def _close_pairs(words, longs, mask, earlier, near8, distance):  # type: ignore[no-untyped-def]
+def _close_pairs(images, reach, codes, values, by, band, mirrored):  # type: ignore[no-untyped-def]
     found, count = np.empty((64, 2), np.int64), 0
-    for i in range(len(words)):
-        for j in range(i + 1, len(words)):
-            apart = words[i] ^ words[j]
-            if apart & mask:
+    for i in range(len(codes)):
+        for j in range(i + 1, len(codes)):
+            if values[i] != values[j]:
                 break
-            if ones(apart) > near8:
+            if _bits(codes[i], codes[j], mirrored) > min(reach[i], reach[j]):
                 continue
-            met = False
-            for before in earlier:
-                met |= (apart & before) == 0
-            bits = 0
-            for word in range(4):
-                bits += ones(longs[i, word] ^ longs[j, word])
-            if met or bits > distance:
+            if images[i] == images[j] or _met_before(codes[i], codes[j], by, band):
                 continue
             if count == len(found):
                 larger = np.empty((2 * count, 2), np.int64)
@@ -245,10 +300,10 @@ def ends(edges: Rows) -> Rows:
 
 
 def with_roots(rows: Rows, found: Rows) -> Rows:
-    """Rows of `MEMBER`: each image once, with the key of its root; its own where no link says another."""
-    order = np.lexsort((rows["low"], rows["high"]))
+    """Rows of `MEMBER`: each face once, with its image's root: itself where no link says another."""
+    order = np.lexsort((rows["face"], rows["low"], rows["high"]))
     keys = _keys(rows)[order]
-    first = _new(keys)
+    first = _new(keys) | _new(rows["face"][order])
     made = np.empty(np.count_nonzero(first), MEMBER)
     made["thin"], made["root"] = rows[order[first]], keys[first]
     place, there = _places(keys[first], found["node"])
@@ -265,35 +320,44 @@ def _places(wanted: Rows, known: Rows) -> tuple[Order, NDArray[np.bool_]]:
     return place[len(known) :], place[len(known) :] < len(known)
 
 
-def chosen(grouped: Rows, distance: int) -> Rows:
+def chosen(grouped: Rows, *, mirrored: bool) -> Rows:
     """Verdicts on the images of some whole components, as rows of `MEMBER`.
 
-    A chain of small steps may join unlike images, so each row is compared with the one that stays; those too
-    far from it choose among themselves again.
+    A chain of small steps may join unlike images, so each one is compared with the one that stays, by the
+    faces that anything is near to; those too far from it choose among themselves again.
     """
-    order = np.lexsort((*_ranked(grouped["thin"]), grouped["root"]["low"], grouped["root"]["high"]))
-    rows, roots = grouped["thin"][order], grouped["root"][order]
-    starts = np.append(np.flatnonzero(_new(roots)), len(rows))
-    kept, bits = _represented(np.ascontiguousarray(rows["phash16"]), starts, distance)
-    gone = kept != np.arange(len(rows))
-    return _verdicts(rows[gone], rows[kept[gone]], near=True, bits=bits[gone])
+    thin, root = grouped["thin"], grouped["root"]
+    order = np.lexsort((thin["face"], *_ranked(thin), root["low"], root["high"]))
+    rows, roots = thin[order], root[order]
+    first = _new(_keys(rows))  # of an image's faces
+    begins = np.append(np.flatnonzero(first), len(rows))
+    groups = np.searchsorted(begins, np.append(np.flatnonzero(_new(roots)), len(rows)))
+    given = (np.ascontiguousarray(rows[name]) for name in ("reach", "code"))
+    kept, bits = _represented(*given, groups, begins, mirrored)
+    images = rows[first]
+    gone = kept != np.arange(len(images))
+    return _verdicts(images[gone], images[kept[gone]], near=True, bits=bits[gone])
 
 
 @partial(compiled, nogil=True)
-def _represented(longs, starts, distance):  # type: ignore[no-untyped-def]
-    kept, bits = np.full(len(longs), -1), np.zeros(len(longs), np.int64)
+def _represented(reach, codes, starts, faces, mirrored):  # type: ignore[no-untyped-def]
+    """Of each image, whose faces end at the next one's of `faces`, which one stays and how far it is."""
+    images = len(faces) - 1
+    kept, bits = np.full(images, -1), np.zeros(images, np.int64)
     for group in range(len(starts) - 1):
         for first in range(starts[group], starts[group + 1]):
             if kept[first] >= 0:
                 continue
             kept[first] = first
-            for row in range(first + 1, starts[group + 1]):
-                if kept[row] < 0:
-                    apart = 0
-                    for word in range(4):
-                        apart += ones(longs[first, word] ^ longs[row, word])
-                    if apart <= distance:
-                        kept[row], bits[row] = first, apart
+            for image in range(first + 1, starts[group + 1]):
+                if kept[image] >= 0:
+                    continue
+                apart = 2 * HALF
+                for one in range(faces[first], faces[first + 1]):
+                    for other in range(faces[image], faces[image + 1]):
+                        apart = min(apart, _bits(codes[one], codes[other], mirrored))
+                if apart <= min(reach[faces[first]], reach[faces[image]]):
+                    kept[image], bits[image] = first, apart
     return kept, bits
 
 
@@ -309,12 +373,12 @@ def followed(verdicts: Rows, others: Rows) -> Rows:
     return made
 
 
-def joined(rows: Rows, distance: int) -> Rows:
+def joined(rows: Rows, bands: int, *, mirrored: bool = True) -> Rows:
     """All verdicts on some rows of `CODE`, in one bucket: what the graph of dedup does in many."""
     left, same = equal_bytes(rows)
     left, alike = equal_codes(coded_of(left))
-    compared = thin(left)
-    edges = np.concatenate([near(compared, band, distance) for band in range(WORD_BANDS)])
-    last = chosen(with_roots(ends(edges), rooted(links(edges))), distance)
+    compared = faces(left)
+    edges = np.concatenate([near(compared, band, mirrored=mirrored) for band in range(bands)])
+    last = chosen(with_roots(ends(edges), rooted(links(edges))), mirrored=mirrored)
     alike = np.concatenate([followed(alike, last), last])
     return np.concatenate([followed(same, alike), alike])

@@ -1,7 +1,7 @@
 """How near is a copy, for each evaluation set: the distances that keep chance below the rate asked for."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,12 @@ from wit_pipeline.vocabulary.rows import schema_of, table
 CHANCE = ((64, 4e-9), (56, 7e-10), (48, 1e-10), (40, 1e-11), (32, 1e-12))
 EXPECTED = 0.01  # chance matches of an evaluation image in a whole data set, at most, where one is trusted
 OWN = (By.CODES, By.LEARNED)  # what pictures of a set are near to one another by
+KIND = 0.1  # of a set's images, the share with look-alikes in it above which the set is of one kind
+# Of bits the half, and of a cosine's shortfall, which grows with the angle's square, the quarter: what is so
+# near to an image is nearer to none of its look-alikes.
+CLEAR = (2, 4)
 Nearest = NDArray[np.int64]  # [images, 3, 2]: `By`, then how near an image was reached and its mirror image
+Flags = NDArray[np.bool_]
 
 
 def trusted_bits(images: int) -> int:
@@ -30,6 +35,8 @@ def trusted_bits(images: int) -> int:
 class Near(Protocol):
     """What of a pair decides: a `Sighting`, or an overlap that the audit found."""
 
+    @property
+    def image(self) -> str: ...
     @property
     def method(self) -> str: ...
     @property
@@ -58,18 +65,24 @@ class Limits:
     learned: int  # the same, wherever they are
     own_codes: int = REACH[By.CODES]  # no wider limit is taken: pictures of the set itself lie as near
     own_learned: int = REACH[By.LEARNED]
+    closer: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # image -> the three, of those that …
+    # … have look-alikes in their set
 
-    def near(self, distance: int, apart: int) -> bool:
-        """Whether so many bits, and thousandths of 1 - cosine, are a copy's."""
-        judged = distance <= REACH[By.CODES] and apart <= self.judged
-        return distance <= self.codes or judged or apart <= self.learned
+    def near(self, image: str, distance: int, apart: int) -> bool:
+        """Whether so many bits, and thousandths of 1 - cosine, are a copy's of an image."""
+        codes, judged, learned = self.of_image(image)
+        return distance <= codes or (distance <= REACH[By.CODES] and apart <= judged) or apart <= learned
 
     def takes(self, seen: Near) -> bool:
         """Whether a sighting is a copy."""
-        return seen.method == "exact" or self.near(seen.distance, seen.apart)
+        return seen.method == "exact" or self.near(seen.image, seen.distance, seen.apart)
+
+    def of_image(self, image: str) -> tuple[int, ...]:
+        """The limits of each `By` of one image."""
+        return self.closer.get(image, (self.codes, self.judged, self.learned))
 
     def of(self, by: By) -> int:
-        """The limit of one kind."""
+        """The set's limit of one kind."""
         return (self.codes, self.judged, self.learned)[by]
 
 
@@ -117,8 +130,15 @@ class Seen:
     """What all parts have shown of a set."""
 
     near: Nearest
+    names: NDArray[np.object_]  # of the images, a row of `near` each
     images: tuple[Histogram, ...]  # of each `By`
     pairs: tuple[Histogram, ...]
+
+    def some(self, which: Flags) -> "Seen":
+        """The same of some of the images; the pairs are told of all alone."""
+        near = self.near[which]
+        images = tuple(_images(near, by) for by in By)
+        return replace(self, near=near, names=self.names[which], images=images)
 
 
 def seen(reached: pa.Table, spread: pa.Table, config: AuditConfig) -> dict[str, Seen]:
@@ -126,10 +146,12 @@ def seen(reached: pa.Table, spread: pa.Table, config: AuditConfig) -> dict[str, 
     names, counted = (np.array(table.column("set").to_pylist(), dtype=object) for table in (reached, spread))
     columns = [reached.column(name).to_numpy() for name in DISTANCES]
     near = np.stack(columns, axis=1).astype(np.int64).reshape(-1, len(By), 2)
+    images = np.array(reached.column("image").to_pylist(), dtype=object)
     counts = np.stack([spread.column(i).to_numpy() for i in range(1, 5)], axis=1).astype(np.int64)
     return {
         name: Seen(
             near=near[names == name],
+            names=images[names == name],
             images=tuple(_images(near[names == name], by) for by in By),
             pairs=tuple(_pairs(counts[counted == name], by) for by in By),
         )
@@ -155,19 +177,47 @@ def decide(
 ) -> dict[str, Limits]:
     """The limits of every set, by its decoys and its own images, or as the recipe states them.
 
-    Texts, digits or logos are nearer to one another than to mirrored ones, and decoys do not see it: so no
-    distance counts at which other pictures of the set itself lie, but of a share of its images, as it is
-    asked for of copies. With a detector there are three ways to be near, and each gets a third of it.
+    Texts, digits or logos are nearer to one another than to mirrored ones, and decoys do not see it. Where a
+    set is of one such kind, no distance counts at which other pictures of the set itself lie, but of a share
+    of its images, as it is asked for of copies; with a detector there are three ways to be near, and each
+    gets a third of it. Where a few of its images have look-alikes, as maps among photographs, those have
+    limits of their own, and the others keep the set's.
     """
-    share = config.fdr / (len(By) if config.detector else 1)
-    names = np.array(own.column("set").to_pylist(), dtype=object)
+    names, images = (np.array(own.column(name).to_pylist(), dtype=object) for name in ("set", "image"))
     apart = np.stack([own.column(name).to_numpy() for name in ("codes", "learned")])
     limits = {}
     for name, found in known.items():
         of_set = apart[:, names == name]
-        codes, learned = (_uncrowded(side, share, REACH[by]) for side, by in zip(of_set, OWN, strict=True))
-        limits[name] = _chosen(found, name, config, trusted, codes, learned)
+        by_decoys = _chosen(found, name, config, trusted)
+        crowded = of_set <= np.array([[by_decoys.codes], [max(by_decoys.judged, by_decoys.learned)]])
+        which: Flags = np.any(crowded, axis=0)
+        if np.count_nonzero(which) > KIND * len(which):
+            share = config.fdr / (len(By) if config.detector else 1)
+            own_of_set = [_uncrowded(side, share, REACH[by]) for side, by in zip(of_set, OWN, strict=True)]
+            limits[name] = _chosen(found, name, config, trusted, tuple(own_of_set))
+        else:
+            here = images[names == name][which]
+            kind = _chosen(found.some(np.isin(found.names, here)), name, config, trusted)
+            closer = _closer(kind, of_set[:, which], crowded[:, which], stated=name in config.distances)
+            limits[name] = replace(by_decoys, closer=dict(zip(here.tolist(), closer, strict=True)))
     return limits
+
+
+def _closer(
+    kind: Limits, nearest: NDArray[np.int64], crowded: Flags, *, stated: bool
+) -> list[tuple[int, ...]]:
+    """The limits of images [2, images] that others of their set are `nearest` to: `CLEAR` of those.
+
+    They are no wider than decoys of such images allow, which is `kind`; stated bits hold for all.
+    """
+    clear = nearest // np.array(CLEAR)[:, None]
+    codes, learned = np.where(crowded, clear, np.array([[REACH[by]] for by in OWN]))
+    limits = (
+        np.full_like(codes, kind.codes) if stated else np.minimum(kind.codes, codes),
+        np.minimum(kind.judged, learned),
+        np.minimum(kind.learned, learned),
+    )
+    return [tuple(row) for row in np.stack(limits, axis=1).tolist()]
 
 
 def _uncrowded(nearest: NDArray[np.int64], share: float, reach: int) -> int:
@@ -193,12 +243,18 @@ def of_sets(
 
 
 def _chosen(
-    found: Seen, name: str, config: AuditConfig, trusted: Trusted, own_codes: int, own_learned: int
+    found: Seen,
+    name: str,
+    config: AuditConfig,
+    trusted: Trusted,
+    own: tuple[int, ...] = (REACH[By.CODES], REACH[By.LEARNED]),
 ) -> Limits:
     """The widest limits whose copies, of all ways together, are by chance at the rate that is asked for.
 
-    Ways err apart from one another: where together they are wrong too often, each gets a part of the rate.
+    Ways err apart from one another: where together they are wrong too often, each gets a part of the rate. No
+    limit is wider than `own`, by codes and by the detector.
     """
+    own_codes, own_learned = own
     for parts in range(1, len(By) + 1):
         codes, judged, learned = (
             choose([found.images[by], found.pairs[by]], config.fdr / parts, trusted.by(by)) for by in By
@@ -216,8 +272,11 @@ def _chosen(
 
 
 def passing(found: Seen, limits: Limits) -> Threshold:
-    """How many images pass a limit and are nearer than their mirror images; how many of them by chance."""
-    bounds = np.array([limits.of(by) for by in By])
+    """How many images pass a limit and are nearer than their mirror images; how many of them by chance.
+
+    Chance is counted within the set's limits, which are the widest.
+    """
+    bounds = np.array([limits.of_image(name) for name in found.names.tolist()], np.int64).reshape(-1, len(By))
     own, mirror = found.near[:, :, 0], found.near[:, :, 1]
     targets = int(((own <= bounds) & (own < mirror)).any(axis=1).sum())
     decoys = sum(row.decoys for row in _within(found.images, limits))
@@ -242,8 +301,11 @@ def to_json(limits: Mapping[str, Limits]) -> dict[str, Any]:
     return {name: asdict(found) for name, found in limits.items()}
 
 
-def from_json(stated: Mapping[str, Mapping[str, int]]) -> dict[str, Limits]:
-    return {name: Limits(**limits) for name, limits in stated.items()}
+def from_json(stated: Mapping[str, Mapping[str, Any]]) -> dict[str, Limits]:
+    return {
+        name: Limits(**{**limits, "closer": {image: tuple(own) for image, own in limits["closer"].items()}})
+        for name, limits in stated.items()
+    }
 
 
 def nearness(seen: Near) -> tuple[bool, int, int]:

@@ -37,7 +37,6 @@ from wit_pipeline.copies.buckets import (
     of_root,
     united,
 )
-from wit_pipeline.copies.nearest import WORD_BANDS
 from wit_pipeline.copies.self_join import (
     CODE,
     LINK,
@@ -51,11 +50,11 @@ from wit_pipeline.copies.self_join import (
     ends,
     equal_bytes,
     equal_codes,
+    faces,
     followed,
     links,
     near,
     runs,
-    thin,
     with_roots,
 )
 from wit_pipeline.dedup import Verdict, read_codes, verdicts_of
@@ -91,8 +90,8 @@ def images(task: Task) -> int:
 
 
 def in_bands(task: Task) -> int:
-    """As many keys as the images weigh that are in four bands, in arrays: some 700 bytes each."""
-    return 2 * images(task)
+    """As many keys as the images weigh that are in each band, in arrays: 59 bytes a face, of 1.25."""
+    return task.recipe.dedup.bands * images(task) // 3
 
 
 def buckets(task: Task) -> int:
@@ -187,7 +186,7 @@ def alike(pipeline: beam.Pipeline, task: Task) -> None:
     def settle(bucket: int, arrays: tuple[Rows, ...]) -> None:
         left, gone = equal_codes(*arrays)
         save(at(scratch, ALIKE, bucket), gone)
-        save(at(scratch, SECOND, bucket), thin(left))
+        save(at(scratch, SECOND, bucket), faces(left))
 
     coded = pipeline | "First" >> Left(task, FIRST, every=True)
     met = meeting("Codes", buckets(task), (coded, CODE, of_codes), turn=task.turn)
@@ -196,14 +195,14 @@ def alike(pipeline: beam.Pipeline, task: Task) -> None:
 
 def near_pairs(pipeline: beam.Pipeline, task: Task) -> None:
     """Which are near, of those that share a band."""
-    scratch, distance = task.folders.scratch, task.recipe.dedup.near_distance
+    scratch, config = task.folders.scratch, task.recipe.dedup
     compared = pipeline | "Second" >> Left(task, SECOND, every=True)
 
     def settle(bucket: int, arrays: tuple[Rows, ...], band: int) -> None:
         (some,) = arrays
-        save(at(scratch, f"{THIRD}{band}", bucket), near(some, band, distance))
+        save(at(scratch, f"{THIRD}{band}", bucket), near(some, band, mirrored=config.mirrored))
 
-    for band in range(WORD_BANDS):
+    for band in range(config.bands):
         side: Side = (compared, THIN, partial(band_values, band=band))
         met = meeting(f"Band{band}", buckets(task), side, turn=task.turn)
         met | f"Near{band}" >> beam.MapTuple(partial(settle, band=band))
@@ -213,7 +212,7 @@ def verdicts(pipeline: beam.Pipeline, task: Task) -> None:
     """What becomes of every copy: a table for some parts."""
     config, count, scratch = task.recipe.dedup, buckets(task), task.folders.scratch
     edges = [
-        pipeline | f"Near{band}" >> Left(task, f"{THIRD}{band}") for band in range(WORD_BANDS)
+        pipeline | f"Near{band}" >> Left(task, f"{THIRD}{band}") for band in range(config.bands)
     ] | "Edges" >> beam.Flatten()
     linked = edges | "Links" >> beam.Map(links) | "Rooted" >> beam.CombineGlobally(Rooted())  # type: ignore[no-untyped-call]
     met = meeting(
@@ -224,7 +223,7 @@ def verdicts(pipeline: beam.Pipeline, task: Task) -> None:
     )
     rooted_ = met | "WithRoots" >> beam.MapTuple(lambda _, arrays: with_roots(*arrays))
     last = meeting("Component", count, (rooted_, MEMBER, of_root)) | (
-        "Choose" >> beam.MapTuple(lambda _, arrays: chosen(arrays[0], config.near_distance))
+        "Choose" >> beam.MapTuple(lambda _, arrays: chosen(arrays[0], mirrored=config.mirrored))
     )
     by_codes = pipeline | "Alike" >> Left(task, ALIKE)
     more = [follow("Alike", count, by_codes, last), last] | "More" >> beam.Flatten()

@@ -15,7 +15,7 @@ from beam_jobs.stages import dedup
 from beam_jobs.stages.copies import comparing
 from beam_jobs.stages.copies.comparing import Rooted
 from tests.beam_jobs.signed import sign_counts, sign_pairs
-from tests.dedup_reference import Item, crowd, verdicts
+from tests.dedup_reference import DISTANCE, Item, crowd, verdicts
 from tests.factories import flip, pair
 from wit_pipeline.copies.self_join import LINK, Rows, rooted
 from wit_pipeline.dedup import DedupConfig
@@ -96,8 +96,9 @@ def as_pairs(items: Sequence[Item]) -> list[Pair]:
             f"http://h.test/{number}",
             queries=tuple(range(item.queries)),
             sha256=f"{item.sha256:016x}" * 4,
-            phash=f"{item.phash:016x}",
             phash16=f"{item.phash16:064x}",
+            trim_phash16="" if item.inside is None else f"{item.inside:064x}",
+            entropy=7.0 if item.reach == DISTANCE else 3.0,
             weak=0.1 if item.coded else 0.9,
             original_width=item.pixels,
             original_height=1,

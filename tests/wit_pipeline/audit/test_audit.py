@@ -101,6 +101,7 @@ def test_overlap_is_counted_by_evaluation_image() -> None:
         "threshold": 48,
         "threshold_by": "decoys",
         "own": {"codes": 80, "learned": 400},
+        "closer": {"images": 0, "distances": {}},
         "fdr": 1.0,
         "targets_within": 1,
         "decoys_within": 2,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.dedup_reference import DISTANCE, Item, crowd, rows_of, verdicts
+from tests.dedup_reference import DISTANCE, ODD, Item, band_masks, crowd, rows_of, verdicts
 from wit_pipeline.copies import self_join
 from wit_pipeline.copies.self_join import (
     KEY,
@@ -14,17 +14,20 @@ from wit_pipeline.copies.self_join import (
     VERDICT,
     Rows,
     band_values,
+    bands_for,
     chosen,
     codes,
     collapsed,
     dealt,
+    faces,
     followed,
     joined,
     near,
     rooted,
-    thin,
 )
 from wit_pipeline.dedup import Verdict, verdicts_of
+
+BANDS = bands_for(DISTANCE)
 
 
 def key(number: int) -> str:
@@ -32,7 +35,7 @@ def key(number: int) -> str:
 
 
 def found(items: list[Item]) -> list[Verdict]:
-    return list(verdicts_of(joined(rows_of(items), DISTANCE)))
+    return list(verdicts_of(joined(rows_of(items), BANDS)))
 
 
 def test_five_thousand_images_by_the_definition() -> None:
@@ -50,11 +53,14 @@ CLOSE = st.builds(
     Item,
     key=st.integers(0, (1 << 128) - 1).map(key),
     sha256=st.integers(0, 3),
-    phash=st.sampled_from([0, 1, 3, 15, 31, 1 << 63, (1 << 64) - 1]),
-    phash16=st.integers(0, 3).map(lambda steps: (1 << 20 * steps) - 1),
+    phash16=st.builds(
+        lambda steps, turned: (1 << 20 * steps) - 1 ^ turned, st.integers(0, 3), st.sampled_from([0, ODD])
+    ),
+    inside=st.sampled_from([None, 0, (1 << 256) - 1]),
     pixels=st.integers(1, 2),
     queries=st.integers(1, 2),
     coded=st.booleans(),
+    reach=st.sampled_from([DISTANCE, 20, 19]),
 )
 
 
@@ -63,7 +69,7 @@ CLOSE = st.builds(
 def test_few_images_by_the_definition_in_any_order(items: list[Item], chance: random.Random) -> None:
     of_bytes = {item.sha256: item for item in items}  # equal bytes have equal codes
     items = [
-        replace(item, phash=like.phash, phash16=like.phash16, coded=like.coded)
+        replace(item, phash16=like.phash16, inside=like.inside, coded=like.coded, reach=like.reach)
         for item in items
         for like in [of_bytes[item.sha256]]
     ]
@@ -84,10 +90,7 @@ def test_the_largest_stays_then_the_most_queries_then_the_smallest_key() -> None
 
 def test_a_chain_does_not_join_unlike_images() -> None:
     """a - b - c, each step within the distance, the ends not: c is not a copy of a."""
-    items = [
-        Item(key=key(i), sha256=i, pixels=300 - i, phash16=(1 << 30 * i) - 1, phash=(1 << i) - 1)
-        for i in range(3)
-    ]
+    items = [Item(key=key(i), sha256=i, pixels=300 - i, phash16=(1 << 30 * i) - 1) for i in range(3)]
     assert found(items) == [Verdict(key(1), "near_duplicate", key(0), 30)]
 
 
@@ -103,36 +106,120 @@ def test_what_is_named_stays_and_is_as_far_as_it_says() -> None:
     ]
 
 
-def edges_of(rows: Rows, buckets: int) -> list[tuple[int, int]]:
-    """Near pairs, each band's rows dealt to buckets before."""
+def test_the_nearest_of_an_images_faces_counts_plain_or_mirrored() -> None:
+    """One that has the first in its midst, one that is in the first's midst, and the mirror image of each."""
+    whole, midst, far = (1 << 120) - 1, (1 << 256) - 1, 0xC0FFEE << 200
+    first = Item(key=key(1), sha256=1, pixels=400, phash16=whole, inside=midst)
+    others = [
+        Item(key=key(2), sha256=2, phash16=midst ^ 7),
+        Item(key=key(3), sha256=3, phash16=far, inside=whole ^ 1),
+        Item(key=key(4), sha256=4, phash16=midst ^ ODD ^ 31),
+        Item(key=key(5), sha256=5, phash16=far ^ 1, inside=midst ^ ODD),
+    ]
+    bits = [3, 1, 5, 0]
+    expected = [
+        Verdict(item.key, "near_duplicate", first.key, apart)
+        for item, apart in zip(others, bits, strict=True)
+    ]
+    assert found([*others, first]) == expected
+    plain = list(verdicts_of(joined(rows_of([*others, first]), BANDS, mirrored=False)))
+    assert [item.key for item in plain] == [key(2), key(3), key(5)]  # the last two are alike inside and whole
+
+
+def test_a_pair_lies_within_the_reach_of_both() -> None:
+    one = Item(key=key(1), sha256=1, pixels=400)
+    for bits, reach, kept in ((16, 16, 1), (17, 16, 2), (32, 32, 1), (33, 32, 2)):
+        other = Item(key=key(2), sha256=2, phash16=(1 << bits) - 1, reach=reach)
+        assert len(found([one, other])) == 2 - kept
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, (1 << 256) - 1), st.sets(st.integers(0, 255), max_size=11), st.booleans())
+def test_up_to_eleven_bits_no_pair_within_is_lost(code: int, bits: set[int], mirrored: bool) -> None:
+    """Twelve bands have no bit in common: eleven bits leave one alone."""
+    other = code ^ sum(1 << bit for bit in bits) ^ (ODD if mirrored else 0)
+    items = [Item(key=key(1), sha256=1, phash16=code), Item(key=key(2), sha256=2, phash16=other)]
+    assert [item.distance for item in found(items)] == [len(bits)]
+
+
+Face = tuple[int, int]  # an image, and which of its faces
+
+
+def edges_of(rows: Rows, buckets: int) -> list[tuple[Face, Face]]:
+    """Near pairs of faces, each band's rows dealt to buckets before."""
     pairs = []
-    for band in range(4):
+    for band in range(BANDS):
         for _, some in dealt(rows, band_values(rows, band), buckets):
-            edges = near(some, band, DISTANCE)
-            ends = zip(edges["one"]["low"].tolist(), edges["other"]["low"].tolist(), strict=True)
-            pairs += [(min(pair), max(pair)) for pair in ends]
+            edges = near(some, band, mirrored=True)
+            names = [
+                zip(edges[end]["low"].tolist(), edges[end]["face"].tolist(), strict=True)
+                for end in ("one", "other")
+            ]
+            pairs += [(min(pair), max(pair)) for pair in zip(*names, strict=True)]
     return sorted(pairs)
 
 
-@pytest.mark.parametrize(("buckets", "crowded"), [(7, 4096), (1000, 4096), (1, 1), (5, 3)])
-def test_buckets_and_crowds_change_no_pair_and_each_is_found_once(
-    buckets: int, crowded: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("buckets", [7, 1000])
+def test_buckets_change_no_pair_and_each_is_found_once(buckets: int) -> None:
     rows = rows_of(crowd(2000))
     left, _ = collapsed(rows, codes(rows), near=True)
-    compared = thin(left)
+    compared = faces(left)
     expected = edges_of(compared, 1)
     assert len(expected) > 300
     assert len(set(expected)) == len(expected)
-    monkeypatch.setattr(self_join, "CROWD", crowded)
     assert edges_of(compared[::-1].copy(), buckets) == expected
 
 
+@pytest.mark.parametrize(("buckets", "crowded"), [(1, 1), (5, 3)])
+def test_of_a_crowd_no_pair_is_lost_that_shares_a_second_band(
+    buckets: int, crowded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = faces(collapsed(rows := rows_of(crowd(2000)), codes(rows), near=True)[0])
+    values = np.stack([band_values(compared, band) for band in range(16)])
+    place = {(row["low"], row["face"]): i for i, row in enumerate(compared)}
+    expected = set()
+    for pair in edges_of(compared, 1):
+        one, other = place[pair[0]], place[pair[1]]
+        if np.count_nonzero(values[:, one] == values[:, other]) > 1:
+            expected.add(pair)
+    monkeypatch.setattr(self_join, "CROWD", crowded)
+    crowds = edges_of(compared, buckets)
+    assert len(set(crowds)) == len(crowds)
+    assert expected <= set(crowds)
+    assert len(expected) > 250
+
+
 def test_bands_are_what_they_were() -> None:
-    """Golden: the permutation is part of the method."""
-    compared = thin(rows_of([Item(key=key(1), phash=0x0123456789ABCDEF)]))
-    values = [int(band_values(compared, band)[0]) >> 48 - 16 * band for band in range(4)]
-    assert values == [1576, 55487, 50486, 26580]
+    """Golden: the permutation is part of the method. A mirror image has the same values."""
+    code = int("0123456789abcdef" * 4, 16)
+    for turned in (0, ODD):
+        compared = faces(rows_of([Item(key=key(1), phash16=code ^ turned)]))
+        values = [int(band_values(compared, band)[0]) for band in range(16)]
+        assert values == [
+            17076,
+            32425,
+            63184,
+            3921,
+            4216,
+            9713,
+            2484,
+            24470,
+            43774,
+            26244,
+            61737,
+            23226,
+            38399,
+            9487,
+            9445,
+            20017,
+        ]
+
+
+def test_the_bands_are_of_the_bits_that_the_definition_names() -> None:
+    for band, mask in enumerate(band_masks()):
+        for bits, value in ((mask, 0 if band % 2 else 0xFFFF), (~mask & (1 << 256) - 1, 0)):
+            compared = faces(rows_of([Item(key=key(1), phash16=bits)]))
+            assert int(band_values(compared, band)[0]) == value
 
 
 def test_equal_values_are_dealt_to_one_bucket_and_others_evenly() -> None:
@@ -177,7 +264,7 @@ def test_roots_are_the_smallest_that_can_be_reached(
 
 def test_nothing_is_no_special_case() -> None:
     assert found([]) == []
-    assert len(chosen(np.zeros(0, self_join.MEMBER), DISTANCE)) == 0
+    assert len(chosen(np.zeros(0, self_join.MEMBER), mirrored=True)) == 0
     none = np.zeros(0, VERDICT)
     assert len(followed(none, none)) == 0
     one = np.zeros(1, VERDICT)

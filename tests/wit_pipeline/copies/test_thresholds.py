@@ -1,10 +1,13 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from wit_pipeline.copies.decoys import NOTHING
-from wit_pipeline.copies.evaluation import AuditConfig
+from wit_pipeline.copies.evaluation import AuditConfig, EvaluationImage
+from wit_pipeline.copies.evaluation_index import Evaluation
 from wit_pipeline.copies.sightings import WIDEST, By, Own, Reached, Sighting, Spread
 from wit_pipeline.copies.thresholds import (
     Limits,
@@ -196,9 +199,9 @@ def test_equal_bytes_come_first_then_the_nearest() -> None:
     assert [item.distance for item in sorted(items, key=rank)] == [0, 4, 5, 256]
 
 
-@pytest.mark.parametrize(("near", "limit"), [(0, WIDEST), (2, WIDEST), (3, 41), (30, 41)])
+@pytest.mark.parametrize(("near", "limit"), [(0, WIDEST), (2, WIDEST), (20, WIDEST), (21, 41), (30, 41)])
 def test_no_distance_counts_at_which_pictures_of_the_set_lie(tmp_path: Path, near: int, limit: int) -> None:
-    """At 40, 41, 42 … Up to 2 of 200 may: a set has some pictures twice, and decoys judge the rest."""
+    """At 40, 41, 42 … of 200. With more than 20 look-alikes the set is of one kind, and 2 may lie within."""
     nearest = [40 + i if i < near else NOTHING for i in range(200)]
     own = [Own(set="a", image=str(i), codes=bits, learned=NOTHING) for i, bits in enumerate(nearest)]
     rows.write(tmp_path / "own.parquet", Own, own)
@@ -208,5 +211,69 @@ def test_no_distance_counts_at_which_pictures_of_the_set_lie(tmp_path: Path, nea
     told = own_of([tmp_path / "own.parquet"])
     limits = decide(known, told, CONFIG, Trusted(bits=32))
     assert (limits["a"].codes, limits["a"].own_codes, limits["b"].own_codes) == (limit, limit, WIDEST)
+    closer = {str(i): ((40 + i) // 2, -1, -1) for i in range(near)} if limit == WIDEST else {}
+    assert limits["a"].closer == closer
+    assert from_json(to_json(limits)) == limits
     stated = AuditConfig(sets=CONFIG.sets, distances={"a": 70})
     assert decide(known, told, stated, Trusted(bits=32))["a"].codes == 70
+
+
+@pytest.mark.parametrize(
+    ("own", "taken"),
+    [
+        ((20, NOTHING), {10: True, 11: False, 40: False}),
+        ((NOTHING, NOTHING), {40: True, 41: False}),
+        ((39, NOTHING), {19: True, 20: False}),
+    ],
+)
+def test_an_image_with_look_alikes_has_a_limit_of_its_own(
+    own: tuple[int, int], taken: dict[int, bool]
+) -> None:
+    limits = Limits(codes=40, judged=-1, learned=-1, closer={"2.png": (own[0] // 2, -1, -1)})
+    image = "1.png" if own[0] == NOTHING else "2.png"
+    seen = [replace(sighting(bits), image=image) for bits in taken]
+    assert [limits.takes(item) for item in seen] == list(taken.values())
+
+
+def test_look_alikes_cost_the_others_of_their_set_nothing(tmp_path: Path) -> None:
+    """Three charts of one kind, 18 bits apart, among 60 photographs; copies of all are 30 bits away, or 9."""
+    draws = np.random.default_rng(7)
+    longs = [int.from_bytes(draws.bytes(32)) for _ in range(60)]
+    charts = [longs[0] ^ bits for bits in (0, (1 << 18) - 1, (1 << 18) - 1 << 18)]
+    known = [evaluation_image(i, long) for i, long in enumerate([*longs[1:], *charts])]
+    index = Evaluation(known, CONFIG)
+    limits = {}
+    for name, some in (("with", [*index.own(0, len(known))]), ("without", [*index.own(0, 59)])):
+        path = tmp_path / f"{name}.parquet"
+        rows.write(path, Own, some)
+        shown = seen(merged([]), spread_of([]), CONFIG)
+        limits[name] = decide(shown, own_of([path]), CONFIG, Trusted(bits=48))["a"]
+    assert limits["with"].codes == limits["without"].codes == 48
+    assert limits["with"].closer == {f"{i}.png": (9, -1, -1) for i in (59, 60, 61)}
+    assert not limits["without"].closer
+    for image, bits, found in (("3.png", 30, True), ("60.png", 30, False), ("60.png", 9, True)):
+        assert limits["with"].takes(replace(sighting(bits), image=image)) is found
+
+
+def evaluation_image(number: int, long: int) -> EvaluationImage:
+    """One whose phash8 says nothing against any other."""
+    mirror = f"{long ^ (1 << 256) - 1:064x}"
+    return EvaluationImage(
+        set="a",
+        image=f"{number}.png",
+        sha256=f"{number:064x}",
+        phash="0" * 16,
+        phash16=f"{long:064x}",
+        weak=0.1,
+        mirror_phash="f" * 16,
+        mirror_phash16=mirror,
+    )
+
+
+def test_stated_bits_hold_for_all_images_of_a_set(tmp_path: Path) -> None:
+    own = [Own(set="a", image=str(i), codes=20 if i < 3 else NOTHING, learned=NOTHING) for i in range(60)]
+    rows.write(tmp_path / "own.parquet", Own, own)
+    config = AuditConfig(sets=CONFIG.sets, distances={"a": 33})
+    shown = seen(merged([]), spread_of([]), config)
+    limits = decide(shown, own_of([tmp_path / "own.parquet"]), config, Trusted(bits=48))["a"]
+    assert {limits.of_image(str(i))[By.CODES] for i in range(60)} == {33}
