@@ -1,6 +1,6 @@
 """Pre-train CLIP on the shards. Torch is imported here and nowhere else; Beam never.
 
-    loop    evaluate    detector        a run, what it was worth, and the audit's second judge
+    loop    evaluate    export    detector    a run, its worth, what others load; the audit's second judge
     optimisation    checkpoints         a step of learning, and what a run can be taken up from
     distributed                         one model in many processes
     model    data                       the two towers, and batches of pixels and tokens

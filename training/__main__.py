@@ -85,6 +85,13 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=local, required=True, help="folder for results.json")
     evaluate.set_defaults(run=run_eval)
 
+    export = commands.add_parser("export", help="a model for other libraries", allow_abbrev=False)
+    export.add_argument("--checkpoint", type=local, required=True, help="a step-NNNNNN.pt, or a run's --out")
+    export.add_argument("--to", choices=("openclip", "hf", "openai", "onnx"), required=True)
+    export.add_argument("--results", type=local, help="an evaluation's results.json, for the card")
+    export.add_argument("--out", type=local, required=True, help="a folder that is not there yet")
+    export.set_defaults(run=run_export)
+
     detector = commands.add_parser("detector", help="train a copy detector for the audit", allow_abbrev=False)
     detector.add_argument(
         "--images",
@@ -173,6 +180,15 @@ def run_eval(options: argparse.Namespace) -> None:
     )
     for table in tables(results):
         console.print(table)
+
+
+def run_export(options: argparse.Namespace) -> None:
+    from training.export.export import export
+
+    console = Console()
+    warn = partial(console.print, highlight=False, markup=False, soft_wrap=True)
+    made = export(options.checkpoint, options.to, options.out, warn, options.results)
+    console.print(f"{made}: its README.md says how it is loaded", highlight=False, soft_wrap=True)
 
 
 def run_detector(options: argparse.Namespace) -> None:
