@@ -54,8 +54,8 @@ lower-cased, mojibake and entities mended, and cut at {context} tokens.
 
 ## Training
 
-Step {step:,}, {read:,} pairs read, of shards whose samples have the digest `{shards}`; the card of that dataset
-says what is in them.
+Step {step:,}, {read:,} pairs read, of shards whose samples have the digest `{shards}`; the card of that
+dataset says what is in them.
 
 | | |
 |---|---|

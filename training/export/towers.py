@@ -36,8 +36,8 @@ class TextTower(nn.Module):
         model = self.model
         x_BTW = model.token_embedding(text_BT) + model.positional_embedding[: text_BT.shape[1]]
         x_BTW = model.ln_final(model.transformer(x_BTW))
-        end_B = text_BT.argmax(dim=-1)
-        x_BW = x_BTW[torch.arange(len(text_BT)), end_B]
+        end_B11 = text_BT.argmax(dim=-1)[:, None, None]
+        x_BW = x_BTW.gather(1, end_B11.expand(-1, 1, x_BTW.shape[2]))[:, 0]
         return nn.functional.normalize(x_BW @ model.text_projection, dim=-1)
 
 
@@ -50,7 +50,7 @@ def write_towers(folder: Path, made: Trained) -> None:
     _write(ImageTower(made.model), images, folder / "image.onnx", "pixels", "image_embeds")
     _write(TextTower(made.model), texts, folder / "text.onnx", "input_ids", "text_embeds")
     write_pieces(folder, made.tokenizer, context)
-    scale = float(made.model.logit_scale.exp())
+    scale = float(made.model.logit_scale.detach().exp())
     write_json(folder / "clip.json", {"image_size": size, "context": context, "logit_scale": scale})
 
 

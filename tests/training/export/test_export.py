@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-import open_clip
+import open_clip  # type: ignore[import-untyped]
 import pytest
 import torch
 from PIL import Image
@@ -17,8 +17,9 @@ from training.__main__ import main
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Checkpoint
 from training.config import MODELS, ClipConfig, TextConfig, VitConfig
-from training.data.image import normalise, square
+from training.data.image import normalise
 from training.data.tokenizer import Tokenizer
+from training.export.card import SNIPPETS
 from training.export.pieces import is_published
 from training.model.clip import Clip
 from wit_pipeline.vocabulary.config import as_table
@@ -46,7 +47,7 @@ def run_of(folder: Path, sizes: ClipConfig, tokenizer: Tokenizer) -> Path:
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.ndim:
-                parameter += 0.02 * torch.randn_like(parameter)
+                parameter.add_(0.02 * torch.randn_like(parameter))
     made = Checkpoint(
         step=7,
         model=model.state_dict(),
@@ -92,7 +93,7 @@ def picture(side: int) -> Image.Image:
 @torch.no_grad()
 def vectors(run: Path, texts: list[str] = TEXTS) -> tuple[Tensor, Tensor]:
     model, sizes, tokenizer = ours(run)
-    images = torch.from_numpy(np.asarray(square_of(sizes))[None])
+    images = torch.from_numpy(square_of(sizes)[None])
     ids = torch.from_numpy(tokenizer.encode(texts, sizes.text.context))
     return model.encode_image(normalise(images)), model.encode_text(ids)
 
@@ -101,12 +102,12 @@ def square_of(sizes: ClipConfig) -> np.ndarray[Any, Any]:
     side = sizes.vision.image_size
     found = picture(side)
     left = (found.width - side) // 2
-    return np.asarray(found.crop((left, 0, left + side, side)))
+    return np.array(found.crop((left, 0, left + side, side)))
 
 
 def unit(values: Any) -> Tensor:
-    found = torch.as_tensor(values)
-    return found / found.norm(dim=-1, keepdim=True)
+    found: Tensor = torch.as_tensor(values)
+    return torch.nn.functional.normalize(found, dim=-1)
 
 
 @torch.no_grad()
@@ -218,6 +219,16 @@ def test_the_card_says_what_it_is_and_how_it_is_loaded(small: Path, tmp_path: Pa
     assert page.startswith("---\nlibrary_name: transformers\npipeline_tag: zero-shot-image-classification\n")
     for said in ("CLIPModel.from_pretrained", "`d1`", "| `seed` | 5 |", "| zero_shot birds top1 | 0.5000 |"):
         assert said in page
+
+
+@pytest.mark.parametrize("to", sorted(SNIPPETS))
+def test_what_the_card_says_runs(to: str, small: Path, tmp_path: Path) -> None:
+    out = exported(small, to, tmp_path / "out")
+    page = (out / "README.md").read_text()
+    _, _, snippet = page.partition("```python\n")
+    made: dict[str, Any] = {}
+    exec(snippet.partition("```")[0].replace("FOLDER", str(out)), made)
+    assert made.keys() & {"model", "state", "image_tower"}
 
 
 def test_published_pieces_are_known() -> None:

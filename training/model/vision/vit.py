@@ -31,7 +31,7 @@ class VisionTransformer(nn.Module):
     def forward(self, image_BCHW: Tensor) -> Tensor:
         """`image_BCHW`, float with CLIP's mean and deviation taken out, as float [B, D]."""
         patch_BPW = self.conv1(image_BCHW).flatten(2).transpose(1, 2)
-        class_B1W = self.class_embedding.expand(len(patch_BPW), 1, -1).to(patch_BPW.dtype)
+        class_B1W = self.class_embedding.expand(patch_BPW.shape[0], 1, -1).to(patch_BPW.dtype)
         x_BTW = torch.cat([class_B1W, patch_BPW], dim=1) + self.positional_embedding
         x_BTW = self.transformer(self.ln_pre(x_BTW))
         out_BD: Tensor = self.ln_post(x_BTW[:, 0]) @ self.proj
