@@ -17,7 +17,7 @@ from wit_pipeline.text.languages import base, identify, is_one_of, of_wiki
 # "dewiki-20240901-pages-articles.xml.bz2", "zh_classicalwiki-…-cirrussearch-content.json.gz", "de_wiki.xml"
 NAMED = re.compile(r"([a-z]{2,3}(?:[_-][a-z]{1,10}){0,2}?)_?wiki(?![a-z])")
 PAGES = 200  # that a language is looked for in …
-CHARACTERS = 20_000  # … or as much text
+CHARACTERS = 10_000  # … or as much text
 DATABASE = re.compile(r"([a-z_]{2,30})wiki")
 
 
@@ -51,7 +51,7 @@ def wiki_of(stream: BinaryIO, name: str) -> Wiki:
     named = _wiki(NAMED.match(PurePath(name).name), "")
     if said.language and named.language and said.language != named.language:
         stream.seek(start)
-        if is_one_of(of_wiki(identify(_sample(stream, name))[0]), (named.language,)):
+        if is_one_of(of_wiki(identify(_sample(stream, name), CHARACTERS)[0]), (named.language,)):
             said = named
     found = said if said.language else named
     return Wiki(found.code, found.language, head.namespaces)

