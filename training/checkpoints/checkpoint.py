@@ -4,8 +4,8 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ class Checkpoint:
     shards: str  # digest of the samples learnt from; the step is the place in them
     read: int  # samples so far
     bad: dict[str, int]  # those that could not be used, by reason
+    names: Sequence[str] = ()  # of the shards
+    samples: int = 0  # usable ones in them
+    era: dict[str, int] = field(default_factory=dict)  # the `Era` of the samples learnt from
+    changes: Sequence[dict[str, Any]] = ()  # what was turned on the way: after which `step`, and `changed`
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int, every: int = 0) -> Path:

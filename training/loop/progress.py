@@ -86,7 +86,7 @@ class Journal:
         for row in rows:
             self.file.write(json.dumps(row) + "\n")
             for name, value in row.items():
-                if name != "step":
+                if isinstance(value, int | float) and name != "step":
                     self.board.add_scalar(name, value, row["step"])
         self.file.flush()
 

@@ -4,15 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from training.checkpoints.resume import refuse_another_run, set_aside, start_from
+from training.checkpoints.checkpoint import Checkpoint
+from training.checkpoints.resume import changes_of, era_of, refuse_the_past, set_aside, start_from
 from training.checkpoints.start import begin_with, weights_of
 from training.config import MODELS, ClipConfig, TrainConfig
-from training.data.batches import Tally
+from training.data.batches import BEGINNING, Era, Tally
 from training.data.shards import Samples, find, index
 from training.data.tokenizer import Tokenizer
 from training.distributed.parallel import in_parallel, parted
@@ -47,6 +49,9 @@ class Learner:
     steps: int  # the number of the last step
     done: int  # that of the step it goes on from; 0: none
     before: Tally  # what all processes read until there
+    era: Era  # since when it learns from these samples
+    changed: dict[str, list[Any]]  # what was turned there: by name, was and is
+    changes: Sequence[dict[str, Any]]  # the same of the whole run until now, each with its `step`
 
 
 def set_up(
@@ -61,15 +66,20 @@ def set_up(
         say(f"{wrong}; its whole samples are used")
     unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
     unusable.check(config.max_bad_share, unusable.read)
-    steps = steps_of(config, samples, world)
+    check_batch(config, samples, world)
     say(f"{len(samples):,} samples in {len(samples.paths):,} shards; {unusable}")
 
     # The checkpoint, and the tokenizer, which is the checkpoint's once there is one.
     if resume == "never" and world.leads:
         set_aside(out)
     found = start_from(resume, folder, say)
+    era, changed, changes = BEGINNING, {}, list[dict[str, Any]]()
     if found:
-        refuse_another_run(found, config, samples, steps)
+        changed, era = changes_of(found, config, samples), era_of(found, config, samples)
+        changes = [*found.changes, *([{"step": found.step, "changed": changed}] if changed else [])]
+    steps = config.steps or era.last(config.epochs, len(samples) // config.batch_size)
+    if found:
+        refuse_the_past(found, steps)
     weights, of_weights = weights_of(Path(config.init), say) if config.init and not found else ({}, None)
     tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples, of_weights)
     if world.leads:
@@ -92,9 +102,11 @@ def set_up(
     optimizer = optim.optimizer(model, sizes, config)
     before, done = Tally(), 0
     if found:
-        optimizer.load_state_dict(parted(found.optimizer, optim.parameters(optimizer)))
+        take_up(optimizer, found)
         before, done = Tally(read=found.read, bad=Counter(found.bad)), found.step
         say(f"going on from step {done:,} of {steps:,}")
+        for name, (was, now) in changed.items():
+            say(f"from there on {name} is {now!r}; it was {was!r}")
     return Learner(
         config=config,
         samples=samples,
@@ -106,7 +118,18 @@ def set_up(
         steps=steps,
         done=done,
         before=before,
+        era=era,
+        changed=changed,
+        changes=changes,
     )
+
+
+def take_up(optimizer: Optimizer, found: Checkpoint) -> None:
+    """Take up an optimizer's averages; its decay stays the recipe's."""
+    decay = [group["weight_decay"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(parted(found.optimizer, optim.parameters(optimizer)))
+    for group, one in zip(optimizer.param_groups, decay, strict=True):
+        group["weight_decay"] = one
 
 
 def laid_out(model: Clip, config: TrainConfig, device: torch.device) -> None:
@@ -137,8 +160,8 @@ def seat_of(config: TrainConfig) -> Seat:
     return Seat(world=world, device=device, bf16=bf16)
 
 
-def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
-    """How many steps the recipe asks for; `UserError` if one batch is too large, or too small to share."""
+def check_batch(config: TrainConfig, samples: Samples, world: World) -> None:
+    """Raise `UserError` if one batch is too large, or too small to share."""
     if config.batch_size % world.size or config.batch_size < 2 * world.size:
         raise UserError(
             f"batch_size is {config.batch_size:,}, and {world.size} processes share it; give each as many, "
@@ -149,7 +172,6 @@ def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
             f"batch_size is {config.batch_size:,}, and the shards hold {len(samples):,} usable samples; "
             f"lower it or give more shards"
         )
-    return config.steps or config.epochs * (len(samples) // config.batch_size)
 
 
 def make_tokenizer(config: TrainConfig, samples: Samples, of_weights: Tokenizer | None) -> Tokenizer:

@@ -15,7 +15,6 @@ import torch
 from tests.training.conftest import TOY, MakeShards
 from training.checkpoints import checkpoint
 
-
 # Threads as many as torch takes by itself.
 AS_USERS = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
 

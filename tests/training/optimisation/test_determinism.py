@@ -19,14 +19,15 @@ AGAIN = 3  # times that each operator is computed
 PAIRS, CONTEXT = 48, 24
 TEXT = TextConfig(layers=1, width=128, context=CONTEXT, vocab_size=600)
 VIT = replace(MODELS["ViT-Ti/8-64"], text=TEXT)
-RESNET = ClipConfig(embed_dim=64, vision=ResNetConfig(image_size=64, layers=(1, 1, 1, 1), width=16), text=TEXT)
+SMALL = ResNetConfig(image_size=64, layers=(1, 1, 1, 1), width=16)
+RESNET = ClipConfig(embed_dim=64, vision=SMALL, text=TEXT)
 
 
 class EachAgain(TorchDispatchMode):
     """Computes each operator some times more of the same inputs; `differing` names those that disagree."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.differing: set[str] = set()
         self.seen = 0
 
@@ -51,7 +52,7 @@ class EachAgain(TorchDispatchMode):
 
 
 def repeated(index: Tensor | None) -> bool:
-    return index is not None and len(index.unique()) < len(index)
+    return index is not None and len(torch.unique(index)) < len(index)
 
 
 def copied(tree: Any) -> Any:
@@ -83,7 +84,7 @@ def batch(size: int) -> tuple[Tensor, Tensor]:
     return image_BHWC, text_BT
 
 
-KINDS = {
+KINDS: dict[str, tuple[ClipConfig, TrainConfig, dict[str, Any]]] = {
     "vit": (VIT, TrainConfig(), {}),
     "parts": (VIT, TrainConfig(half_adam=True, half_text=True), {"micro_batch": 20, "chunk": 24}),
     "bf16": (VIT, TrainConfig(), {"bf16": True}),
