@@ -9,6 +9,8 @@ from typing import Any, Literal
 from wit_pipeline.vocabulary.config import did_you_mean, how, read_toml, section
 from wit_pipeline.vocabulary.errors import UserError
 
+Activation = Literal["quick_gelu", "gelu"]
+
 HEAD_WIDTH = 64  # of every attention head of every published CLIP
 
 
@@ -66,6 +68,7 @@ class ClipConfig:
     embed_dim: int
     vision: VitConfig | ResNetConfig
     text: TextConfig
+    activation: Activation = "quick_gelu"  # of the transformers; a ResNet's own is ReLU
 
 
 def _resnet(
@@ -130,6 +133,7 @@ class TrainConfig:
     gradient_clip: float = turned(0.0)  # largest norm of all gradients together; 0 is off
     seed: int = 0
     init: str = ""  # weights to begin with: a run, a checkpoint, or a file with openai/CLIP's names
+    activation: Literal["", "quick_gelu", "gelu"] = ""  # empty: that of `init`, or CLIP's quick_gelu
     tokenizer: str = ""  # a tokenizer.json or CLIP's merges; else that of `init`, or trained on captions
     vocab_size: int = 49_408  # of a tokenizer trained here, specials included
     context: int = 77  # tokens of a text, start and end included

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.config import ClipConfig
+from training.config import Activation, ClipConfig
 from training.data.tokenizer import Tokenizer
 from training.model.clip import Clip
 from wit_pipeline.vocabulary.config import section
@@ -131,6 +131,11 @@ def find(path: Path, warn: Callable[[str], None]) -> Checkpoint:
     if checkpoint is None:
         raise UserError(f"{path}: holds no checkpoint; give a step-NNNNNN.pt")
     return checkpoint
+
+
+def activation_in(checkpoint: Checkpoint) -> Activation:
+    """The activation of a checkpoint's model."""
+    return section(ClipConfig, checkpoint.sizes, "checkpoint").activation
 
 
 def restore(checkpoint: Checkpoint) -> tuple[Clip, ClipConfig, Tokenizer]:

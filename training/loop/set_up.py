@@ -10,9 +10,9 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from training.checkpoints.checkpoint import Checkpoint
+from training.checkpoints.checkpoint import Checkpoint, activation_in
 from training.checkpoints.resume import changes_of, era_of, refuse_the_past, set_aside, start_from
-from training.checkpoints.start import begin_with, weights_of
+from training.checkpoints.start import activation_of, begin_with, weights_of
 from training.config import MODELS, ClipConfig, TrainConfig
 from training.data.batches import BEGINNING, Era, Tally
 from training.data.shards import Samples, find, index
@@ -80,18 +80,21 @@ def set_up(
     steps = config.steps or era.last(config.epochs, len(samples) // config.batch_size)
     if found:
         refuse_the_past(found, steps)
-    weights, of_weights = weights_of(Path(config.init), say) if config.init and not found else ({}, None)
+    weights = weights_of(Path(config.init), say) if config.init and not found else None
+    activation = activation_in(found) if found else activation_of(weights, config)
+    of_weights = weights.tokenizer if weights else None
     tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples, of_weights)
     if world.leads:
         tokenizer.save(folder / "tokenizer.json")
 
     # Model and optimizer. Nothing else draws from torch's chance.
     sizes = MODELS[config.model]
-    sizes = replace(sizes, text=replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context))
+    text = replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context)
+    sizes = replace(sizes, text=text, activation=activation)
     torch.manual_seed(config.seed)
     model = Clip(sizes)
     if weights:
-        begin_with(model, weights, Path(config.init))
+        begin_with(model, weights.state, Path(config.init))
         say(f"beginning with the weights of {config.init}")
     if config.half_text:
         model.halve()

@@ -35,6 +35,7 @@ ANOTHER: dict[str, Any] = {
     "batch_size": 8,
     "seed": 1,
     "init": "elsewhere",
+    "activation": "gelu",
     "tokenizer": "elsewhere.json",
     "vocab_size": 601,
     "context": 12,
