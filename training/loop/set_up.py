@@ -61,7 +61,8 @@ def set_up(
     world, device, folder = seat.world, seat.device, out / "checkpoints"
 
     # Samples. Whatever lacks an image or a caption is known before the first step.
-    samples = index(find(shards, Path(config.cache or out / "shards")), config.max_bad_share)
+    found_shards = find(shards, Path(config.cache or out / "shards"))
+    samples = index(found_shards, config.max_bad_share, out / "index")
     for wrong in samples.broken:
         say(f"{wrong}; its whole samples are used")
     unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
