@@ -140,7 +140,7 @@ class TrainConfig:
     micro_batch: int = turned(0)  # pairs a process holds activations of at a time; 0: its part of the batch
     loss_chunk: int = turned(0)  # rows of logits held at a time; 0: all
     recompute: bool = turned(False)  # of each block only the input is held, and the rest computed twice
-    precision: Literal["auto", "fp32", "bf16"] = turned("auto")  # auto: bf16 on a GPU, fp32 elsewhere
+    precision: Literal["auto", "fp32", "bf16"] = turned("auto")  # auto: bf16 on a GPU that has it, else fp32
     half_adam: bool = False  # Adam's two averages in fp16, with a factor for each tensor
     half_text: bool = False  # the text tower's matrices in bf16, each step rounded up or down by chance
     max_bad_share: float = turned(0.05)  # of samples that cannot be used, or of shards, before the run stops
@@ -178,7 +178,7 @@ class TrainConfig:
             "peak_tflops": 0,
         }
         for name, bound in least.items():
-            if getattr(self, name) < bound:
+            if not getattr(self, name) >= bound:  # what is no number is in no order
                 raise ValueError(f"{name} is {getattr(self, name)}, wants {bound} or more")
         if not self.learning_rate >= 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, wants 0 for the paper's, or more")

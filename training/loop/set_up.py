@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import torch
@@ -60,6 +61,8 @@ def set_up(
     """All that a run needs before its first step; `UserError` for what it cannot begin with."""
     world, device, folder = seat.world, seat.device, out / "checkpoints"
 
+    refuse_a_closed(out)
+
     # Samples. Whatever lacks an image or a caption is known before the first step.
     found_shards = find(shards, Path(config.cache or out / "shards"))
     samples = index(found_shards, config.max_bad_share, out / "index")
@@ -81,6 +84,8 @@ def set_up(
     steps = config.steps or era.last(config.epochs, len(samples) // config.batch_size)
     if found:
         refuse_the_past(found, steps)
+    if config.warmup_steps >= steps:
+        say(f"warmup_steps is {config.warmup_steps:,} of {steps:,} steps: the rate only climbs; lower it")
     weights = weights_of(Path(config.init), say) if config.init and not found else None
     activation = activation_in(found) if found else activation_of(weights, config)
     of_weights = weights.tokenizer if weights else None
@@ -128,6 +133,16 @@ def set_up(
     )
 
 
+def refuse_a_closed(out: Path) -> None:
+    """Raise `UserError` if nothing can be written in `out`."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written in: {error.strerror}") from None
+
+
 def take_up(optimizer: Optimizer, found: Checkpoint) -> None:
     """Take up an optimizer's averages; its decay stays the recipe's."""
     decay = [group["weight_decay"] for group in optimizer.param_groups]
@@ -160,7 +175,9 @@ def seat_of(config: TrainConfig) -> Seat:
     if use:
         torch.cuda.set_device(world.local_rank)
     device = torch.device("cuda", world.local_rank) if use else torch.device("cpu")
-    bf16 = config.precision == "bf16" or (use and config.precision == "auto")
+    bf16 = config.precision == "bf16" or (
+        use and config.precision == "auto" and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
     return Seat(world=world, device=device, bf16=bf16)
 
 

@@ -89,8 +89,7 @@ def run(
                 bf16=seat.bf16,
                 world=world,
             )
-            if config.gradient_clip:
-                clip_gradients(model.parameters(), config.gradient_clip)
+            norm = clip_gradients(model.parameters(), config.gradient_clip)
             optimizer.step()
             model.clip_scale()
 
@@ -102,6 +101,7 @@ def run(
                     "loss": mean(loss, world),
                     "learning_rate": rate,
                     "scale": scale,
+                    "gradient_norm": norm,  # before it was clipped
                     "samples": len(batch.samples) * world.size,
                     "flops": flops.of_batch(batch.text_BT),
                     "bad": before.bad.total() + tally.bad.total(),
