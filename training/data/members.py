@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from wit_pipeline.vocabulary.errors import RunError
 
 IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "avif")
+CAPTIONS = ("txt", "caption", "text")
+RULES = 1  # to be counted on where the same shard gives other samples than before
 MANY = 64  # shards that are read by several processes; fewer are read before those have begun
 TASK = 16  # shards that one is given at a time
 LARGEST = 2**32 - 1  # bytes of a member, and blocks before it
@@ -70,7 +72,7 @@ def place_of(path: Path, kept: Path | None) -> Path | None:
         told = path.stat()
     except OSError:
         return None
-    name = f"{path.resolve()}\0{told.st_size}\0{told.st_mtime_ns}"
+    name = f"{RULES}\0{path.resolve()}\0{told.st_size}\0{told.st_mtime_ns}"
     return kept / f"{hashlib.blake2b(name.encode(), digest_size=16).hexdigest()}.npz"
 
 
@@ -93,7 +95,7 @@ def indexed(path: Path, file: Path | None) -> Indexed:
     no_image = no_caption = 0
     for members in samples.values():
         image = next((members[kind] for kind in IMAGES if kind in members), None)
-        caption = members.get("txt")
+        caption = next((members[kind] for kind in CAPTIONS if kind in members), None)
         if image is None or image[1] > LARGEST:
             no_image += 1
         elif caption is None or caption[1] > LARGEST:

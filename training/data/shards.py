@@ -158,8 +158,8 @@ def index(paths: Sequence[Path], max_broken: float = 0.0, kept: Path | None = No
         kinds = ("no_image", "no_caption", "shard_broken")
         lacking = ", ".join(f"{unusable[kind]} with {kind}" for kind in kinds).replace("_", " ")
         raise UserError(
-            f"the {len(paths)} shards hold no pair of KEY.jpg and KEY.txt to learn from ({lacking}); "
-            f"the first is {paths[0]}"
+            f"the {len(paths)} shards hold no pair of KEY.jpg and KEY.txt (.caption, .text) to learn "
+            f"from ({lacking}); the first is {paths[0]}"
         )
     table = np.concatenate(parts)
     digest = hashlib.blake2b("\0".join(path.name for path in paths).encode(), digest_size=16)

@@ -34,6 +34,14 @@ def test_plain_headers_are_read_as_tarfile_reads_them(form: str, name: str, tmp_
         assert len(name.encode()) > 100 or not name.isascii()
 
 
+@pytest.mark.parametrize("kind", ["txt", "caption", "text", "TXT"])
+def test_a_caption_has_several_names(kind: str, tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "0.tar", "w") as tar:
+        add(tar, "1.jpg", b"x")
+        add(tar, f"1.{kind}", b"A caption")
+    assert index([tmp_path / "0.tar"]).caption(0) == "A caption"
+
+
 @pytest.mark.parametrize("length", [0, 100, 511, 512, 700, 1024, 1500])
 def test_what_breaks_off_is_tarfiles_to_judge(length: int, make_shards: MakeShards) -> None:
     path = make_shards(shards=1) / "00000.tar"
