@@ -1,13 +1,15 @@
 """The knobs of the trainer: the models by name, and the recipe's [train] table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from wit_pipeline.vocabulary.config import did_you_mean, how, read_toml, section
 from wit_pipeline.vocabulary.errors import UserError
+
+Activation = Literal["quick_gelu", "gelu"]
 
 HEAD_WIDTH = 64  # of every attention head of every published CLIP
 
@@ -66,6 +68,7 @@ class ClipConfig:
     embed_dim: int
     vision: VitConfig | ResNetConfig
     text: TextConfig
+    activation: Activation = "quick_gelu"  # of the transformers; a ResNet's own is ReLU
 
 
 def _resnet(
@@ -108,30 +111,39 @@ LEARNING_RATES: Mapping[str, float] = MappingProxyType(
 LEARNING_RATE = 5e-4  # of all others
 
 
+def turned(default: Any) -> Any:
+    """A knob that may be turned while a run goes on: how it learns from there, and not which run it is.
+
+    The others but those of `how` make a run: its samples' order, its model, its tokenizer, its batch.
+    """
+    return field(default=default, metadata={"turned": True})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TrainConfig:
     """The recipe's [train] table. The defaults are the paper's, but for the batch."""
 
     model: str = "ViT-B/32"
     batch_size: int = 256  # pairs a step; the paper's 32,768 wants many GPUs
-    epochs: int = 32  # passes over the shards, if `steps` is 0
-    steps: int = 0
-    learning_rate: float = 0.0  # the peak, reached after the warm-up; 0: the paper's for the model
-    warmup_steps: int = 2_000
-    weight_decay: float = 0.2
-    gradient_clip: float = 0.0  # largest norm of all gradients together; 0 is off
+    epochs: int = turned(32)  # passes over the shards, if `steps` is 0
+    steps: int = turned(0)
+    learning_rate: float = turned(0.0)  # the peak, reached after the warm-up; 0: the paper's for the model
+    warmup_steps: int = turned(2_000)
+    weight_decay: float = turned(0.2)
+    gradient_clip: float = turned(0.0)  # largest norm of all gradients together; 0 is off
     seed: int = 0
     init: str = ""  # weights to begin with: a run, a checkpoint, or a file with openai/CLIP's names
+    activation: Literal["", "quick_gelu", "gelu"] = ""  # empty: that of `init`, or CLIP's quick_gelu
     tokenizer: str = ""  # a tokenizer.json or CLIP's merges; else that of `init`, or trained on captions
     vocab_size: int = 49_408  # of a tokenizer trained here, specials included
     context: int = 77  # tokens of a text, start and end included
-    micro_batch: int = 0  # pairs a process holds activations of at a time; 0: its whole part of the batch
-    loss_chunk: int = 0  # rows of logits held at a time; 0: all
-    recompute: bool = False  # of each block only the input is held, and the rest computed twice
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 on a GPU, fp32 elsewhere
+    micro_batch: int = turned(0)  # pairs a process holds activations of at a time; 0: its part of the batch
+    loss_chunk: int = turned(0)  # rows of logits held at a time; 0: all
+    recompute: bool = turned(False)  # of each block only the input is held, and the rest computed twice
+    precision: Literal["auto", "fp32", "bf16"] = turned("auto")  # auto: bf16 on a GPU that has it, else fp32
     half_adam: bool = False  # Adam's two averages in fp16, with a factor for each tensor
     half_text: bool = False  # the text tower's matrices in bf16, each step rounded up or down by chance
-    max_bad_share: float = 0.05  # of samples that cannot be used, or of shards, before the run stops
+    max_bad_share: float = turned(0.05)  # of samples that cannot be used, or of shards, before the run stops
     device: Literal["auto", "cpu", "cuda"] = how("auto")
     fsdp: bool = how(False)  # of several processes, each holds a part of the model; else the whole of it
     compile: bool = how(False)  # blocks by torch.compile, which takes minutes at the start
@@ -166,12 +178,15 @@ class TrainConfig:
             "peak_tflops": 0,
         }
         for name, bound in least.items():
-            if getattr(self, name) < bound:
+            if not getattr(self, name) >= bound:  # what is no number is in no order
                 raise ValueError(f"{name} is {getattr(self, name)}, wants {bound} or more")
         if not self.learning_rate >= 0:
             raise ValueError(f"learning_rate is {self.learning_rate}, wants 0 for the paper's, or more")
         if not 0 <= self.max_bad_share <= 1:
             raise ValueError(f"max_bad_share is {self.max_bad_share}, wants 0 to 1")
+
+
+TURNED = frozenset(one.name for one in fields(TrainConfig) if one.metadata.get("turned"))
 
 
 def peak(config: TrainConfig) -> float:

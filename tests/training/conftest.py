@@ -1,6 +1,7 @@
 """Small shards and image folders: squares of colour, said in a few words."""
 
 import io
+import os
 import tarfile
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -8,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from rich.console import Console
 
@@ -23,6 +23,9 @@ COLOURS = {
     "black": (15, 15, 15),
 }
 NAMES = list(COLOURS)
+
+# As the command does, before torch is loaded. The number of threads is what users have: the default.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 MakeShards = Callable[..., Path]
 
@@ -53,12 +56,6 @@ def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(data)
     tar.addfile(member, io.BytesIO(data))
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> None:
-    """Models this small gain nothing from more, and lose much where other tests share the cores."""
-    torch.set_num_threads(1)
 
 
 def write_shards(

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,10 @@ def test_a_recipe_that_cannot_be_used_says_why(tmp_path: Path, text: str, messag
         ("max_bad_share", 0.0, -0.01),
         ("learning_rate", 0.0, -1e-9),
         ("weight_decay", 0.0, -0.1),
+        ("weight_decay", 0.0, math.nan),
+        ("gradient_clip", 0.0, math.nan),
+        ("learning_rate", 0.0, math.nan),
+        ("max_bad_share", 0.0, math.nan),
     ],
 )
 def test_both_sides_of_each_bound(key: str, allowed: float, refused: float) -> None:

@@ -4,15 +4,15 @@ import os
 import pickle
 import re
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from training.config import ClipConfig
+from training.config import Activation, ClipConfig
 from training.data.tokenizer import Tokenizer
 from training.model.clip import Clip
 from wit_pipeline.vocabulary.config import section
@@ -34,6 +34,10 @@ class Checkpoint:
     shards: str  # digest of the samples learnt from; the step is the place in them
     read: int  # samples so far
     bad: dict[str, int]  # those that could not be used, by reason
+    names: Sequence[str] = ()  # of the shards
+    samples: int = 0  # usable ones in them
+    era: dict[str, int] = field(default_factory=dict)  # the `Era` of the samples learnt from
+    changes: Sequence[dict[str, Any]] = ()  # what was turned on the way: after which `step`, and `changed`
 
 
 def save(folder: Path, checkpoint: Checkpoint, keep: int, every: int = 0) -> Path:
@@ -127,6 +131,11 @@ def find(path: Path, warn: Callable[[str], None]) -> Checkpoint:
     if checkpoint is None:
         raise UserError(f"{path}: holds no checkpoint; give a step-NNNNNN.pt")
     return checkpoint
+
+
+def activation_in(checkpoint: Checkpoint) -> Activation:
+    """The activation of a checkpoint's model."""
+    return section(ClipConfig, checkpoint.sizes, "checkpoint").activation
 
 
 def restore(checkpoint: Checkpoint) -> tuple[Clip, ClipConfig, Tokenizer]:

@@ -135,7 +135,29 @@ class Tally:
         return f"{self.bad.total():,} of {self.read:,} samples unusable{listed}"
 
 
-def plan(samples: int, *, batch_size: int, seed: int, first: int, last: int) -> Iterator[list[Pick]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Era:
+    """From where on a run learns from the samples that it has now; it may be given others on the way."""
+
+    step: int = 0  # steps done before
+    epoch: int = 0  # the number of its first epoch
+
+    def epoch_of(self, step: int, steps: int) -> tuple[int, int]:
+        """The epoch of a step counted from 0, and the step's place in it, if an epoch has so many `steps`."""
+        epochs, place = divmod(step - self.step, steps)
+        return self.epoch + epochs, place
+
+    def last(self, epochs: int, steps: int) -> int:
+        """How many steps there are until all `epochs` are done."""
+        return self.step + max(0, epochs - self.epoch) * steps
+
+
+BEGINNING = Era()
+
+
+def plan(
+    samples: int, *, batch_size: int, seed: int, first: int, last: int, era: Era = BEGINNING
+) -> Iterator[list[Pick]]:
     """What the steps `first` to `last` - 1, counted from 0 over all epochs, learn from.
 
     A step's picks depend on nothing but the other arguments, so a run can go on at any step. Each epoch
@@ -144,7 +166,7 @@ def plan(samples: int, *, batch_size: int, seed: int, first: int, last: int) -> 
     steps = samples // batch_size
     order, ordered = np.zeros(0, dtype=np.int64), -1
     for step in range(first, last):
-        epoch, place = divmod(step, steps)
+        epoch, place = era.epoch_of(step, steps)
         if epoch != ordered:
             order, ordered = epoch_order(samples, seed=seed, epoch=epoch), epoch
         chosen = order[place * batch_size : (place + 1) * batch_size].tolist()

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import tarfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from glob import has_magic
@@ -15,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from training.data.members import Rows, all_indexed, read_at
 from training.data.remote import PIPE, copied, is_remote
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.found import each_once, meant
 from wit_pipeline.vocabulary.paths import has_scheme
 
-IMAGES = ("jpg", "jpeg", "png", "webp", "gif", "avif")
 CACHE = Path("shards")  # copies of remote shards, where no other folder is named
 TOKENIZER_CAPTIONS = 1_000_000  # enough for 49,408 tokens; a shard is a random sample of the whole
 BRACES = re.compile(r"\{([^{}]*)\}")
@@ -95,10 +96,11 @@ def shards_in(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Samples:
-    """The usable samples of some shards: offsets and sizes in bytes, one row a sample."""
+    """The usable samples of some shards: 16 bytes each, one row a sample."""
 
     paths: Sequence[Path]
-    rows: NDArray[np.int64]  # [samples, 5]: shard, image's offset and size, caption's offset and size
+    rows: Rows  # as `members.Rows`, shard after shard
+    starts: NDArray[np.int64]  # [shards + 1]: the first row of each shard, and how many there are
     unusable: dict[str, int]  # samples that lack a member, by what they lack
     broken: Sequence[str]  # what is wrong with each shard that breaks off; its whole samples are used
     digest: str  # of the shards' names and layout; equal for a copy elsewhere
@@ -106,97 +108,68 @@ class Samples:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def shard_of(self, sample: int) -> Path:
+        """The shard that a sample lies in."""
+        return self.paths[int(np.searchsorted(self.starts, sample, side="right")) - 1]
+
     def image(self, sample: int) -> bytes:
         """The bytes of a sample's image file."""
-        shard, offset, size, _, _ = self.rows[sample].tolist()
-        return read_at(self.paths[shard], offset, size)
+        block, size, _, _ = self.rows[sample].tolist()
+        return read_at(self.shard_of(sample), block * tarfile.BLOCKSIZE, size)
 
     def caption(self, sample: int) -> str:
         """A sample's caption; bytes that are no UTF-8 become replacement characters."""
-        shard, _, _, offset, size = self.rows[sample].tolist()
-        return read_at(self.paths[shard], offset, size).decode("utf-8", "replace")
+        _, _, block, size = self.rows[sample].tolist()
+        return read_at(self.shard_of(sample), block * tarfile.BLOCKSIZE, size).decode("utf-8", "replace")
 
     def name(self, sample: int) -> str:
         """The shard and the member that hold a sample's image, as "00003.tar/000030012.jpg"."""
-        shard, offset, *_ = self.rows[sample].tolist()
-        header = read_at(self.paths[shard], offset - tarfile.BLOCKSIZE, tarfile.LENGTH_NAME)
-        return f"{self.paths[shard].name}/{header.split(bytes(1))[0].decode('utf-8', 'replace')}"
+        path, block = self.shard_of(sample), int(self.rows[sample, 0])
+        header = read_at(path, (block - 1) * tarfile.BLOCKSIZE, tarfile.LENGTH_NAME)
+        return f"{path.name}/{header.split(bytes(1))[0].decode('utf-8', 'replace')}"
 
     def captions(self) -> Iterator[str]:
         """The captions, in order, to train a tokenizer on: of at most `TOKENIZER_CAPTIONS` samples."""
         return (self.caption(sample) for sample in range(min(len(self), TOKENIZER_CAPTIONS)))
 
 
-def read_at(path: Path, offset: int, size: int) -> bytes:
-    try:
-        with path.open("rb", buffering=0) as file:
-            file.seek(offset)
-            return file.read(size)
-    except OSError as error:
-        raise RunError(f"{path}: cannot be read any more: {error.strerror}") from None
-
-
-def index(paths: Sequence[Path], max_broken: float = 0.0) -> Samples:
-    """Where each sample of the shards lies; reads the tars' headers only, some 20 µs a member.
+def index(paths: Sequence[Path], max_broken: float = 0.0, kept: Path | None = None) -> Samples:
+    """Where each sample of the shards lies; reads the tars' headers only, once if there is a folder `kept`.
 
     Of a shard that breaks off, the whole samples are taken and the one that is cut counts as unusable.
     Raises `RunError` if a larger share than `max_broken` breaks off, `UserError` if no sample is usable.
     """
-    rows: list[tuple[int, int, int, int, int]] = []
-    unusable = {"no_image": 0, "no_caption": 0, "shard_broken": 0}
+    unusable: Counter[str] = Counter()
     broken: list[str] = []
-    for shard, path in enumerate(paths):
-        samples, wrong = members_of(path)
-        if wrong:
+    parts: list[Rows] = []
+    for path, found in zip(paths, all_indexed(paths, kept), strict=True):
+        parts.append(found.rows)
+        unusable.update({"no_image": found.no_image, "no_caption": found.no_caption})
+        if found.wrong:
             unusable["shard_broken"] += 1
-            broken.append(f"{path}: is no whole tar: {wrong}")
+            broken.append(f"{path}: is no whole tar: {found.wrong}")
         if len(broken) > max_broken * len(paths):
             allowed = (
                 f"; {len(broken)} of {len(paths)} shards, more than {max_broken:g}" if max_broken else ""
             )
             raise RunError(f"{broken[-1]}{allowed}")
-        for members in samples.values():
-            image = next((members[kind] for kind in IMAGES if kind in members), None)
-            caption = members.get("txt")
-            if image is None:
-                unusable["no_image"] += 1
-            elif caption is None:
-                unusable["no_caption"] += 1
-            else:
-                rows.append((shard, *image, *caption))
-    if not rows:
-        found = ", ".join(f"{count} with {kind}" for kind, count in unusable.items()).replace("_", " ")
+    starts = np.cumsum([0, *map(len, parts)], dtype=np.int64)
+    if not starts[-1]:
+        kinds = ("no_image", "no_caption", "shard_broken")
+        lacking = ", ".join(f"{unusable[kind]} with {kind}" for kind in kinds).replace("_", " ")
         raise UserError(
-            f"the {len(paths)} shards hold no pair of KEY.jpg and KEY.txt to learn from ({found}); "
-            f"the first is {paths[0]}"
+            f"the {len(paths)} shards hold no pair of KEY.jpg and KEY.txt (.caption, .text) to learn "
+            f"from ({lacking}); the first is {paths[0]}"
         )
-    table = np.array(rows, dtype=np.int64)
-    names = "\0".join(path.name for path in paths)
+    table = np.concatenate(parts)
+    digest = hashlib.blake2b("\0".join(path.name for path in paths).encode(), digest_size=16)
+    digest.update(starts.tobytes())
+    digest.update(table.data)
     return Samples(
         paths=paths,
         rows=table,
+        starts=starts,
         unusable={kind: count for kind, count in unusable.items() if count},
         broken=broken,
-        digest=hashlib.blake2b(names.encode() + b"\0\0" + table.tobytes(), digest_size=16).hexdigest(),
+        digest=digest.hexdigest(),
     )
-
-
-def members_of(path: Path) -> tuple[dict[str, dict[str, tuple[int, int]]], str]:
-    """Offset and size of each whole member, by key and by what stands after the key's dot; and what is wrong
-    with the tar, if it breaks off.
-    """
-    samples: dict[str, dict[str, tuple[int, int]]] = {}
-    try:
-        length = path.stat().st_size
-        with tarfile.open(path, "r:") as tar:
-            for member in tar:
-                folder, _, name = member.name.rpartition("/")
-                key, _, kind = name.partition(".")
-                place = member.offset_data, member.size
-                if key and member.isfile() and sum(place) <= length:  # shadows of macOS have none
-                    samples.setdefault(f"{folder}/{key}", {})[kind.lower()] = place
-        if read_at(path, tar.offset, tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            return samples, "no end mark after the last whole member"  # tarfile just stops there
-    except (OSError, tarfile.TarError) as error:
-        return samples, str(error)
-    return samples, ""

@@ -65,17 +65,20 @@ def unite(model: nn.Module, world: World) -> None:
         gradient.copy_(mean.view_as(gradient))
 
 
-def clip_gradients(parameters: Iterable[Parameter], most: float) -> None:
-    """Scale all gradients down to a norm of `most` together, if it is larger."""
+def clip_gradients(parameters: Iterable[Parameter], most: float) -> Tensor:
+    """The norm of all gradients together, which are scaled down to `most` if it is larger; 0 is no bound."""
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     square_2 = torch.zeros(2, device=gradients[0].device)  # of those that are whole, and of those in parts
     for gradient in gradients:
         square_2[int(isinstance(gradient, DTensor))] += local(gradient).float().square().sum()
     if any(isinstance(gradient, DTensor) for gradient in gradients):
         dist.all_reduce(square_2[1])
-    factor = (most / (square_2.sum().sqrt() + 1e-6)).clamp(max=1)
-    for gradient in gradients:
-        local(gradient).mul_(factor)
+    norm = square_2.sum().sqrt()
+    if most:
+        factor = (most / (norm + 1e-6)).clamp(max=1)
+        for gradient in gradients:
+            local(gradient).mul_(factor)
+    return norm
 
 
 def local(value: Tensor) -> Tensor:

@@ -26,8 +26,13 @@ class Pace:
     """
 
     def __init__(
-        self, device: torch.device, peak: float, clock: Callable[[], float] = time.monotonic
+        self,
+        device: torch.device,
+        peak: float,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self.wall = wall
         self.device = device
         self.peak = peak
         self.clock = clock
@@ -49,13 +54,17 @@ class Pace:
         """Rows with plain numbers, and the pace since the last reading; waits until the device is done.
 
         `flops` of a row become `tflops`, 10^12 a second, and `mfu`, their share of the peak. `loader_wait` is
-        a share of the time, `gpu_gib` the most memory that was held.
+        a share of the time, `gpu_gib` the most memory that was held, `time` the seconds since 1970.
         """
-        rows = [{**row, "loss": float(row["loss"]), "scale": float(row["scale"])} for row in pending]
+        rows = [
+            {name: float(value) if isinstance(value, torch.Tensor) else value for name, value in row.items()}
+            for row in pending
+        ]
         now = self.clock()
         seconds = now - self.since
         done = sum(row.pop("flops") for row in rows) / seconds
         pace = {
+            "time": round(self.wall(), 3),
             "samples_per_second": round(sum(row["samples"] for row in rows) / seconds, 1),
             "loader_wait": round(self.waited / seconds, 3),
             "tflops": float(f"{done / 1e12:.4g}"),
@@ -86,7 +95,7 @@ class Journal:
         for row in rows:
             self.file.write(json.dumps(row) + "\n")
             for name, value in row.items():
-                if name != "step":
+                if isinstance(value, int | float) and name != "step":
                     self.board.add_scalar(name, value, row["step"])
         self.file.flush()
 

@@ -4,15 +4,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from training.checkpoints.resume import refuse_another_run, set_aside, start_from
-from training.checkpoints.start import begin_with, weights_of
+from training.checkpoints.checkpoint import Checkpoint, activation_in
+from training.checkpoints.resume import changes_of, era_of, refuse_the_past, set_aside, start_from
+from training.checkpoints.start import activation_of, begin_with, weights_of
 from training.config import MODELS, ClipConfig, TrainConfig
-from training.data.batches import Tally
+from training.data.batches import BEGINNING, Era, Tally
 from training.data.shards import Samples, find, index
 from training.data.tokenizer import Tokenizer
 from training.distributed.parallel import in_parallel, parted
@@ -47,6 +50,9 @@ class Learner:
     steps: int  # the number of the last step
     done: int  # that of the step it goes on from; 0: none
     before: Tally  # what all processes read until there
+    era: Era  # since when it learns from these samples
+    changed: dict[str, list[Any]]  # what was turned there: by name, was and is
+    changes: Sequence[dict[str, Any]]  # the same of the whole run until now, each with its `step`
 
 
 def set_up(
@@ -55,33 +61,46 @@ def set_up(
     """All that a run needs before its first step; `UserError` for what it cannot begin with."""
     world, device, folder = seat.world, seat.device, out / "checkpoints"
 
+    refuse_a_closed(out)
+
     # Samples. Whatever lacks an image or a caption is known before the first step.
-    samples = index(find(shards, Path(config.cache or out / "shards")), config.max_bad_share)
+    found_shards = find(shards, Path(config.cache or out / "shards"))
+    samples = index(found_shards, config.max_bad_share, out / "index")
     for wrong in samples.broken:
         say(f"{wrong}; its whole samples are used")
     unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
     unusable.check(config.max_bad_share, unusable.read)
-    steps = steps_of(config, samples, world)
+    check_batch(config, samples, world)
     say(f"{len(samples):,} samples in {len(samples.paths):,} shards; {unusable}")
 
     # The checkpoint, and the tokenizer, which is the checkpoint's once there is one.
     if resume == "never" and world.leads:
         set_aside(out)
     found = start_from(resume, folder, say)
+    era, changed, changes = BEGINNING, {}, list[dict[str, Any]]()
     if found:
-        refuse_another_run(found, config, samples, steps)
-    weights, of_weights = weights_of(Path(config.init), say) if config.init and not found else ({}, None)
+        changed, era = changes_of(found, config, samples), era_of(found, config, samples)
+        changes = [*found.changes, *([{"step": found.step, "changed": changed}] if changed else [])]
+    steps = config.steps or era.last(config.epochs, len(samples) // config.batch_size)
+    if found:
+        refuse_the_past(found, steps)
+    if config.warmup_steps >= steps:
+        say(f"warmup_steps is {config.warmup_steps:,} of {steps:,} steps: the rate only climbs; lower it")
+    weights = weights_of(Path(config.init), say) if config.init and not found else None
+    activation = activation_in(found) if found else activation_of(weights, config)
+    of_weights = weights.tokenizer if weights else None
     tokenizer = Tokenizer.parse(found.tokenizer) if found else make_tokenizer(config, samples, of_weights)
     if world.leads:
         tokenizer.save(folder / "tokenizer.json")
 
     # Model and optimizer. Nothing else draws from torch's chance.
     sizes = MODELS[config.model]
-    sizes = replace(sizes, text=replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context))
+    text = replace(sizes.text, vocab_size=tokenizer.vocab_size, context=config.context)
+    sizes = replace(sizes, text=text, activation=activation)
     torch.manual_seed(config.seed)
     model = Clip(sizes)
     if weights:
-        begin_with(model, weights, Path(config.init))
+        begin_with(model, weights.state, Path(config.init))
         say(f"beginning with the weights of {config.init}")
     if config.half_text:
         model.halve()
@@ -92,9 +111,11 @@ def set_up(
     optimizer = optim.optimizer(model, sizes, config)
     before, done = Tally(), 0
     if found:
-        optimizer.load_state_dict(parted(found.optimizer, optim.parameters(optimizer)))
+        take_up(optimizer, found)
         before, done = Tally(read=found.read, bad=Counter(found.bad)), found.step
         say(f"going on from step {done:,} of {steps:,}")
+        for name, (was, now) in changed.items():
+            say(f"from there on {name} is {now!r}; it was {was!r}")
     return Learner(
         config=config,
         samples=samples,
@@ -106,7 +127,28 @@ def set_up(
         steps=steps,
         done=done,
         before=before,
+        era=era,
+        changed=changed,
+        changes=changes,
     )
+
+
+def refuse_a_closed(out: Path) -> None:
+    """Raise `UserError` if nothing can be written in `out`."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written in: {error.strerror}") from None
+
+
+def take_up(optimizer: Optimizer, found: Checkpoint) -> None:
+    """Take up an optimizer's averages; its decay stays the recipe's."""
+    decay = [group["weight_decay"] for group in optimizer.param_groups]
+    optimizer.load_state_dict(parted(found.optimizer, optim.parameters(optimizer)))
+    for group, one in zip(optimizer.param_groups, decay, strict=True):
+        group["weight_decay"] = one
 
 
 def laid_out(model: Clip, config: TrainConfig, device: torch.device) -> None:
@@ -133,12 +175,14 @@ def seat_of(config: TrainConfig) -> Seat:
     if use:
         torch.cuda.set_device(world.local_rank)
     device = torch.device("cuda", world.local_rank) if use else torch.device("cpu")
-    bf16 = config.precision == "bf16" or (use and config.precision == "auto")
+    bf16 = config.precision == "bf16" or (
+        use and config.precision == "auto" and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
     return Seat(world=world, device=device, bf16=bf16)
 
 
-def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
-    """How many steps the recipe asks for; `UserError` if one batch is too large, or too small to share."""
+def check_batch(config: TrainConfig, samples: Samples, world: World) -> None:
+    """Raise `UserError` if one batch is too large, or too small to share."""
     if config.batch_size % world.size or config.batch_size < 2 * world.size:
         raise UserError(
             f"batch_size is {config.batch_size:,}, and {world.size} processes share it; give each as many, "
@@ -149,7 +193,6 @@ def steps_of(config: TrainConfig, samples: Samples, world: World) -> int:
             f"batch_size is {config.batch_size:,}, and the shards hold {len(samples):,} usable samples; "
             f"lower it or give more shards"
         )
-    return config.steps or config.epochs * (len(samples) // config.batch_size)
 
 
 def make_tokenizer(config: TrainConfig, samples: Samples, of_weights: Tokenizer | None) -> Tokenizer:

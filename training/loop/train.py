@@ -16,7 +16,7 @@ from rich.console import Console
 from training.checkpoints import checkpoint
 from training.checkpoints.checkpoint import Checkpoint
 from training.config import TrainConfig, peak
-from training.data.batches import Batch, Loader, Tally, plan
+from training.data.batches import Batch, Loader, Pick, Tally, plan
 from training.distributed.parallel import clip_gradients, whole
 from training.distributed.world import World, added, agreed, joined, mean
 from training.loop.progress import Journal, Pace, Progress, Row
@@ -89,8 +89,7 @@ def run(
                 bf16=seat.bf16,
                 world=world,
             )
-            if config.gradient_clip:
-                clip_gradients(model.parameters(), config.gradient_clip)
+            norm = clip_gradients(model.parameters(), config.gradient_clip)
             optimizer.step()
             model.clip_scale()
 
@@ -98,13 +97,15 @@ def run(
             pending.append(
                 {
                     "step": step,
-                    "epoch": (step - 1) // (len(samples) // config.batch_size),
+                    "epoch": learner.era.epoch_of(step - 1, len(samples) // config.batch_size)[0],
                     "loss": mean(loss, world),
                     "learning_rate": rate,
                     "scale": scale,
+                    "gradient_norm": norm,  # before it was clipped
                     "samples": len(batch.samples) * world.size,
                     "flops": flops.of_batch(batch.text_BT),
                     "bad": before.bad.total() + tally.bad.total(),
+                    **({"changed": learner.changed} if learner.changed and step == learner.done + 1 else {}),
                 }
             )
             stopped = agreed(stopping.asked, world, device)
@@ -138,10 +139,21 @@ def batches_of(learner: Learner, seat: Seat) -> Iterator[Batch]:
         workers=config.workers or os.cpu_count() or 1,
         pin=seat.device.type == "cuda",
     )
-    batches = plan(
-        len(samples), batch_size=config.batch_size, seed=config.seed, first=learner.done, last=learner.steps
-    )
+    batches = planned(learner, first=learner.done, last=learner.steps)
     return loader.batches(batch[seat.world.share(len(batch))] for batch in batches)
+
+
+def planned(learner: Learner, *, first: int, last: int) -> Iterator[list[Pick]]:
+    """What a run's steps after `first` learn from, up to `last`."""
+    config = learner.config
+    return plan(
+        len(learner.samples),
+        batch_size=config.batch_size,
+        seed=config.seed,
+        first=first,
+        last=last,
+        era=learner.era,
+    )
 
 
 def record(rows: Sequence[Row], journal: Journal | None, learner: Learner) -> None:
@@ -159,9 +171,8 @@ def record(rows: Sequence[Row], journal: Journal | None, learner: Learner) -> No
 
 def learnt_from(learner: Learner, step: int) -> str:
     """The samples of a step, by name: what a run that went wrong there saw last."""
-    config, samples = learner.config, learner.samples
-    (picks,) = plan(len(samples), batch_size=config.batch_size, seed=config.seed, first=step - 1, last=step)
-    names = [samples.name(sample) for sample, _ in picks]
+    (picks,) = planned(learner, first=step - 1, last=step)
+    names = [learner.samples.name(sample) for sample, _ in picks]
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return f"its samples: {', '.join(names[:NAMED])}{more}"
 
@@ -183,6 +194,10 @@ def save(learner: Learner, step: int, tally: Tally, world: World, folder: Path) 
         config=as_table(learner.config),
         tokenizer=learner.tokenizer.dump(),
         shards=learner.samples.digest,
+        names=[path.name for path in learner.samples.paths],
+        samples=len(learner.samples),
+        era=as_table(learner.era),
+        changes=list(learner.changes),
         read=learner.before.read + read,
         bad=dict(learner.before.bad + bad),
     )

@@ -7,7 +7,7 @@ Shapes: B samples, C colours, T tokens, D width of the shared space.
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.parameter import Parameter
 
@@ -27,6 +27,10 @@ class Clip(TextTower):
     def __init__(self, config: ClipConfig) -> None:
         super().__init__(config.text, config.embed_dim)
         self.visual = vision_tower(config.vision, config.embed_dim)
+        if config.activation == "gelu":
+            for module in self.modules():
+                if isinstance(module, Mlp):
+                    module.gelu = nn.GELU()
         self.logit_scale = Parameter(torch.tensor(math.log(INITIAL_SCALE)))
 
     def encode_image(self, image_BCHW: Tensor) -> Tensor:

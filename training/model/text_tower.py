@@ -5,6 +5,7 @@ Shapes: B texts, T tokens (at most the context), N tokens of all texts, W width,
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import embedding
 from torch.nn.init import normal_
 from torch.nn.parameter import Parameter
 
@@ -58,7 +59,9 @@ class TextTower(nn.Module):
 
     def embed_packed(self, texts: Packed) -> Tensor:
         """Packed texts as float [B, D]."""
-        x_NW = self.token_embedding(texts.ids_N).float() + self.positional_embedding[texts.place_N].float()
+        # Not by an index: its gradient adds the rows of one place in whatever order threads come.
+        place_NW = embedding(texts.place_N, self.positional_embedding)
+        x_NW = self.token_embedding(texts.ids_N).float() + place_NW.float()
         x_BW = self.ln_final(self.transformer(x_NW, texts.groups)[texts.end_B])
         out_BD: Tensor = x_BW @ computed(self.text_projection, x_BW)
         return out_BD

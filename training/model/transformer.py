@@ -87,7 +87,7 @@ class Mlp(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.c_fc = Linear(width, 4 * width)
-        self.gelu = QuickGelu()
+        self.gelu: nn.Module = QuickGelu()  # `Clip` puts another in its place
         self.c_proj = Linear(4 * width, width)
 
     def forward(self, x_W: Tensor) -> Tensor:

@@ -54,8 +54,9 @@ def test_files_with_the_published_names_are_read(tmp_path: Path, kind: str) -> N
         )
     else:
         torch.save(state, path)
-    weights, tokenizer = weights_of(path, print)
+    weights, tokenizer, activation = weights_of(path, print)
     assert tokenizer is None
+    assert activation is None
     assert weights.keys() == state.keys()
     begin_with(Clip(SMALL), weights, path)
 
@@ -73,7 +74,7 @@ def test_what_holds_no_weights_is_the_users(tmp_path: Path, content: bytes | Non
 
 def test_another_model_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(3)}, tmp_path / "w.pt")
-    with pytest.raises(UserError, match="holds no weights with openai/CLIP's names"):
+    with pytest.raises(UserError, match="holds no weights with the names of openai/CLIP"):
         weights_of(tmp_path / "w.pt", print)
     state = Clip(SMALL).state_dict()
     del state["logit_scale"]
@@ -99,6 +100,9 @@ def test_a_run_begins_where_another_ended(
     assert train(again, shards, tmp_path / "second", console=console) == second
     torch.save(one.model, tmp_path / "bare.pt")
     bare = replace(again, init=str(tmp_path / "bare.pt"))
+    with pytest.raises(UserError, match="nothing beside it says its activation; set activation: quick_gelu"):
+        train(bare, shards, tmp_path / "third", console=console)
+    bare = replace(bare, activation="quick_gelu")
     with pytest.raises(UserError, match="has no tokenizer beside it; name its list of merges"):
         train(bare, shards, tmp_path / "third", console=console)
     Tokenizer.parse(one.tokenizer).save(tmp_path / "tokenizer.json")

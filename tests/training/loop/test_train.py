@@ -19,7 +19,7 @@ from training.optimisation.loss import contrastive
 from wit_pipeline.vocabulary.errors import RunError, UserError
 
 MakeShards = Callable[..., Path]
-WALL = {"samples_per_second", "loader_wait", "tflops"}  # figures that two equal runs may differ in
+WALL = {"time", "samples_per_second", "loader_wait", "tflops"}  # figures that two equal runs may differ in
 
 
 def told(console: Console) -> str:
@@ -99,7 +99,7 @@ def test_a_finished_run_is_left_as_it_is_and_may_be_made_longer(
         assert len(metrics(tmp_path)) == 2
     train(replace(recipe, steps=3), shards, tmp_path, console=console)
     assert [row["step"] for row in metrics(tmp_path)] == [1, 2, 3]
-    with pytest.raises(UserError, match="it is past the last step, 2"):
+    with pytest.raises(UserError, match="step 3 is past the last step, 2"):
         train(short, shards, tmp_path, console=console)
 
 
@@ -111,8 +111,8 @@ def test_another_run_is_not_resumed_but_set_aside_if_told(
     train(config, shards, tmp_path, console=console)
     with pytest.raises(UserError, match="seed was 0 and is 1; give another --out, or --resume never"):
         train(replace(config, seed=1), shards, tmp_path, console=console)
-    with pytest.raises(UserError, match="the shards are others"):
-        train(config, [str(make_shards("more", count=40))], tmp_path, console=console)
+    with pytest.raises(UserError, match=r"of its shards 00001\.tar is not among these"):
+        train(config, [str(make_shards("fewer", shards=1))], tmp_path, console=console)
     train(replace(config, workers=1), shards, tmp_path, console=console)  # how, not what
     train(replace(config, seed=1), shards, tmp_path, resume="never", console=console)
     assert (tmp_path / "before-1" / "metrics.jsonl").exists()
@@ -227,6 +227,29 @@ ROW = {
 }
 
 
+@pytest.mark.parametrize("kind", ["file", "below a file"])
+def test_an_out_that_cannot_be_written_is_told_before_the_shards_are_read(
+    recipe: TrainConfig, tmp_path: Path, console: Console, kind: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / ("x" if kind == "below a file" else "")
+    with pytest.raises(UserError, match=r"--out .*: cannot be written in: "):
+        train(recipe, ["no such shard"], out, console=console)
+
+
+def test_a_warm_up_longer_than_the_run_is_said_and_the_norm_is_told(
+    recipe: TrainConfig, make_shards: MakeShards, tmp_path: Path, console: Console
+) -> None:
+    shards = [str(make_shards())]
+    train(replace(recipe, steps=2, warmup_steps=2), shards, tmp_path / "a", console=console)
+    assert "warmup_steps is 2 of 2 steps: the rate only climbs; lower it" in told(console)
+    assert all(row["gradient_norm"] > 0 for row in metrics(tmp_path / "a"))
+    clipped = replace(recipe, steps=2, warmup_steps=2, gradient_clip=0.001)
+    train(clipped, shards, tmp_path / "b", console=console)
+    norms = [metrics(tmp_path / name)[0]["gradient_norm"] for name in "ab"]
+    assert norms[0] == norms[1]  # it is told as it was before it was clipped
+
+
 def test_a_line_has_what_is_known() -> None:
     told = "loss 1.2346  lr 0.0005  scale 14.3  1,234 samples/s  loader 3%  41.2 TFLOP/s"
     assert line(ROW) == told
@@ -235,7 +258,7 @@ def test_a_line_has_what_is_known() -> None:
 
 def test_the_pace_is_that_since_the_last_reading() -> None:
     times = iter([0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 8.0])
-    pace = Pace(torch.device("cpu"), 1e12, clock=lambda: next(times))
+    pace = Pace(torch.device("cpu"), 1e12, clock=lambda: next(times), wall=lambda: 7.0)
     row = {"loss": torch.tensor(2.0), "scale": torch.tensor(3.0), "samples": 16, "flops": 10**12}
     pending = [row for _ in pace.waiting([1, 2])]  # three times half a second: two batches and the end
     first = pace.settle(pending)
@@ -246,6 +269,7 @@ def test_the_pace_is_that_since_the_last_reading() -> None:
                 "loss": 2.0,
                 "scale": 3.0,
                 "samples": 16,
+                "time": 7.0,
                 "samples_per_second": 8.0,
                 "loader_wait": 0.375,
                 "tflops": 0.5,
