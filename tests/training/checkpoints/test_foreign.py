@@ -172,6 +172,17 @@ def test_no_code_of_a_script_is_run(tmp_path: Path) -> None:
         weights_of(tmp_path / "w.pt", print)
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"junk", b"ctorch\nUntypedStorage\n.", pickle.dumps({"a": 1}), b"0."]
+)
+def test_a_script_that_is_none_is_told_in_a_line(content: bytes, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "w.pt", "w") as archive:
+        archive.writestr("w/constants.pkl", b"")
+        archive.writestr("w/data.pkl", content)
+    with pytest.raises(UserError, match="holds no weights"):
+        weights_of(tmp_path / "w.pt", print)
+
+
 def test_names_there_and_back() -> None:
     state = Clip(SIZES).state_dict()
     made = of_hugging_face(hugging_face(state))
