@@ -52,7 +52,7 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 
 def hugging_face(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """openai/CLIP's names as Hugging Face's, written down apart from the reading: its published converter."""
+    """openai/CLIP's names as Hugging Face's, written apart from the reading; not by its own code."""
     made = {"logit_scale": state["logit_scale"]}
     made["visual_projection.weight"] = state["visual.proj"].T.contiguous()
     made["text_projection.weight"] = state["text_projection"].T.contiguous()
