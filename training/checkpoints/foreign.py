@@ -25,6 +25,7 @@ MASK = "attn_mask"  # that a trace holds as if it were learnt; it is the causal 
 MERGES = ("bpe_simple_vocab_16e6.txt.gz", "bpe_simple_vocab_16e6.txt", "merges.txt")
 CONFIGS = ("open_clip_config.json", "config.json")
 ACTIVATIONS: dict[str, Activation] = {"quick_gelu": "quick_gelu", "gelu": "gelu"}
+HF_CONFIGS = ("text_config", "vision_config")
 CLOSE = 1e-4  # to which published means are CLIP's
 
 # Hugging Face's names of what stands in a tower and of what stands in a block, and openai/CLIP's.
@@ -70,9 +71,6 @@ def activation_beside(path: Path, state: State) -> Activation | None:
     if len(named) != 1 or not named <= ACTIVATIONS.keys():
         raise UserError(f"{found}: wants one of {', '.join(ACTIVATIONS)} in both towers, not {sorted(named)}")
     return ACTIVATIONS[named.pop()]
-
-
-HF_CONFIGS = ("text_config", "vision_config")
 
 
 def preprocessor(path: Path) -> dict[str, Any]:
@@ -197,7 +195,10 @@ def of_script(path: Path, root: str) -> State:
     Raises `pickle.UnpicklingError` for a file that holds more than modules, tables and tensors.
     """
     with zipfile.ZipFile(path) as archive:
-        top = _Unpickler(archive, root).load()
+        try:
+            top = _Unpickler(archive, root).load()
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise pickle.UnpicklingError(f"it is no TorchScript: {error}") from None
     return dict(_tensors(top, ""))
 
 

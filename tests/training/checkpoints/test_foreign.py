@@ -52,7 +52,7 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 
 def hugging_face(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """openai/CLIP's names as Hugging Face's, written down apart from the reading: its published converter."""
+    """openai/CLIP's names as Hugging Face's, written apart from the reading; not by its own code."""
     made = {"logit_scale": state["logit_scale"]}
     made["visual_projection.weight"] = state["visual.proj"].T.contiguous()
     made["text_projection.weight"] = state["text_projection"].T.contiguous()
@@ -169,6 +169,17 @@ def test_no_code_of_a_script_is_run(tmp_path: Path) -> None:
         archive.writestr("w/constants.pkl", pickle.dumps(()))
         archive.writestr("w/data.pkl", pickle.dumps(Evil()))
     with pytest.raises(UserError, match=r"without running code: it names builtins\.print"):
+        weights_of(tmp_path / "w.pt", print)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"junk", b"ctorch\nUntypedStorage\n.", pickle.dumps({"a": 1}), b"0."]
+)
+def test_a_script_that_is_none_is_told_in_a_line(content: bytes, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "w.pt", "w") as archive:
+        archive.writestr("w/constants.pkl", b"")
+        archive.writestr("w/data.pkl", content)
+    with pytest.raises(UserError, match="holds no weights"):
         weights_of(tmp_path / "w.pt", print)
 
 
