@@ -32,7 +32,7 @@ def era_of(found: Checkpoint, config: TrainConfig, samples: Samples) -> Era:
     before = Era(**found.era)
     if found.shards == samples.digest:
         return before
-    steps = max(1, found.samples // config.batch_size)
+    steps = max(1, (found.samples or len(samples)) // config.batch_size)  # earlier releases told none
     epoch, place = before.epoch_of(found.step, steps)
     return Era(step=found.step, epoch=epoch + bool(place))
 
@@ -42,11 +42,12 @@ def changes_of(found: Checkpoint, config: TrainConfig, samples: Samples) -> dict
 
     Raises `UserError` if what makes a run that run is other: `training.config.turned` marks what does not.
     """
-    recipe = as_table(config)
+    recipe, before = (
+        as_table(config),
+        {**as_table(TrainConfig()), **found.config},
+    )  # a new key has its default
     differing = {
-        name: [found.config.get(name), value]
-        for name, value in recipe.items()
-        if value != found.config.get(name)
+        name: [before.get(name), value] for name, value in recipe.items() if value != before.get(name)
     }
     wrong = [
         f"{name} was {was!r} and is {now!r}" for name, (was, now) in differing.items() if name not in TURNED

@@ -12,10 +12,16 @@ from training.export.folder import Trained, trained, write
 from training.export.hub import write_hub
 from training.export.openclip import write_openclip
 from training.export.towers import write_towers
+from wit_pipeline.vocabulary.errors import UserError
 
 
 def write_openai(folder: Path, made: Trained) -> None:
-    """The plain state dict."""
+    """The plain state dict; raises `UserError` for an activation that openai/CLIP's own code has not."""
+    if made.sizes.activation != "quick_gelu":
+        raise UserError(
+            f"--to openai: its code knows quick_gelu alone, and this model has {made.sizes.activation}; "
+            f"take --to openclip"
+        )
     torch.save(made.weights, folder / "model.pt")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from training.config import HEAD_WIDTH, ResNetConfig, VitConfig
+from training.config import HEAD_WIDTH, ClipConfig, ResNetConfig, VitConfig
 from training.data.image import DEVIATION, MEAN
 from training.export.folder import Trained, write_json, write_weights
 from training.export.pieces import write_pieces
@@ -86,7 +86,7 @@ def config_of(made: Trained, vision: VitConfig) -> dict[str, Any]:
         "torch_dtype": "float32",
         "text_config": {
             "model_type": "clip_text_model",
-            **tower(text.width, text.layers, sizes.embed_dim),
+            **tower(text.width, text.layers, sizes),
             "max_position_embeddings": text.context,
             "vocab_size": text.vocab_size,
             **ids,
@@ -94,22 +94,22 @@ def config_of(made: Trained, vision: VitConfig) -> dict[str, Any]:
         },
         "vision_config": {
             "model_type": "clip_vision_model",
-            **tower(vision.width, vision.layers, sizes.embed_dim),
+            **tower(vision.width, vision.layers, sizes),
             "image_size": vision.image_size,
             "patch_size": vision.patch_size,
         },
     }
 
 
-def tower(width: int, layers: int, embed_dim: int) -> dict[str, Any]:
+def tower(width: int, layers: int, sizes: ClipConfig) -> dict[str, Any]:
     """What both towers are."""
     return {
         "hidden_size": width,
         "intermediate_size": 4 * width,
         "num_hidden_layers": layers,
         "num_attention_heads": width // HEAD_WIDTH,
-        "hidden_act": "quick_gelu",
-        "projection_dim": embed_dim,
+        "hidden_act": sizes.activation,
+        "projection_dim": sizes.embed_dim,
         "layer_norm_eps": 1e-5,
     }
 

@@ -33,7 +33,7 @@ def model_config(sizes: ClipConfig, *, own_tokenizer: bool) -> dict[str, Any]:
     resnet = isinstance(vision, ResNetConfig)
     written: dict[str, Any] = {
         "embed_dim": sizes.embed_dim,
-        "quick_gelu": True,
+        "quick_gelu": sizes.activation == "quick_gelu",
         "vision_cfg": {
             "image_size": vision.image_size,
             "layers": list(vision.layers) if isinstance(vision, ResNetConfig) else vision.layers,

@@ -115,6 +115,23 @@ def test_other_samples_go_on_with_a_new_order_from_there(
     assert rows(tmp_path / "run")[-1]["epoch"] == (2 if removed else 1)
 
 
+def test_a_checkpoint_of_an_earlier_release_goes_on(
+    begun: TrainConfig, tmp_path: Path, console: Console
+) -> None:
+    """Which knew neither `activation` nor the shards' names, and summed them in another way."""
+    path = tmp_path / "run" / "checkpoints" / "step-000002.pt"
+    found = checkpoint.load(path)
+    config = {name: value for name, value in found.config.items() if name != "activation"}
+    old = replace(found, config=config, shards="another", names=(), samples=0, era={})
+    checkpoint.save(path.parent, old, keep=1)
+    train(begun, [str(tmp_path / "shards")], tmp_path / "run", console=console)
+    assert [row["epoch"] for row in rows(tmp_path / "run")] == [0, 0, 1, 1]
+    with pytest.raises(UserError, match="activation was '' and is 'gelu'"):
+        train(
+            replace(begun, activation="gelu"), [str(tmp_path / "shards")], tmp_path / "run", console=console
+        )
+
+
 def test_an_era_passes_each_sample_once_an_epoch() -> None:
     era = Era(step=5, epoch=2)
     picks = [i for batch in plan(12, batch_size=4, seed=0, first=5, last=8, era=era) for i, _ in batch]

@@ -1,6 +1,7 @@
 """An exported folder alone gives other libraries the same vectors, and the same tokens."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,25 @@ def test_half_the_bits_are_written_as_whole_ones(tmp_path: Path) -> None:
     assert {value.dtype for value in load_file(out / "open_clip_model.safetensors").values()} == {
         torch.float32
     }
+
+
+@torch.no_grad()
+def test_the_activation_goes_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    transformers = pytest.importorskip("transformers", reason="its own library is not here")
+    run = tmp_path / "run"
+    run_of(run, replace(MODELS["ViT-B/32"], activation="gelu"), published())
+    images, texts = vectors(run)
+    where = f"local-dir:{exported(run, 'openclip', tmp_path / 'openclip')}"
+    model, _, _ = open_clip.create_model_and_transforms(where)
+    model.eval()
+    tokens = open_clip.get_tokenizer(where)(TEXTS)
+    torch.testing.assert_close(unit(model.encode_text(tokens)), texts, rtol=0, atol=1e-5)
+    there = transformers.CLIPModel.from_pretrained(exported(run, "hf", tmp_path / "hf")).eval()
+    pixels = normalise(torch.from_numpy(square_of(MODELS["ViT-B/32"])[None]))
+    found = there.get_image_features(pixel_values=pixels)
+    found = found if isinstance(found, Tensor) else found.pooler_output
+    torch.testing.assert_close(unit(found), images, rtol=0, atol=1e-5)
+    capsys.readouterr()
+    out = ["--to", "openai", "--out", str(tmp_path / "openai")]
+    assert main(["export", "--checkpoint", str(run), *out]) == 2
+    assert "knows quick_gelu alone" in capsys.readouterr().err
