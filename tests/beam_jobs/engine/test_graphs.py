@@ -15,7 +15,7 @@ from wit_pipeline.vocabulary import manifest
 from wit_pipeline.vocabulary.manifest import Counts, File, Manifest
 
 PAIRS = 400_000_000
-MOST = 300_000  # bytes of a graph: Dataflow takes 10 MB
+MOST = 500_000  # bytes of a graph: Dataflow takes 10 MB
 LAUNCHER = 12_000_000  # bytes that are held to make one, beside the manifests
 STEPS = [
     (stage, step, mode)
