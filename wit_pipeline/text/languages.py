@@ -121,9 +121,12 @@ def identified_as(codes: tuple[str, ...]) -> Mapping[str, str]:
 
     A `ValueError` for a code that is none, or that cannot be told from a text.
     """
-    check(codes)
     found: dict[str, str] = {}
     for code in codes:
+        try:
+            check((code,))
+        except ValueError as error:
+            raise ValueError(f"{error}; known: {', '.join(LABELS)}") from None
         labels = [label for label in LABELS if is_one_of(of_wiki(label), (code,))]
         if not labels:
             raise ValueError(f"{code!r} cannot be told from a caption; known: {', '.join(LABELS)}")
