@@ -5,7 +5,6 @@ import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from apache_beam.options.pipeline_options import PipelineOptions
 
@@ -21,21 +20,15 @@ from beam_jobs.stages import audit, chances
 from beam_jobs.stages.stages import STAGES, between
 from wit_pipeline.listed import matches
 from wit_pipeline.vocabulary import extras, store
+from wit_pipeline.vocabulary.command import Parser, local
 from wit_pipeline.vocabulary.errors import UserError, WitError
-from wit_pipeline.vocabulary.paths import local
 from wit_pipeline.vocabulary.store import anywhere
-
-
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and where help is."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands of `wit`."""
     top = Parser(prog="wit", description="From a Wikipedia dump and the open web to an audited CLIP dataset.")
+    top.add_version()
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser)
     whole = commands.add_parser("build", help="all stages in order, doing only what is missing")
     whole.add_argument("--from", dest="first", choices=STAGES, default=next(iter(STAGES)), metavar="STAGE")

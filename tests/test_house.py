@@ -16,7 +16,7 @@ from beam_jobs.stages.stages import STAGES
 from training.__main__ import parser as clip_parser
 from wit_pipeline.extract import ExtractConfig
 from wit_pipeline.sources import KINDS
-from wit_pipeline.vocabulary.paths import local
+from wit_pipeline.vocabulary.command import local
 from wit_pipeline.vocabulary.records import Reason
 from wit_pipeline.vocabulary.store import anywhere
 

@@ -13,14 +13,14 @@ from rich.console import Console
 
 from training.config import read_recipe
 from wit_pipeline.vocabulary import extras
+from wit_pipeline.vocabulary.command import Parser, local
 from wit_pipeline.vocabulary.errors import RunError, UserError, WitError
-from wit_pipeline.vocabulary.paths import local
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+class Command(Parser):
+    """The same parser, whose complaint is an error of ours."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see {self.prog} --help")
@@ -47,8 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = Parser(prog="wit-clip", description=__doc__, allow_abbrev=False)
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    top = Command(prog="wit-clip", description=__doc__, allow_abbrev=False)
+    top.add_version()
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Command)
     shards_help = (
         "tars: 'DIR/{00000..00003}.tar', 'DIR/*.tar', a folder of them, s3://, gs://, 'pipe:COMMAND'"
     )

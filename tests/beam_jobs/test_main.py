@@ -65,8 +65,17 @@ def edited(recipe: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["build", "--wrong"], "wit build: the following arguments are required: --recipe, --root"),
-        (["bild"], "wit: argument COMMAND: invalid choice: 'bild'"),
+        (["build", "--wrong"], "wit build: no such option --wrong; "),
+        (
+            ["build", "--recpie=r", "--root", "d"],
+            "wit build: no such option --recpie; did you mean '--recipe'?",
+        ),
+        (["build"], "wit build: the following arguments are required: --recipe, --root"),
+        (["bild"], "wit: argument COMMAND: no such choice 'bild'; did you mean 'build'?"),
+        (
+            ["build", "--to", "shrad"],
+            "wit build: argument --to: no such choice 'shrad'; did you mean 'shard'?",
+        ),
         (["build", "--recipe", "none.toml", "--root", "x"], "wit: none.toml: no such recipe"),
         (["build", "--recipe", "r", "--root", "x", "--workers", "0"], "wit build: argument --workers: wants"),
         (

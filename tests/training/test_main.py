@@ -65,12 +65,16 @@ def test_train_eval_and_tokenizer_from_end_to_end(
     ("command", "message"),
     [
         ("", "required: COMMAND; see wit-clip --help"),
-        ("tarin", "invalid choice: 'tarin'"),
+        ("tarin", "no such choice 'tarin'; did you mean 'train'?"),
+        ("train --shrads s", "no such option --shrads; did you mean '--shards'?"),
         ("train --shards s --out o", "required: --recipe; see wit-clip train --help"),
         ("train --recipe none.toml --shards s --out o", "none.toml: no such recipe"),
         ("train --recipe {recipe} --shards none/*.tar --out o", "--shards none/*.tar: matches no shard"),
         ("train --recipe {recipe} --shards s --out o --steps 0", "'0' is no whole number from 1"),
-        ("train --recipe {recipe} --shards s --out o --stpes 4", "unrecognized arguments: --stpes 4"),
+        (
+            "train --recipe {recipe} --shards s --out o --stpes 4",
+            "no such option --stpes; did you mean '--steps'?",
+        ),
         ("eval --checkpoint c --out o", "nothing to evaluate on"),
         ("eval --checkpoint c --out o --dataset cifar10", "'cifar10' is not NAME=PATH"),
         ("eval --checkpoint c --out o --dataset a=none", "--dataset none: no such folder"),

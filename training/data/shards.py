@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from training.data.members import Rows, all_indexed, read_at
 from training.data.remote import PIPE, copied, is_remote
+from wit_pipeline.vocabulary.command import has_scheme
 from wit_pipeline.vocabulary.errors import RunError, UserError
 from wit_pipeline.vocabulary.found import each_once, meant
-from wit_pipeline.vocabulary.paths import has_scheme
 
 CACHE = Path("shards")  # copies of remote shards, where no other folder is named
 TOKENIZER_CAPTIONS = 1_000_000  # enough for 49,408 tokens; a shard is a random sample of the whole

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wit_pipeline.copies import any_format
+from wit_pipeline.vocabulary.command import no_uri
 from wit_pipeline.vocabulary.errors import UserError
 from wit_pipeline.vocabulary.found import each_once, meant
-from wit_pipeline.vocabulary.paths import no_uri
 from wit_pipeline.vocabulary.store import files_below, source
 from wit_pipeline.vocabulary.store import place as place_of
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from glob import escape, glob, has_magic
 from pathlib import Path
 
+from wit_pipeline.vocabulary.command import has_scheme
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.paths import has_scheme
 from wit_pipeline.vocabulary.store import StorePath, given, in_store, reason
 
 

@@ -32,8 +32,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import fs
 
+from wit_pipeline.vocabulary.command import has_scheme, no_uri
 from wit_pipeline.vocabulary.errors import UserError
-from wit_pipeline.vocabulary.paths import has_scheme, no_uri
 
 SCHEMES = ("s3", "gs", "gcs")
 # What follows the last "?", if it looks so; else the "?" is a pattern's, or of a key itself.

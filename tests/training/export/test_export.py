@@ -242,7 +242,7 @@ def test_published_pieces_are_known() -> None:
     [
         (["--checkpoint", "nothing", "--to", "hf"], "no such checkpoint"),
         (["--to", "hf", "--results", "nothing.json"], "--results"),
-        (["--to", "coreml"], "invalid choice"),
+        (["--to", "coreml"], "no such choice"),
     ],
 )
 def test_mistakes_are_one_line_and_leave_nothing(

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from wit_pipeline.vocabulary import rows
+from wit_pipeline.vocabulary.command import Parser, has_scheme, local, no_uri
 from wit_pipeline.vocabulary.manifest import File
-from wit_pipeline.vocabulary.paths import has_scheme, local, no_uri
 
 ELSEWHERE = ["gs://b/r", "s3://b", "S3://b", "file:///r", "FILE://r", "a+b-1.c://", "hdfs://n:1/r", "pipe://"]
 HERE = [
@@ -71,3 +71,43 @@ def test_pyarrow_writes_and_reads_such_a_file(
     assert list(rows.read(path, File)) == [file]
     assert pq.read_table(path).num_rows == 1
     assert (tmp_path / name / "t.parquet").exists()
+
+
+@pytest.fixture
+def parser() -> Parser:
+    top = Parser(prog="tool")
+    top.add_version()
+    commands = top.add_subparsers(required=True, parser_class=Parser)
+    one = commands.add_parser("make")
+    one.add_argument("--out", required=True)
+    one.add_argument("rest", nargs="*")
+    return top
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["make", "--uot", "x"], "tool make: no such option --uot; did you mean '--out'?"),
+        (["maek"], "no such choice 'maek'; did you mean 'make'?"),
+        (["make"], "tool make: the following arguments are required: --out"),
+    ],
+)
+def test_what_is_not_known_is_named_in_one_line(
+    parser: Parser, given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(given)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert said in line
+
+
+def test_what_stands_behind_two_dashes_is_no_option(parser: Parser) -> None:
+    assert parser.parse_args(["make", "--out=x", "--", "--else"]).rest == ["--else"]
+
+
+def test_the_version(parser: Parser, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("tool ")
