@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     shards_help = (
         "tars: 'DIR/{00000..00003}.tar', 'DIR/*.tar', a folder of them, s3://, gs://, 'pipe:COMMAND'"
     )
+    key_help = "of the JSON that the shards' captions are in; default: they are in KEY.txt, .caption or .text"
 
     train = commands.add_parser("train", help="train on shards, resumable", allow_abbrev=False)
     train.add_argument("--recipe", type=local, required=True, help="a TOML file; its [train] table is read")
@@ -81,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
         help="an image folder, PATH/<class name>/*.jpg",
     )
     evaluate.add_argument("--retrieval", nargs="+", default=[], metavar="PATTERN", help="held-out shards")
+    evaluate.add_argument("--caption-key", default="", metavar="KEY", help=key_help)
     evaluate.add_argument("--templates", type=local, help="a file with a prompt a line, {} for the class")
     evaluate.add_argument("--out", type=local, required=True, help="folder for results.json")
     evaluate.set_defaults(run=run_eval)
@@ -116,6 +118,7 @@ def parser() -> argparse.ArgumentParser:
 
     tokenizer = commands.add_parser("tokenizer", help="train a tokenizer on captions", allow_abbrev=False)
     tokenizer.add_argument("--shards", nargs="+", required=True, metavar="PATTERN", help=shards_help)
+    tokenizer.add_argument("--caption-key", default="", metavar="KEY", help=key_help)
     tokenizer.add_argument("--out", type=local, required=True, help="the tokenizer.json to write")
     tokenizer.add_argument("--vocab-size", type=positive, default=49_408, help="default 49408")
     tokenizer.set_defaults(run=run_tokenizer)
@@ -176,6 +179,7 @@ def run_eval(options: argparse.Namespace) -> None:
         held_out=options.retrieval,
         templates=options.templates,
         out=options.out,
+        caption_key=options.caption_key,
         warn=partial(console.print, highlight=False, markup=False, soft_wrap=True),
     )
     for table in tables(results):
@@ -214,7 +218,10 @@ def run_tokenizer(options: argparse.Namespace) -> None:
     from training.data.tokenizer import Tokenizer
 
     shards = find(options.shards, options.out.parent / "shards")
-    trained = Tokenizer.train(index(shards).captions(), options.vocab_size)
+    samples = index(shards, caption_key=options.caption_key)
+    for note in samples.notes():
+        Console().print(note, highlight=False, markup=False, soft_wrap=True)
+    trained = Tokenizer.train(samples.captions(), options.vocab_size)
     trained.save(options.out)
     Console().print(f"{trained.vocab_size:,} tokens in {options.out}", highlight=False, soft_wrap=True)
 

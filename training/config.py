@@ -135,6 +135,7 @@ class TrainConfig:
     init: str = ""  # weights to begin with: a run, a checkpoint, or a file with openai/CLIP's names
     activation: Literal["", "quick_gelu", "gelu"] = ""  # empty: that of `init`, or CLIP's quick_gelu
     tokenizer: str = ""  # a tokenizer.json or CLIP's merges; else that of `init`, or trained on captions
+    caption_key: str = ""  # of the JSON that captions are in; empty: KEY.txt, .caption or .text
     vocab_size: int = 49_408  # of a tokenizer trained here, specials included
     context: int = 77  # tokens of a text, start and end included
     micro_batch: int = turned(0)  # pairs a process holds activations of at a time; 0: its part of the batch

@@ -1,11 +1,13 @@
 import json
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.training.conftest import add, jpeg
 from training.__main__ import main
 
 MakeShards = Callable[..., Path]
@@ -102,6 +104,27 @@ def test_a_users_mistake_is_one_line_and_code_2(
     assert message in error
     assert error.count("\n") == 1
     assert error.startswith("wit-clip: ")
+
+
+def test_captions_in_json_are_read_by_every_command(
+    recipe_file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards, out = str(tmp_path / "0.tar"), str(tmp_path / "run")
+    with tarfile.open(shards, "w") as tar:
+        for i in range(16):
+            add(tar, f"{i}.jpg", jpeg("red", i))
+            add(tar, f"{i}.json", json.dumps({"caption": f"A thing, number {i}"}).encode())
+    train = ["train", "--recipe", recipe_file, "--shards", shards, "--out", out, "--steps", "1"]
+    tokenizer = ["tokenizer", "--shards", shards, "--vocab-size", "600", "--out", str(tmp_path / "t.json")]
+    evaluate = ["eval", "--checkpoint", out, "--retrieval", shards, "--out", out]
+    key = ["--caption-key", "caption"]
+    for command in (train, tokenizer):
+        assert main(command) == 2
+        assert 'caption_key = "caption"' in capsys.readouterr().err
+    Path(recipe_file).write_text(RECIPE + 'caption_key = "caption"\n')
+    for command in (train, tokenizer + key, evaluate + key):
+        assert main(command) == 0
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["retrieval"]["n"] == 16
 
 
 WITHOUT = """

@@ -25,6 +25,7 @@ def evaluate(
     templates: Path | None,
     out: Path,
     warn: Callable[[str], None],
+    caption_key: str = "",
 ) -> Results:
     """The results, also written to `out`/results.json. Every input is looked at before the first is used."""
     prompts = read_templates(templates) if templates else TEMPLATES
@@ -45,7 +46,7 @@ def evaluate(
         },
     }
     if held_out:
-        results["retrieval"] = retrieval(model, tokenizer, held_out_shards, **seen)
+        results["retrieval"] = retrieval(model, tokenizer, held_out_shards, caption_key=caption_key, **seen)
     write(out / "results.json", results)
     return results
 

@@ -24,13 +24,19 @@ BLOCK = 1_024  # queries compared with all candidates at a time
 
 @torch.inference_mode()
 def retrieval(
-    model: Clip, tokenizer: Tokenizer, shards: Sequence[Path], *, image_size: int, context: int
+    model: Clip,
+    tokenizer: Tokenizer,
+    shards: Sequence[Path],
+    *,
+    image_size: int,
+    context: int,
+    caption_key: str = "",
 ) -> dict[str, Any]:
     """Recall at 1, 5 and 10 and the ranks, from image to text and from text to image, over all pairs.
 
     Raises `UserError` if a shard holds no pair and `RunError` if none of its samples can be used.
     """
-    samples = index(shards)
+    samples = index(shards, caption_key=caption_key)
     loader = Loader(
         samples=samples,
         tokenizer=tokenizer,

@@ -65,9 +65,9 @@ def set_up(
 
     # Samples. Whatever lacks an image or a caption is known before the first step.
     found_shards = find(shards, Path(config.cache or out / "shards"))
-    samples = index(found_shards, config.max_bad_share, out / "index")
-    for wrong in samples.broken:
-        say(f"{wrong}; its whole samples are used")
+    samples = index(found_shards, config.max_bad_share, out / "index", config.caption_key)
+    for note in samples.notes():
+        say(note)
     unusable = Tally(read=len(samples) + sum(samples.unusable.values()), bad=Counter(samples.unusable))
     unusable.check(config.max_bad_share, unusable.read)
     check_batch(config, samples, world)

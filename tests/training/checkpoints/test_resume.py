@@ -37,6 +37,7 @@ ANOTHER: dict[str, Any] = {
     "init": "elsewhere",
     "activation": "gelu",
     "tokenizer": "elsewhere.json",
+    "caption_key": "alt",
     "vocab_size": 601,
     "context": 12,
     "half_adam": True,
