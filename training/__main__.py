@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -20,10 +21,27 @@ INTERRUPTED = 130  # what a shell reports for Ctrl-C
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser whose complaint is one line, and of unknown flags before missing ones."""
+
+    given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse has it."""
+        self.given = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
+        if message.startswith("the following arguments are required") and (unknown := self.unknown()):
+            message = f"unrecognized arguments: {' '.join(unknown)}"
         raise UserError(f"{message}; see {self.prog} --help")
+
+    def unknown(self) -> list[str]:
+        """The flags among what is given that are none of this parser's; what follows a command is not its."""
+        ours = [*takewhile(lambda one: one != "--", self.given)]
+        if self._subparsers:
+            ours = [*takewhile(lambda one: one.startswith("-"), ours)]
+        known = self._option_string_actions
+        return [one for one in ours if one.startswith("--") and one.partition("=")[0] not in known]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
