@@ -80,7 +80,7 @@ def write_shards(
                 if i not in mute:
                     caption = "  " if i in empty else f"A {colour} thing, number {i}"
                     add(tar, f"{i:09d}.txt", caption.encode())
-                add(tar, f"{i:09d}.json", b"{}")
+                add(tar, f"{i:09d}.json", b'{"alt": "A thing"}')
     return folder
 
 

@@ -12,7 +12,7 @@ from training.data.shards import Samples
 from wit_pipeline.vocabulary.config import as_table
 from wit_pipeline.vocabulary.errors import UserError
 
-OF_A_RUN = ("checkpoints", "metrics.jsonl", "tensorboard")
+OF_A_RUN = ("checkpoints", "metrics.jsonl", "tensorboard", "unusable*.tsv")  # patterns
 
 
 def start_from(resume: str, folder: Path, warn: Callable[[str], None]) -> Checkpoint | None:
@@ -79,7 +79,7 @@ def refuse_the_past(found: Checkpoint, steps: int) -> None:
 
 def set_aside(out: Path) -> None:
     """Move what an earlier run left in `out` to `out`/before-N; nothing is deleted."""
-    left = [out / name for name in OF_A_RUN if (out / name).exists()]
+    left = [path for pattern in OF_A_RUN for path in sorted(out.glob(pattern))]
     if not left:
         return
     taken = {path.name for path in out.glob("before-*")}

@@ -23,6 +23,7 @@ CHUNK = 16  # samples that one thread loads at a time
 AHEAD = 2  # batches loaded while one is used; a batch of 1,024 at 224 px is 154 MB
 JUDGED_AT = 1_000  # samples after which the share of bad ones is judged, if an epoch has as many
 
+LeftOut = tuple[int, str, str]  # a sample, the reason, and what a decoder said
 Pick = tuple[int, float]  # a sample, and where along its longer side the square is cut
 
 
@@ -34,6 +35,7 @@ class Batch:
     text_BT: Tensor  # int64, as long as the longest text
     samples: Sequence[int]  # those in the batch, as rows of the index
     bad: Counter[str]  # those left out, by reason
+    left_out: Sequence[LeftOut] = ()  # the same, each
 
 
 @dataclass(slots=True)
@@ -43,7 +45,7 @@ class Loaded:
     images: list[NDArray[np.uint8]] = field(default_factory=list)
     ids: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.int64))
     samples: list[int] = field(default_factory=list)
-    bad: Counter[str] = field(default_factory=Counter)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,13 +81,13 @@ class Loader:
         for sample, place in picks:
             caption = self.samples.caption(sample)
             if not caption.strip():
-                loaded.bad["caption_empty"] += 1
+                loaded.left_out.append((sample, "caption_empty", ""))
                 continue
             data = self.samples.image(sample)
             try:
                 loaded.images.append(fast_square(data, self.image_size, place))
-            except UNREADABLE:
-                loaded.bad["image_unreadable"] += 1
+            except UNREADABLE as error:
+                loaded.left_out.append((sample, "image_unreadable", str(error) or type(error).__name__))
                 continue
             loaded.samples.append(sample)
             captions.append(caption)
@@ -101,11 +103,13 @@ class Loader:
             np.stack(images, out=image_BHWC.numpy())
         longest = max(part.ids.shape[1] for part in parts)
         ids = [np.pad(part.ids, ((0, 0), (0, longest - part.ids.shape[1]))) for part in parts]
+        left_out = [one for part in parts for one in part.left_out]
         return Batch(
             image_BHWC=image_BHWC,
             text_BT=torch.from_numpy(np.concatenate(ids)),
             samples=[sample for part in parts for sample in part.samples],
-            bad=sum((part.bad for part in parts), Counter()),
+            bad=Counter(reason for _, reason, _ in left_out),
+            left_out=left_out,
         )
 
 

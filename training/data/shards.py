@@ -147,6 +147,11 @@ class Samples:
         header = read_at(path, (block - 1) * tarfile.BLOCKSIZE, tarfile.LENGTH_NAME)
         return f"{path.name}/{header.split(bytes(1))[0].decode('utf-8', 'replace')}"
 
+    def key(self, sample: int) -> str:
+        """What the members of a sample share: their name up to the first dot, as "000030012"."""
+        folder, slash, file = self.name(sample).partition("/")[2].rpartition("/")
+        return folder + slash + file.partition(".")[0]
+
     def captions(self) -> Iterator[str]:
         """The captions, in order, to train a tokenizer on: of at most `TOKENIZER_CAPTIONS` samples."""
         return (self.caption(sample) for sample in range(min(len(self), TOKENIZER_CAPTIONS)))

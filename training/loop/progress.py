@@ -1,6 +1,7 @@
 """What a run tells while it runs: metrics.jsonl, TensorBoard, and a line on the terminal."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,11 +10,15 @@ from typing import Any, Self, TypeVar
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 LINE_EVERY = 10.0  # seconds between two lines where there is no terminal
+LEFT = 8  # columns of the time left
+SHORTEST, LONGEST = 10, 40  # columns of the bar
+FIRST = ("loss", "pace", "loader", "rate", "work", "memory", "scale")  # what a narrow line has, in this order
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -116,21 +121,53 @@ def read(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
-def line(row: Row) -> str:
-    """What a row says in a line."""
-    said = [
-        f"loss {row['loss']:.4f}",
-        f"lr {row['learning_rate']:.2g}",
-        f"scale {row['scale']:.1f}",
-        f"{row['samples_per_second']:,.0f} samples/s",
-        f"loader {row['loader_wait']:.0%}",
-        f"{row['tflops']:.3g} TFLOP/s" + (f" ({row['mfu']:.0%} MFU)" if "mfu" in row else ""),
-    ]
-    return "  ".join(said + ([f"{row['gpu_gib']:.1f} GiB"] if "gpu_gib" in row else []))
+def said(row: Row) -> dict[str, str]:
+    """What a row says, by what it is about."""
+    told = {
+        "loss": f"loss {row['loss']:.4f}",
+        "rate": f"lr {row['learning_rate']:.2g}",
+        "scale": f"scale {row['scale']:.1f}",
+        "pace": f"{row['samples_per_second']:,.0f} samples/s",
+        "loader": f"loader {row['loader_wait']:.0%}",
+        "work": f"{row['tflops']:.3g} TFLOP/s" + (f" ({row['mfu']:.0%} MFU)" if "mfu" in row else ""),
+    }
+    return {**told, "memory": f"{row['gpu_gib']:.1f} GiB"} if "gpu_gib" in row else told
+
+
+def line(row: Row, room: float = math.inf) -> str:
+    """What a row says in a line of `room` columns: the first of `FIRST` that it has room for."""
+    told = said(row)
+    for count in range(len(FIRST), 0, -1):
+        text = "  ".join(told[name] for name in told if name in FIRST[:count])
+        if len(text) <= room:
+            return text
+    return ""
+
+
+class TimeLeft(ProgressColumn):
+    """The time left, in `LEFT` columns."""
+
+    max_refresh = 0.5  # seconds
+
+    def render(self, task: Task) -> Text:
+        return Text(left(task.time_remaining).rjust(LEFT), style="progress.remaining")
+
+
+def left(seconds: float | None) -> str:
+    """A time as people say it, from days down to seconds.
+
+    >>> left(3_725), left(100_000), left(None)
+    ('1:02:05', '1d 03h', '-:--:--')
+    """
+    if seconds is None:
+        return "-:--:--"
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours // 24:,}d {hours % 24:02}h" if hours >= 24 else f"{hours}:{minute:02}:{second:02}"
 
 
 class Progress:
-    """One live line on a terminal, else a line every 10 s."""
+    """One live line on a terminal, never wider than it, else a line every 10 s."""
 
     def __init__(
         self, console: Console, *, done: int, total: int, clock: Callable[[], float] = time.monotonic
@@ -139,18 +176,21 @@ class Progress:
         self.total = total
         self.clock = clock
         self.told = clock()
-        columns = (TextColumn("step"), MofNCompleteColumn(), BarColumn(), TextColumn("{task.description}"))
-        self.bar = Bar(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+        self.length = BarColumn(SHORTEST)
+        columns = (TextColumn("step"), MofNCompleteColumn(), self.length, TextColumn("{task.description}"))
+        self.bar = Bar(*columns, TimeLeft(), console=console, disable=not console.is_terminal)
         self.task = self.bar.add_task("", total=total, completed=done)
 
     def tell(self, row: Row) -> None:
         """Show the latest step's row."""
-        text = line(row)
+        taken = len(f"step {self.total}/{self.total}  ") + 1 + LEFT  # and a blank around the bar and the text
+        text = line(row, self.console.width - taken - SHORTEST)
+        self.length.bar_width = max(1, min(LONGEST, self.console.width - taken - len(text)))
         self.bar.update(self.task, completed=row["step"], description=text)
         now = self.clock()
         if not self.console.is_terminal and now - self.told >= LINE_EVERY:
             self.told = now
-            told = f"step {row['step']:,} of {self.total:,}  {text}"
+            told = f"step {row['step']:,} of {self.total:,}  {line(row)}"
             self.console.print(told, highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:

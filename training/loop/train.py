@@ -22,6 +22,7 @@ from training.distributed.world import World, added, agreed, joined, mean
 from training.loop.progress import Journal, Pace, Progress, Row
 from training.loop.set_up import Learner, Seat, seat_of, set_up
 from training.loop.stopping import listening
+from training.loop.unusable import Unusable
 from training.model.flops import flops_of, peak_flops
 from training.optimisation import optim
 from training.optimisation.gradients import backward
@@ -66,14 +67,13 @@ def run(
     flops, pace = flops_of(learner.sizes), Pace(device, peak_flops(device, config.peak_tflops))
     with (
         Journal(out, done) if world.leads else nullcontext() as journal,
+        Unusable(out, world.rank, samples, say) as unusable,
         Progress(console, done=done, total=steps) as progress,
         listening() as stopping,
     ):
         for step, batch in enumerate(pace.waiting(batches_of(learner, seat)), start=done + 1):
-            tally.add(batch)
-            tally.check(config.max_bad_share, len(samples))
-            if len(batch.samples) < 2:
-                raise RunError(f"step {step}: fewer than two samples of the batch can be used; {tally}")
+            unusable.add(batch.left_out)
+            check(batch, step, tally, learner)
 
             # Update.
             rate = optim.learning_rate(step, peak=peak(config), warmup=config.warmup_steps, steps=steps)
@@ -126,6 +126,14 @@ def run(
     if done < steps:
         say("stopped as asked; the same command goes on from there")
     return last
+
+
+def check(batch: Batch, step: int, tally: Tally, learner: Learner) -> None:
+    """Count a batch; a `RunError` if too much of what was read is unusable, or all but one of the batch."""
+    tally.add(batch)
+    tally.check(learner.config.max_bad_share, len(learner.samples))
+    if len(batch.samples) < 2:
+        raise RunError(f"step {step}: fewer than two samples of the batch can be used; {tally}")
 
 
 def batches_of(learner: Learner, seat: Seat) -> Iterator[Batch]:

@@ -227,6 +227,27 @@ ROW = {
 }
 
 
+@pytest.mark.parametrize("width", [50, 60, 80, 100, 200])
+@pytest.mark.parametrize("total", [9, 12_500, 12_500_000])
+def test_on_a_terminal_the_line_has_step_bar_and_time_left_in_its_width(width: int, total: int) -> None:
+    screen = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    bar = Progress(screen, done=0, total=total)
+    for row in (ROW, {**ROW, "loss": 123456.0, "samples_per_second": 1e6, "mfu": 0.4, "gpu_gib": 130.2}):
+        bar.tell({**row, "step": total // 2})
+        with screen.capture() as shown:
+            screen.print(bar.bar.get_renderable())
+        (text,) = shown.get().splitlines()
+        assert len(text.rstrip()) <= width
+        assert text.startswith(f"step {total // 2:>{len(str(total))}}/{total} ━")
+        assert text.rstrip().endswith("-:--:--")
+        assert "…" not in text
+        if width >= 80:
+            assert f"loss {row['loss']:.4f}  " in text
+            assert f"  {row['samples_per_second']:,.0f} samples/s  " in text
+    if width == 200:
+        assert line(row) in text
+
+
 @pytest.mark.parametrize("kind", ["file", "below a file"])
 def test_an_out_that_cannot_be_written_is_told_before_the_shards_are_read(
     recipe: TrainConfig, tmp_path: Path, console: Console, kind: str
