@@ -229,7 +229,8 @@ def _lemmas(lemmas: Iterable[str]) -> dict[str, str]:
     for lemma in lemmas:
         query = normalise(lemma)
         if query:
-            found[query] = max(lemma, found.get(query, lemma))
+            spelled = max(lemma, found.get(query, lemma))
+            found[query] = query if spelled == query else spelled  # one string of most
     return found
 
 
@@ -238,8 +239,10 @@ def _by_trust(found: _Sources) -> Iterator[str]:
     yield from found.frequent
     for kind in (Kind.BIGRAM, Kind.TITLE):
         yield from (query for query in found.places[kind] if found.kinds(query)[0] is kind)
-    rest = (query for query in found.lemmas if found.kinds(query) == (Kind.SYNSET,))
-    yield from sorted(rest, key=lambda query: (-found.counts.get(query, (0, 0))[0], query))
+    rest = [query for query in found.lemmas if found.kinds(query) == (Kind.SYNSET,)]
+    rest.sort()
+    rest.sort(key=lambda query: -found.counts.get(query, (0, 0))[0])  # twice: a pair a lemma would be held
+    yield from rest
 
 
 def _refused(query: str, blocks: Callable[[str], str]) -> tuple[Reason | None, str]:
