@@ -98,3 +98,11 @@ def records_of(config: Any, path: str, where: World) -> list[Raw | Reject]:
         Split(source=0, path=path, first=first, last=last) for first, last in kind.splits(config, path, where)
     ]
     return [item for split in splits for item in kind.read(config, split, where)]
+
+
+def spots(number: int) -> bytes:
+    """A PNG like no other: noise of a few large spots."""
+    noise = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    out = BytesIO()
+    Pillow.fromarray(noise).resize((64, 64), Pillow.Resampling.BICUBIC).save(out, "PNG")
+    return out.getvalue()

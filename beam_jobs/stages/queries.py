@@ -45,7 +45,6 @@ from beam_jobs.stages.query_units import (
     split_units,
     view_files,
     view_units,
-    wiki_of,
     wikis,
 )
 from beam_jobs.stages.query_words import add_bigrams, add_words, count_bigrams, count_words
@@ -211,9 +210,10 @@ def facts_of_titles(task: Task) -> dict[str, int]:
 def counted_words(task: Task) -> dict[str, int]:
     """The words of each language's articles; a `RunError` where adding up the parts gave another number."""
     told: Counter[str] = Counter()
+    spoken = wikis(task.recipe.queries)  # once: the dumps' patterns are looked up for it
     for unit in split_units("words", task):
         tokens = read_json(scratch(task, unit, ".json"))["tokens"]
-        told[wiki_of(task, unit.covers.name).language] += tokens
+        told[spoken[unit.covers.name].language] += tokens
     before = told.total()
     units = part_units("vocabulary", all_splits, task)
     after = sum(read_json(scratch(task, unit, ".json"))["tokens"] for unit in units)

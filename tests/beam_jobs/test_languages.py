@@ -6,13 +6,12 @@ import tarfile
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from beam_jobs.__main__ import main
 from beam_jobs.commands.inspect import signed
 from queries import store
+from tests.factories import spots
 from wit_pipeline.balance import QueryCount
 from wit_pipeline.vocabulary import manifest, rows
 from wit_pipeline.vocabulary.chance import SCALE
@@ -61,14 +60,6 @@ english_per_query = 20
 """
 
 
-def picture(number: int) -> bytes:
-    """A picture like no other: noise of a few large spots."""
-    spots = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(spots).resize((64, 64), Image.Resampling.BICUBIC).save(out, "PNG")
-    return out.getvalue()
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dump of each wiki, and a shard of pictures with captions in all of their languages."""
@@ -80,7 +71,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(folder / "a.tar", "w") as archive:
         for number, text in enumerate(texts):
             about = json.dumps({"url": f"http://a.test/{number}.png"})
-            for suffix, data in (("png", picture(number)), ("txt", text.encode()), ("json", about.encode())):
+            for suffix, data in (("png", spots(number)), ("txt", text.encode()), ("json", about.encode())):
                 member = tarfile.TarInfo(f"{number:05d}.{suffix}")
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))

@@ -6,12 +6,11 @@ import tarfile
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from beam_jobs.__main__ import main
 from beam_jobs.commands.inspect import signed
+from tests.factories import spots
 from wit_pipeline.balance import QueryCount, hash_of
 from wit_pipeline.vocabulary import rows
 from wit_pipeline.vocabulary.chance import SCALE, uniform
@@ -46,14 +45,6 @@ mode = "{mode}"
 """
 
 
-def picture(number: int) -> bytes:
-    """A picture like no other: noise of a few large spots."""
-    spots = np.random.default_rng(number).integers(0, 256, (6, 6, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(spots).resize((64, 64), Image.Resampling.BICUBIC).save(out, "PNG")
-    return out.getvalue()
-
-
 def add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
     member = tarfile.TarInfo(name)
     member.size = len(content)
@@ -72,7 +63,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 good = uniform(key, seed=0, purpose="success") < success
                 rare = " and a heron" if query == "castle" and i < RARE else ""
                 url = json.dumps({"url": f"http://a.test/{key}.png"}).encode()
-                add(archive, f"{key}.png", picture(CANDIDATES * place + i) if good else b"\x89PNG broken")
+                add(archive, f"{key}.png", spots(CANDIDATES * place + i) if good else b"\x89PNG broken")
                 add(archive, f"{key}.txt", f"The {query} as seen{rare} by visitor {i}".encode())
                 add(archive, f"{key}.json", url)
     return folder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from wit_pipeline.audit.audit import Overlap
+from wit_pipeline.audit.audit import Overlap, overlap_with
 from wit_pipeline.copies.picture_sets import TARS
 from wit_pipeline.copies.sightings import Sighting
 from wit_pipeline.pictures.image import Decoded
@@ -70,20 +70,7 @@ def sample_of(key: str, decoded: Decoded) -> Sample:
 
 def overlaps_of(seen: Iterable[Sighting], beside: Mapping[str, Beside]) -> Iterator[Overlap]:
     """Sightings with what is known of the pictures, by key."""
-    for item in seen:
-        known = beside.get(item.key, NOTHING)
-        yield Overlap(
-            set=item.set,
-            image=item.image,
-            pair_key=item.key,
-            distance=item.distance,
-            cosine=1 - item.apart / 1000,
-            method=item.method,
-            key=item.key,
-            url=known.url,
-            page_url=known.page_url,
-            caption=known.caption,
-        )
+    return (overlap_with(item, item.key, item.key, beside.get(item.key, NOTHING)) for item in seen)
 
 
 def beside(path: Path, members: Mapping[str, str]) -> dict[str, Beside]:

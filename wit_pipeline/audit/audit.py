@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from wit_pipeline.audit.evidence import Prediction, Review, Verdict, check_images, class_of
 from wit_pipeline.audit.overlap_tests import Outcome, Tally, interval, judged, scores, stated, tally
@@ -47,17 +47,33 @@ S = TypeVar("S", EvaluationImage, Overlap, Prediction, Review, Cut)  # what belo
 
 def overlap_of(seen: Sighting, sample: Row) -> Overlap:
     """A sighting with what is to be said of the sample."""
+    return overlap_with(seen, sample.pair_key, sample.key, sample)
+
+
+class About(Protocol):
+    """What is known of a picture beside its bytes."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def page_url(self) -> str: ...
+    @property
+    def caption(self) -> str: ...
+
+
+def overlap_with(seen: Sighting, pair_key: str, key: str, about: About) -> Overlap:
+    """A sighting with the keys of what was seen and what is known of it."""
     return Overlap(
         set=seen.set,
         image=seen.image,
-        pair_key=sample.pair_key,
+        pair_key=pair_key,
         distance=seen.distance,
         cosine=1 - seen.apart / 1000,
         method=seen.method,
-        key=sample.key,
-        url=sample.url,
-        page_url=sample.page_url,
-        caption=sample.caption,
+        key=key,
+        url=about.url,
+        page_url=about.page_url,
+        caption=about.caption,
     )
 
 
